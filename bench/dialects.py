@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One chat of 1 KiB as the clients of each dialect send it, with the headers of their own libraries."""
+"""One chat of 1 KiB as the clients of each dialect send it, with the headers of their libraries."""
 from __future__ import annotations
 
 import json
@@ -18,9 +18,9 @@ SYSTEM = "You are a careful assistant. Answer in plain English."
 
 @dataclass(frozen=True)
 class Dialect:
-    path: str  # {route} stands for the route's name, where the path has it
+    path: str  # {route} stands for the route's name, if the path has it
     headers: tuple
-    body: Callable[[str, str], dict]  # of a route, and the user's text
+    body: Callable[[str, str], dict]  # makes it from a route and the user's text
 
 
 def _messages(route: str, text: str) -> dict:
@@ -80,7 +80,7 @@ def _texts(value):
 
 
 def check_says(body: bytes, direct: bytes) -> None:
-    """What the upstream says of itself to OpenAI's clients, whole, in whatever shape."""
+    """Checks that OpenAI's clients get what the upstream said, whole, in any form."""
     want = json.loads(direct)["choices"][0]["message"]["content"]
     if want not in _texts(json.loads(body)):
         raise BenchError(f"the reply does not say what the upstream said:\n{body[:2000].decode(errors='replace')}")

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes and what is measured of them: starting, pinning, CPU time, memory, and runs of the load generator.
-
-The gateway under test gets the first core this process may use, everything else (the mock upstream, the load generator
-and this program) the second.
-"""
+"""Processes and their measurement: starting, pinning, CPU time, memory, and runs of the load generator. The gateway
+under test gets the first core that this process may use; everything else (the mock upstream, the load generator and
+this program) gets the second."""
 from __future__ import annotations
 
 import json
@@ -19,13 +17,13 @@ CORES = sorted(os.sched_getaffinity(0))
 GATEWAY_CORE = CORES[0]
 OTHER_CORE = CORES[1] if len(CORES) > 1 else CORES[0]
 
-READY_SECONDS = 20  # a gateway that has not answered by then has failed
+READY_SECONDS = 20  # a gateway that has not answered after this time has failed
 STOP_SECONDS = 5
-SETTLE_SECONDS = 0.25  # after a run: log lines that are written late still count as its work
+SETTLE_SECONDS = 0.25  # the wait after a run: log lines that are written late still count as its work
 
 
 class BenchError(Exception):
-    """A run that says nothing: the row fails, and with it the whole benchmark."""
+    """A run without a result: the row fails, and with it the whole benchmark."""
 
 
 def pin_self() -> None:
@@ -65,7 +63,7 @@ class Gateway:
             self.process = spawn(argv, GATEWAY_CORE, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
 
     def wait_ready(self) -> None:
-        """Until the port takes connections."""
+        """Waits until the port takes connections."""
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             self.check_alive()
@@ -82,7 +80,7 @@ class Gateway:
 
     def pids(self) -> list[int]:
         found = [self.process.pid]
-        for pid in found:  # grows while it is walked
+        for pid in found:  # the list grows while it is read
             for task in self._tasks(pid):
                 found += [int(c) for c in _read(f"/proc/{pid}/task/{task}/children").split()]
         return found
@@ -111,7 +109,7 @@ class Gateway:
         return total
 
     def rss(self) -> int:
-        """Resident bytes. From the page tables: the counters of /proc/PID/status may be some hundred KB off."""
+        """Resident bytes, from the page tables: the counters of /proc/PID/status may be wrong by some hundred KB."""
         return self._sum_kb("smaps_rollup", "Rss:") * 1024
 
     def peak_rss(self) -> int:
@@ -155,7 +153,7 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Work:
-    """What one connection sends again and again, and what must come back, byte for byte."""
+    """The request that one connection sends again and again, and the reply that must come back, byte for byte."""
 
     request: pathlib.Path
     expect: pathlib.Path
@@ -166,7 +164,7 @@ class Work:
 
 def run_load(tools: pathlib.Path, targets: list[tuple[int, Work]], connections: int, requests: int,
              burst: int) -> list[dict]:
-    """Loads the ports by turns, a burst each; one result a port."""
+    """Loads the ports in turns, a burst each; returns one result for each port."""
     argv = [str(tools / "bench_load"), "--connections", str(connections), "--requests", str(requests)]
     argv += ["--burst", str(burst)]
     for port, work in targets:
@@ -202,7 +200,7 @@ class HeldStreams:
 
 def measure(parties: list[tuple[Gateway | Upstream, Work]], tools: pathlib.Path, connections: int, requests: int,
             burst: int) -> list[dict]:
-    """One round: `requests` to each party, in bursts by turns; for a gateway with the CPU time a request took."""
+    """One round: `requests` to each party, in bursts and in turns; for a gateway also the CPU time of a request."""
     gateways = [g for g, _ in parties if isinstance(g, Gateway)]
     before = {g: g.cpu_nsec() for g in gateways}
     results = run_load(tools, [(g.port, work) for g, work in parties], connections, requests, burst)

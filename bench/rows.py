@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured, and the bar each figure has to keep.
-
-A `Task` makes the figures of one or more `Bar`s from one measurement. To add a row: write a function that takes the
-`Bench` and returns a `Figure` for each of its bars, and put a `Task` into TASKS.
-"""
+"""What is measured, and the limit (bar) that each figure must keep. A `Task` makes the figures of one or more `Bar`s
+from one measurement. To add a row: write a function that takes the `Bench` and returns a `Figure` for each of its bars,
+and put a `Task` into TASKS."""
 from __future__ import annotations
 
 import http.client
@@ -36,12 +34,12 @@ class Bar:
 @dataclass
 class Figure:
     value: float
-    note: str  # the absolute numbers behind it, one line
-    detail: dict = field(default_factory=dict)  # all of it, for results.json
+    note: str  # the absolute numbers behind it, in one line
+    detail: dict = field(default_factory=dict)  # all details, for results.json
 
 
 class NotApplicable(Exception):
-    """The subject cannot do this work at all (only yardsticks standing in for Sluice)."""
+    """The subject cannot do this work at all (only for yardsticks in Sluice's place)."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def median(values) -> float:
 
 @dataclass(frozen=True)
 class Call:
-    """A request, and what a good reply to it is, given the upstream's own."""
+    """A request, and what makes a reply to it good, given the upstream's own reply."""
 
     request: bytes
     check: Callable[[bytes, bytes], None]
@@ -106,18 +104,16 @@ class Call:
 class Load:
     connections: int
     requests: int  # to each party in each round
-    burst: int  # of them at a time, by turns
+    burst: int  # this many at a time, in turns
 
 
 def compare(bench: Bench, yardstick: Subject, ours: Call, theirs: Call, load: Load, direct: bool = False,
             **upstream_options) -> dict[str, list[dict]]:
     """The results of all rounds, for "ours", "theirs" and, if asked for, "direct" (theirs, straight to the upstream).
-
-    Each round has fresh processes: two runs of one program differ by some per cent for their whole life, by where their
-    memory happens to lie. The order is turned round after each turn, so who stands at either end has two turns in a
-    row, with warm caches: both gateways do, and the direct calls stand in the middle. As soon as four rounds agree, no
-    more are made.
-    """
+    Each round has fresh processes: two runs of one program differ by some per cent for their whole life, depending on
+    where their memory is. The order is reversed after each turn, so the party at either end has two turns in a row,
+    with warm caches: both gateways do, and the direct calls are in the middle. As soon as four rounds agree, no more
+    are made."""
     results: dict[str, list[dict]] = {"ours": []} | ({"direct": []} if direct else {}) | {"theirs": []}
     for i in range(bench.rounds):
         with ExitStack() as stack:
@@ -142,7 +138,8 @@ def compare(bench: Bench, yardstick: Subject, ours: Call, theirs: Call, load: Lo
 
 
 def is_settled(results: dict[str, list[dict]]) -> bool:
-    """Four rounds whose ratios lie within 2 %: more of them do not move the median by anything that a bar would see."""
+    """True: four rounds have ratios within 2 %, so more rounds would not move the median by anything that a bar would
+    see."""
     ratios = [a["cpu_us"] / b["cpu_us"] for a, b in zip(results["ours"], results["theirs"])]
     return len(ratios) >= 4 and max(ratios) <= min(ratios) * 1.02
 
@@ -155,7 +152,7 @@ def cpu_ratio(bench: Bench, results: dict, yardstick: Subject) -> Figure:
 
 
 def added(bench: Bench, results: dict, yardstick: Subject, key: str) -> Figure:
-    """How many µs more than the yardstick the subject adds to what a direct call takes: the median over the rounds."""
+    """How many µs more than the yardstick the subject adds to the time of a direct call: the median over the rounds."""
     ours, theirs, direct = ([r[key]["p50"] for r in results[name]] for name in ("ours", "theirs", "direct"))
     ours_added = [a - d for a, d in zip(ours, direct)]
     theirs_added = [a - d for a, d in zip(theirs, direct)]
@@ -191,7 +188,8 @@ def mlflow_cpu(connections: int):
 
 
 def against_openai(name: str, ours: Call, theirs: Call, load: Load, **upstream_options):
-    """A call, and by a second process the same conversation from OpenAI's clients to an upstream of their own language."""
+    """A call, and in a second process the same conversation from OpenAI's clients to an upstream of their own
+    language."""
     def run(bench: Bench) -> dict[str, Figure]:
         bench.need_sluice()
         results = compare(bench, bench.subject, ours, theirs, Load(load.connections, bench.count(load.requests), load.burst),
@@ -204,7 +202,7 @@ def against_openai(name: str, ours: Call, theirs: Call, load: Load, **upstream_o
 
 
 def translated(name: str, size: int, stream: bool = False, model: str = "claude"):
-    """To an upstream of another language."""
+    """The same to an upstream of another language."""
     ours = Call(workload.openai_request(workload.conversation(model, size, stream)),
                 workload.check_translated_stream if stream else workload.check_translated)
     theirs = Call(workload.openai_request(workload.conversation("chat", size, stream)),
@@ -215,13 +213,13 @@ def translated(name: str, size: int, stream: bool = False, model: str = "claude"
 
 
 def spoken(name: str, dialect: str, route: str):
-    """By clients of another dialect, or to an upstream of another language."""
+    """The same by clients of another dialect, or to an upstream of another language."""
     return against_openai(name, Call(dialects.request(dialect, route), dialects.check_says),
                           Call(dialects.request("openai", "chat"), workload.check_same), Load(16, 10000, 500))
 
 
 def two_targets(bench: Bench) -> dict[str, Figure]:
-    """A route with two targets and one with one, by turns in one process, whose memory lies the same for both."""
+    """A route with two targets and one with one, in turns in one process, so both have the same memory."""
     bench.need_sluice()
     ours: dict[str, list[float]] = {"pair": [], "chat": []}
     with ExitStack() as stack:
@@ -288,7 +286,7 @@ UPLOAD = 100 * MIB
 
 
 def upload(bench: Bench) -> dict[str, Figure]:
-    """A recording that goes up as it comes; HAProxy gets the same bytes, and passes them."""
+    """A recording that goes up while it comes; HAProxy gets the same bytes, and passes them on."""
     figures = {}
     for name, file_first in (("upload", False), ("upload-file", True)):
         call = Call(workload.upload_request(UPLOAD, file_first), workload.check_same)
@@ -307,14 +305,14 @@ def held_streams(name: str, tls: bool):
             certificate = {"cert": bench.cert, "key": bench.key} if tls else {}
             holding = bench.upstream(stack, hold=True, delay_us=1000, **certificate)
             gateway = bench.start(stack, bench.subject, holding)
-            # What the stream begins with comes from an upstream that ends its streams: a held one has no whole reply.
+            # An upstream that ends its streams makes the beginning of the stream: a held one has no whole reply.
             ending = bench.upstream(stack, **certificate)
             example = bench.start(stack, bench.subject, ending)
             plain = bench.upstream(stack)
             call = openai_chat(stream=True)
             work = workload.prepare(bench.folder, name, example.port, call.request, call.check,
                                     workload.ask(plain.port, call.request))
-            workload.ask(gateway.port, openai_chat().request)  # warm, and the pool's first connection
+            workload.ask(gateway.port, openai_chat().request)  # warms the gateway up, and its pool has a connection
             time.sleep(0.3)
             before = gateway.rss()
             streams = HeldStreams(bench.tools, gateway.port, work, count)
@@ -341,7 +339,8 @@ def idle(bench: Bench) -> dict[str, Figure]:
 
 
 def start_seconds(bench: Bench, upstream: Upstream, **options) -> tuple[float, int]:
-    """From just before fork and exec to the end of the first answered chat call; and the resident memory then."""
+    """The time from just before fork and exec to the end of the first answered chat call, and the resident memory
+    then."""
     request = openai_chat().request
     gateway = bench.subject.launch(bench.folder, upstream.port, **options)
     try:
@@ -371,7 +370,7 @@ def many_endpoints(bench: Bench) -> dict[str, Figure]:
 
 
 def json_reader(bench: Bench) -> dict[str, Figure]:
-    """The comparison is a program of its own, whose last line is JSON with `ratio`, `ours_ns` and `simdjson_ns`."""
+    """The comparison is a separate program, whose last line is JSON with `ratio`, `ours_ns` and `simdjson_ns`."""
     bench.need_sluice()
     program = bench.build / "bench" / "json" / "bench_json"
     if not program.exists():
@@ -385,7 +384,7 @@ def json_reader(bench: Bench) -> dict[str, Figure]:
 
 
 def figures_of(bench: Bench, name: str) -> dict:
-    """What a program of the benchmark says in its last line."""
+    """The figures in the last line of a benchmark program."""
     bench.need_sluice()
     program = bench.build / "bench" / name
     if not program.exists():
@@ -417,7 +416,7 @@ def policy(bench: Bench) -> dict[str, Figure]:
 
 
 def store(bench: Bench) -> dict[str, Figure]:
-    """In one process of its own, without HTTP. It leaves its directory to `lookup`."""
+    """Runs in its own process, without HTTP. It leaves its directory to `lookup`."""
     bench.need_sluice()
     program = bench.build / "bench" / "bench_store"
     if not program.exists():
@@ -435,7 +434,7 @@ def store(bench: Bench) -> dict[str, Figure]:
 
 
 def lookup_ratio(bench: Bench, data: pathlib.Path, n: int) -> tuple[float, str]:
-    """CPU of get_route among many dynamic routes against the same among 10, names at random, by turns."""
+    """The CPU time of get_route among many dynamic routes and among 10, with random names, in turns."""
     with ExitStack() as stack:
         upstream = bench.upstream(stack)
         conns, names, gateways = [], [], []
@@ -479,7 +478,8 @@ def run_msec(argv: list[str], **options) -> float:
 
 
 def commands(bench: Bench) -> dict[str, Figure]:
-    """From before fork to the end of the program; the query's time less that of the same call on a kept connection."""
+    """The time from before fork to the end of the program; for the query, less the time of the same call on a kept
+    connection."""
     bench.need_sluice()
     sluice, times = bench.subject.binary, bench.count(50)
     with ExitStack() as stack:

@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures Sluice beside nginx and HAProxy, prints every bar with what was measured, and writes bench/results.json.
-
-docs/performance.md says what is measured and how.
-"""
+"""Measures Sluice beside nginx and HAProxy, prints every bar with its figure, and writes bench/results.json.
+docs/performance.md explains what is measured and how."""
 from __future__ import annotations
 
 import argparse
@@ -81,7 +79,7 @@ def machine() -> dict:
 
 
 def busy_share(seconds: float = 1) -> float:
-    """How much of the machine others use just now: figures taken beside other work are worth less."""
+    """How much of the machine others use now: figures taken beside other work are worth less."""
     def sample() -> tuple[int, int]:
         fields = [int(x) for x in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
         return sum(fields), fields[3] + fields[4]

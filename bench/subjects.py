@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gateways that are measured: how each is configured and started. All write an access log to a file."""
+"""The gateways that are measured, with their configuration and start. All of them write an access log to a file."""
 from __future__ import annotations
 
 import os
@@ -179,7 +179,7 @@ class Subject:
     """How to start one kind of gateway. `ca`: the upstream speaks TLS, with a certificate of this authority."""
 
     name = ""
-    can_tls = True  # towards the upstream, verified
+    can_tls = True  # to the upstream, with verification
 
     def __init__(self, binary: str):
         found = shutil.which(binary)
@@ -199,7 +199,7 @@ class Subject:
         return gateway
 
     def launch(self, folder: pathlib.Path, upstream: int, ca: pathlib.Path | None = None, **options) -> Gateway:
-        """As `start`, but returns at once: its configuration was written before `Gateway.began`."""
+        """The same as `start`, but returns at once: its configuration was written before `Gateway.began`."""
         self.runs += 1
         own = folder / f"{self.name}-{self.runs}"
         own.mkdir()

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The requests that are sent, and the check that a reply says what the upstream said.
-
-A request file holds the bytes as they go over the wire. Before a gateway is measured its reply to that request is read
-once and its meaning checked here; the load generator then wants those very bytes every time.
-"""
+"""The requests that are sent, and the check that a reply says what the upstream said. A request file has the bytes as
+they are sent. Before a gateway is measured, its reply to that request is read once and checked; after that, the load
+generator wants exactly these bytes every time."""
 from __future__ import annotations
 
 import json
@@ -48,7 +46,7 @@ MLFLOW_HEADERS = (
 )
 
 BOUNDARY = "6f1d3b9c0a5e4d7f8b2a1c3e5d7f9b0a"  # as httpx makes them
-UPSTREAM_CREATED = b"1735689600"  # of each of its answers that says when it was made
+UPSTREAM_CREATED = b"1735689600"  # in each of its answers that says when it was made
 CHAT_BYTES = 1024  # the body of a chat request
 MIB = 1024 * 1024
 
@@ -64,7 +62,7 @@ def _messages(room: int) -> list[dict]:
 
 
 def _filled(make, size: int) -> bytes:
-    """The body that `make(n)` gives with as much text as makes it `size` bytes long."""
+    """The body from `make(n)` with as much text as it needs to be `size` bytes long."""
     return dump(make(size - len(dump(make(0)))))
 
 
@@ -76,8 +74,8 @@ def openai_chat(stream: bool = False, model: str = "chat") -> bytes:
 
 
 def conversation(model: str, size: int = CHAT_BYTES, stream: bool = False) -> bytes:
-    """A chat with about one message a kilobyte, for each model the same but for the name. The last one is the user's:
-    not every model goes on with the assistant's words."""
+    """A chat with about one message for each kilobyte, the same for each model except the name. The last message is the
+    user's: not every model continues an assistant's text."""
     def make(room: int) -> dict:
         n = max(size // 1024 - 1, 1) | 1
         text = "".join(SENTENCES) * (room // n // 400 + 2)
@@ -94,7 +92,7 @@ def mlflow_chat() -> bytes:
 
 
 def long_string(size: int) -> bytes:
-    """One message that fills the body: text with a line end now and then, as a pasted document has."""
+    """One message that fills the body: text with line ends now and then, like a pasted document."""
     def make(room: int) -> dict:
         line = ("".join(SENTENCES))[:94] + "\n"  # 95 characters, 96 bytes in JSON
         text = line * (room // 96)
@@ -123,7 +121,7 @@ def openai_request(body: bytes) -> bytes:
 
 
 def upload_request(size: int, file_first: bool = False) -> bytes:
-    """A recording as OpenAI's clients send it; the one for Node puts it before the model, where the program does."""
+    """A recording as OpenAI's clients send it; the client for Node puts it before the model if the program does."""
     def part(name: str, more: str, content: bytes) -> bytes:
         return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + content + b"\r\n"
     noise = random.Random(1).randbytes(MIB)
@@ -138,7 +136,7 @@ def mlflow_request(body: bytes) -> bytes:
 
 
 def _dechunk(data: bytes) -> bytes | None:
-    """The body within complete chunks, None when more is to come."""
+    """The body of complete chunks; None when more will come."""
     body = b""
     while True:
         size, found, data = data.partition(b"\r\n")
@@ -153,7 +151,7 @@ def _dechunk(data: bytes) -> bytes | None:
 
 
 def ask(port: int, request: bytes, timeout: float = 30) -> bytes:
-    """Sends a request on a connection of its own and returns the body of the reply, which must be a 200."""
+    """Sends a request on its own connection and returns the body of the reply, which must be a 200."""
     with socket.create_connection(("127.0.0.1", port), timeout) as s:
         s.sendall(request)
         data = b""
@@ -165,7 +163,7 @@ def ask(port: int, request: bytes, timeout: float = 30) -> bytes:
                     break
             piece = s.recv(1 << 20)
             if not piece:
-                body = rest  # until close
+                body = rest  # until the connection closes
                 break
             data += piece
     if not head.startswith(b"HTTP/1.1 200"):
@@ -183,13 +181,13 @@ def _body_so_far(head: bytes, rest: bytes) -> bytes | None:
 
 
 def check_same(body: bytes, direct: bytes) -> None:
-    """The upstream's bytes, untouched."""
+    """The upstream's bytes, unchanged."""
     if body != direct:
         raise BenchError(f"the reply is not the upstream's:\n{body[:2000].decode(errors='replace')}")
 
 
 def check_mlflow(body: bytes, direct: bytes) -> None:
-    """MLflow's shape with the upstream's content and counts."""
+    """MLflow's form with the upstream's content and counts."""
     got, want = json.loads(body), json.loads(direct)
     pairs = [(got["choices"][0]["message"]["content"], want["choices"][0]["message"]["content"]),
              (got["choices"][0]["finish_reason"], want["choices"][0]["finish_reason"])]
@@ -201,7 +199,7 @@ def check_mlflow(body: bytes, direct: bytes) -> None:
 
 
 def check_translated(body: bytes, direct: bytes) -> None:
-    """What an upstream of another language said: the same words and counts."""
+    """Checks that the words and counts of an upstream of another language are the same."""
     got, want = json.loads(body), json.loads(direct)
     for path in (("choices", 0, "message", "content"), ("choices", 0, "finish_reason"), ("usage", "total_tokens")):
         a, b = got, want
@@ -226,7 +224,7 @@ def _events(body: bytes) -> list:
 
 
 def check_stream(body: bytes, direct: bytes) -> None:
-    """The same events and the end; `"usage":null` may have come into each, a chunk more may not have come."""
+    """The same events and the end; `"usage":null` may be added to each, but no chunk."""
     got, want = _events(body), _events(direct)
     if len(got) != len(want) or not got or got[-1] != "[DONE]":
         raise BenchError(f"{len(got)} events for {len(want)}:\n{body[-600:].decode(errors='replace')}")
@@ -236,7 +234,8 @@ def check_stream(body: bytes, direct: bytes) -> None:
 
 
 def _masked(body: bytes, others: list[bytes]) -> bytes:
-    """Words of letters and digits that differ between replies to the same request stand for any: ids, and the clock."""
+    """Replaces words of letters and digits that differ between replies to the same request (ids and times) by a
+    placeholder."""
     words = [re.findall(rb"[A-Za-z0-9]+|[^A-Za-z0-9]+", b) for b in (body, *others)]
     if any([len(w) for w in words[0]] != [len(w) for w in more] for more in words[1:]):
         raise BenchError(f"two replies to one request have different shapes:\n{body[:2000].decode(errors='replace')}")
@@ -244,8 +243,9 @@ def _masked(body: bytes, others: list[bytes]) -> bytes:
 
 
 def prepare(folder: pathlib.Path, name: str, port: int, request: bytes, check, direct: bytes) -> Work:
-    """Asks some times, checks what the first reply says, and makes the files for the load generator. A time that is not
-    the upstream's is the gateway's clock, and what differs from reply to reply was made up: any will do."""
+    """Asks several times, checks the first reply, and makes the files for the load generator. A time that is not the
+    upstream's is the gateway's clock, and words that differ from reply to reply were made up: any value is accepted
+    there."""
     def one() -> bytes:
         return re.sub(rb'(?<="latencyMs":)[0-9]+', b"\x01", ask(port, request))  # any number: bench/reply.h
     body = ask(port, request)

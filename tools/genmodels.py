@@ -65,12 +65,12 @@ def main():
     for path in sorted(files):
         provider, tells, rows = file_read(path)
         name = re.sub(r"\W", "_", provider)
-        rows.sort(key=lambda r: -len(r["prefix"]))  # the longest first: the first that fits counts
+        rows.sort(key=lambda r: -len(r["prefix"]))  # the longest first, because the first that fits counts
         text.append(f"static const struct sl_model {name}[] = {{")
         for r in rows:
             can = [f"SL_MODEL_{f.upper()}" for f in r["features"]] + (["SL_MODEL_GUESS"] if r.get("guess") == "true" else [])
             like = f'.like = "{r["like"]}", ' if "like" in r else ""
-            told = [] if r.get("guess") == "true" else [f"SL_MODEL_{f.upper()}" for f in tells]  # what a guess lacks may be there
+            told = [] if r.get("guess") == "true" else [f"SL_MODEL_{f.upper()}" for f in tells]  # a guess may also have what is not named
             text.append(f'    {{ .prefix = SL_STR_INIT("{r["prefix"]}"), {like}.can = {" | ".join(can) or "0"}, .tells = {" | ".join(told) or "0"}, '
                         f'.context = {r.get("context", 0)}, .output = {r.get("output", 0)} }},')
         text += ["};", ""]

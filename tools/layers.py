@@ -22,10 +22,10 @@ MAY_INCLUDE = {
     "client": {"json", "wire", "base"},
     "cli": {"conf", "base"},
 }
-# A library that one folder alone may know.
+# Libraries that only one folder may know.
 ONLY_IN = {"sqlite3.h": "store/sqlite"}
 SYSTEM = re.compile(r'^\s*#\s*include\s+<([^>]+)>', re.M)
-# Inside a layer: what a folder (or file) never includes. The longest match of the left side counts.
+# Within a layer: what a folder (or file) never includes. The longest match of the left side counts.
 NEVER = {
     "gate/policy/": ("gate/call/", "gate/api/", "gate/config/", "llm/", "gate/worker", "gate/gate.h"),
     "gate/watch/": ("gate/call/", "gate/api/", "gate/worker"),
@@ -36,7 +36,7 @@ NEVER = {
     "gate/desk.h": ("gate/call/", "gate/api/", "gate/worker"),
     "llm/core/": ("llm/openai/", "llm/anthropic/", "llm/cohere/", "llm/gemini/", "llm/mlflow/", "llm/mock/", "llm/providers/"),
 }
-# Names of providers and dialects have no place in the gate, but for what a resource of the API is.
+# The gate has no names of providers and dialects, except for resources of their APIs.
 NAMES = re.compile(r"anthropic|openai|mlflow|gemini|bedrock|cohere|databricks|vertex", re.I)
 NAMELESS = "gate/"
 NAMED = "gate/api/"
@@ -48,7 +48,7 @@ CALL = re.compile(r"\b(sl_\w+)\(")
 ALSO = {"cli/commands.c": {"daemon"}}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 LONG = 600
-# How many of our headers the median .c of a folder reads, those included that others include.
+# The most own headers that the median .c of a folder reads, with those that they include.
 REACH_MAX = {"gate/": 15}
 
 
@@ -123,7 +123,7 @@ def faults_of_reach(files):
     includes = {name: [i for i in INCLUDE.findall(text) if i in files] for name, text in files.items()}
     for prefix, most in REACH_MAX.items():
         sizes = {n: len(reach(includes, n)) for n in files if n.startswith(prefix) and n.endswith(".c")}
-        median = statistics.median_low(sizes.values())  # half of them may be beyond it
+        median = statistics.median_low(sizes.values())  # half of the files may have more
         if median > most:
             near = sorted((n for n in sizes if sizes[n] > most), key=sizes.get)[:5]
             yield (f"the median .c of src/{prefix} reads {median:g} headers, at most {most}: name by `struct x;` what "

@@ -17,7 +17,7 @@ COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
 
 class Header:
-    """Where each function stands, with the comment above it; types; the texts below the headings."""
+    """The place of each function, with the comment above it; types; the texts under the headings."""
 
     def __init__(self, path):
         text = path.read_text()
@@ -28,7 +28,7 @@ class Header:
             before = [c for c in comments if c[1] <= m.start()]
             comment = before[-1]
             if "\n\n" in text[comment[1]:m.start()]:
-                continue  # it stands above something else
+                continue  # the comment belongs to something else
             prototype = (m["type"] + m["name"], re.sub(r"\s+", " ", m["args"]).strip())
             if self.groups and self.groups[-1][0] == comment[0]:
                 self.groups[-1][2].append((m["name"], prototype))
@@ -44,7 +44,7 @@ class Header:
 
 
 def words(comment):
-    """A comment as one paragraph; of a heading, what stands below it."""
+    """A comment as one paragraph; for a heading, the text under it."""
     if comment.startswith("/* ----"):
         comment = "/* " + comment.partition("\n *\n")[2].removeprefix(" * ")
     return re.sub(r"\s*\n \* ?", " ", comment[2:-2].strip())

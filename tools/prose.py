@@ -9,7 +9,7 @@ import sys
 WIDTH = 100
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ITEM = re.compile(r"^(\s*)([-*+]|\d+[.)])(\s+)")
-# Never at the beginning of a line: it would become a list, a heading or a quotation.
+# Never at the beginning of a line, where it would become a list, a heading or a quotation.
 MARK = re.compile(r"^([-*+#>=|]+|\d+[.)])$")
 WORD = re.compile(r"(?:`[^`]*`|[^\s`]|`)+")
 
@@ -33,7 +33,7 @@ def wrapped(first, rest, text):
 
 
 def blocks(text):
-    """(is_prose, lines): paragraphs and list items apart, everything else as it is."""
+    """(is_prose, lines): paragraphs and list items separately, everything else unchanged."""
     code = comment = False
     prose = []
     for line in text.split("\n"):

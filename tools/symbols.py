@@ -7,7 +7,8 @@ import re
 import sys
 
 FUNCTION_MAX = 100
-# Known: what tests of binding set defaults with, and the family of OpenAI for providers to come. Only gets shorter.
+# Known exceptions: functions with which binding tests set defaults, and OpenAI's family for providers to come. It only
+# gets shorter.
 KNOWN = {
     "sl_cidrs_have",
     "sl_openai_build",
@@ -52,7 +53,7 @@ def main():
                 for match in FUNCTION.findall(text) + OBJECT.findall(text):
                     defined[match] = name
     for symbol, home in sorted(defined.items()):
-        # Headers only declare; what an inline function or a macro of one calls is used.
+        # Headers only declare; a function that an inline function or a macro of one calls counts as used.
         others = {u for u in users[symbol] if u != home and not u.endswith(".h")}
         for header in (u for u in users[symbol] if u.endswith(".h")):
             text = COMMENT.sub("", (ROOT / header).read_text())

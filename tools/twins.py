@@ -32,7 +32,7 @@ def main():
         if len(places) < 2:
             continue
         (a, a1, a2), (b, b1, b2) = places[:2]
-        if last.get((a, b), -1) < a1:  # a longer run is told once
+        if last.get((a, b), -1) < a1:  # a longer run is reported once
             print(f"{a.relative_to(ROOT)}:{a1}-{a2} and {b.relative_to(ROOT)}:{b1}-{b2} say the same")
             told += 1
         last[(a, b)] = a2

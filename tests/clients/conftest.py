@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-# No client here tells anybody what it does, or looks elsewhere for what it should know.
+# No client may send telemetry, or fetch data that it needs from elsewhere.
 os.environ.update(OPENAI_API_KEY="k", OPENAI_AGENTS_DISABLE_TRACING="1", LANGSMITH_TRACING="false", LITELLM_LOCAL_MODEL_COST_MAP="True", DO_NOT_TRACK="1")
 
 from harness import Sluice  # noqa: E402

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real gateways as processes: MLflow's, LiteLLM's proxy, Sluice. Behind each stands a strict OpenAI, which refuses and fails as well."""
+"""Real gateways as processes: MLflow's, LiteLLM's proxy, Sluice. Each has a strict OpenAI as its upstream, which also
+refuses and fails."""
 import os
 import pathlib
 import signal
@@ -17,14 +18,15 @@ from upstream import Upstream
 HERE = pathlib.Path(__file__).parent
 KEY = "sk-gateway"
 VECTOR = [0.5, 0.001, -3.0]
-ROUTES = ["chat", "busy", "torn", "complete", "embed", "nobody"]  # the gateway has no `nobody`
+ROUTES = ["chat", "busy", "torn", "complete", "embed", "nobody"]  # the gateway does not have `nobody`
 
 
 class OpenAI(StrictOpenAI):
-    """Embeddings and completions too. A model that is called `busy` asks to come later; one called `torn` stops in the midst of its stream."""
+    """Serves embeddings and completions too. A model called `busy` asks to come later; one called `torn` stops within
+    its stream."""
 
     def __call__(self, x):
-        if x.method == "GET":  # LiteLLM looks for models
+        if x.method == "GET":  # LiteLLM asks for models
             x.reply({"error": {"message": "Not found.", "type": "invalid_request_error", "param": None, "code": None}}, "404 Not Found")
             return
         body = x.json()
@@ -47,7 +49,7 @@ class OpenAI(StrictOpenAI):
 
 
 class Process:
-    """A server that is ready when its page says 200, and ends with all that it started."""
+    """A server that is ready when its page answers 200; stop ends it with all its children."""
 
     def __init__(self, argv, page, directory, env=None):
         self.log = pathlib.Path(directory) / "log"
@@ -75,7 +77,7 @@ class Process:
 
 
 def endpoints(base):
-    """Routes of an MLflow gateway file, which Sluice takes as well."""
+    """Routes of an MLflow gateway file, which Sluice also takes."""
     def one(name, kind, model):
         return {"name": name, "endpoint_type": f"llm/v1/{kind}", "model": {"provider": "openai", "name": model, "config": {"openai_api_key": "k", "openai_api_base": base}}}
 
@@ -84,7 +86,7 @@ def endpoints(base):
 
 
 def mlflow(base, directory):
-    """Gives the process and its base URL."""
+    """Starts it and yields the process and its base URL."""
     port = free_port()
     (directory / "config.yaml").write_text(yaml.safe_dump(endpoints(base)))
     tool = HERE.parent / "wire/.venv/bin/mlflow"
@@ -112,7 +114,7 @@ KINDS = {"mlflow": mlflow, "litellm": litellm, "sluice": sluice}
 
 
 class Chain:
-    """A daemon whose routes are those of a gateway, and that gateway before a strict OpenAI. It starts as a context."""
+    """A daemon whose routes lead to a gateway, which has a strict OpenAI as its upstream. A context manager."""
 
     def __init__(self, kind, directory):
         self.kind, self.directory, self.ends = kind, directory, []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OpenAI's agents: their runner makes the loop, by chats and by the Responses API."""
+"""OpenAI's agents, whose runner makes the loop: by chats and by the Responses API."""
 import asyncio
 
 import pytest

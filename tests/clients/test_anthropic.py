@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anthropic's client, which speaks to /v1/messages: loops of tools with thinking, whole and streamed, whatever the upstream's language is."""
+"""Anthropic's client at /v1/messages: loops of tools with thinking, whole and streamed, for upstreams of every
+language."""
 import base64
 
 import anthropic
@@ -103,7 +104,7 @@ PDF = base64.b64encode(b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n").decode()
 def test_a_document(lab, client, route):
     block = {"type": "document", "title": "Report", "source": {"type": "base64", "media_type": "application/pdf", "data": PDF}, "cache_control": {"type": "ephemeral"}}
     call = {"model": route, "max_tokens": 100, "messages": [{"role": "user", "content": [block, {"type": "text", "text": "Go."}]}]}
-    if route in ("deepseek", "cohere"):  # which read none
+    if route in ("deepseek", "cohere"):  # these read none
         with pytest.raises(anthropic.BadRequestError, match=r"messages\[0\].content\[0\]: .* (take no files|take text)"):
             client.messages.create(**call)
         return
@@ -114,7 +115,7 @@ def test_a_document(lab, client, route):
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("route", ROUTES)
 def test_closed_thoughts_go_back_to_whom_they_belong(lab, client, route, stream):
-    """Three turns with a closed thought that Claude gave: those that cannot read it are not asked to."""
+    """Three turns with a closed thought from Claude: upstreams that cannot read it are not asked."""
     messages = [*GO, {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "Y2xvc2Vk"}, {"type": "text", "text": "One."}]}, {"role": "user", "content": "And?"}]
     for _ in range(2):
         reply = say(client, stream, model=route, messages=messages, thinking={"type": "enabled", "budget_tokens": 2000})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Routes whose upstream is a gateway itself: MLflow's, LiteLLM's proxy, another Sluice."""
+"""Routes whose upstream is a gateway: MLflow's, LiteLLM's proxy, another Sluice."""
 import json
 import urllib.request
 
@@ -57,13 +57,13 @@ def test_a_chat_and_its_stream(chain):
 
 
 def test_embeddings(chain):
-    for form in ({}, {"encoding_format": "float"}):  # without a form the client asks for base64, and takes both
+    for form in ({}, {"encoding_format": "float"}):  # without a format the client asks for base64, and takes both
         reply = chain.client.embeddings.create(model="embed", input=["a", "b"], **form)
         assert [d.embedding for d in reply.data] == [VECTOR, VECTOR] and reply.usage.total_tokens == 2
 
 
 def test_completions(chain):
-    if chain.kind == "mlflow":  # its own fault: it looks for a chat's message in them
+    if chain.kind == "mlflow":  # its own fault: it looks for a chat message in completions
         with pytest.raises(openai.InternalServerError):
             chain.client.completions.create(model="complete", prompt="a")
         return
@@ -82,7 +82,7 @@ def test_mlflow_paths(chain):
     events = [json.loads(line.removeprefix("data: ")) for line in stream.splitlines() if line]
     assert "".join(e["choices"][0]["delta"]["content"] or "" for e in events) == OBJECT
     busy = ask("busy", {"messages": GO})
-    assert busy.status == 429 and "Slow down." in json.dumps(busy.json()["detail"])  # MLflow hands on an object as it is
+    assert busy.status == 429 and "Slow down." in json.dumps(busy.json()["detail"])  # MLflow passes an object on unchanged
 
 
 def test_errors(chain):
@@ -111,7 +111,7 @@ def test_routes(chain):
 
 
 def test_a_gateway_that_is_gone(chain):
-    """The last one: its gateway does not come back."""
+    """The last test: its gateway does not come back."""
     chain.gateway.stop()
     with pytest.raises(openai.InternalServerError) as gone:
         chain.client.chat.completions.create(model="chat", messages=GO)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instructor: its loop asks again, with what was wrong, until the object is right."""
+"""Instructor: its loop asks again, with the error, until the object is right."""
 import instructor
 import openai
 import pytest
@@ -22,7 +22,7 @@ class Sum(BaseModel):
 
 
 class AnySum(BaseModel):
-    """A sum that nobody checks."""
+    """A sum without a check."""
 
     sum: int
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LlamaIndex's agent, and its objects made of tools. `OpenAILike` is its class for names that it does not know."""
+"""LlamaIndex's agent, and its objects made with tools. `OpenAILike` is its class for models that it does not know."""
 import asyncio
 
 import pytest

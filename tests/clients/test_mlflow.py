@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MLflow 3's own clients, its judges, and the clients of others at its paths, whatever the upstream's language is."""
+"""MLflow 3's own clients, its judges, and other vendors' clients at its paths, for upstreams of every language."""
 import base64
 import json
 
@@ -126,7 +126,7 @@ def test_openais(lab, route, path):
     messages.append({"role": "user", "content": "Say that again."})
     with other.chat.completions.create(model=route, messages=messages, tools=[TOOL], stream=True) as stream:
         assert "".join(c.choices[0].delta.content or "" for c in stream if c.choices) == f"The sum is {SUM}."
-    if path == "openai/v1" and route != "openai":  # whose bytes would reach a fake of chats
+    if path == "openai/v1" and route != "openai":  # its bytes would reach a fake for chats
         assert json.loads(other.responses.create(model=route, input="Go.").output_text) == {"sum": SUM - 2}
 
 

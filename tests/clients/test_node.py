@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clients of OpenAI and of Anthropic for Node: loops by hand and by their own runners of tools, whole and streamed, and an object."""
+"""The clients of OpenAI and Anthropic for Node: loops by hand and by their own tool runners, whole and streamed, and an
+object."""
 import json
 import pathlib
 import subprocess
@@ -14,7 +15,7 @@ KINDS = {"openai": (HERE.parent / "wire" / "node_loop.mjs", "/v1"), "anthropic":
 
 @pytest.fixture(scope="module", params=KINDS)
 def node(lab, request):
-    """Does a loop and gives what came of it."""
+    """Runs a loop and returns its result."""
     script, prefix = KINDS[request.param]
     with subprocess.Popen(["node", script.name], cwd=script.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as proc:
         def loop(model, way):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Sluice before a Sluice, that speak Anthropic's language with each other: OpenAI's client before, each language behind."""
+"""A Sluice in front of a Sluice; they speak Anthropic's language with each other. The client is OpenAI's, and the
+upstreams have every language."""
 import json
 
 import openai

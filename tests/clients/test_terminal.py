@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Agents at a terminal do a task that needs a tool, without asking anybody: a file is written, whatever the upstream's language is."""
+"""Agents in a terminal do a task that needs a tool, without asking anybody: they write a file, for upstreams of every
+language."""
 import base64
 import json
 import os
@@ -17,7 +18,7 @@ TASK = "Write done into out.txt."
 
 
 def run(tmp_path, argv, **env):
-    """The agent in a folder and a home of its own: what it printed."""
+    """Runs the agent in its own folder and home; returns what it printed."""
     work, home = tmp_path / "work", tmp_path / "home"
     work.mkdir()
     home.mkdir(exist_ok=True)
@@ -28,7 +29,8 @@ def run(tmp_path, argv, **env):
     return done.stdout
 
 
-# Claude Code asks what the newest model can do of a name that it does not know. At Anthropic itself an older model refuses that.
+# Claude Code asks a model with an unknown name for features of the newest one. Anthropic's own older models refuse
+# that.
 @pytest.mark.parametrize("route", [CLAUDE, *(r for r in ROUTES if r != "anthropic")])
 def test_claude_code(lab, tmp_path, route):
     taken = lab.taken(route)
@@ -39,7 +41,7 @@ def test_claude_code(lab, tmp_path, route):
     assert lab.taken(route) == taken + 2
 
 
-# OpenAI itself gets the bytes: what that model takes is between it and Codex.
+# OpenAI itself gets the bytes unchanged: what its model takes is between it and Codex.
 @pytest.mark.parametrize("route", [GPT, "chat", *(r for r in ROUTES if r not in ("openai", "responses"))])
 def test_codex(lab, tmp_path, route):
     home = tmp_path / "home" / ".codex"
@@ -112,7 +114,7 @@ QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_TELEMETRY": "
 
 
 def claude(daemon, tmp_path, route, prompt, *options, key="k"):
-    """Claude Code in a folder of its own, `tmp_path`: the events that it printed, and its status."""
+    """Runs Claude Code in its own folder, `tmp_path`; returns the events that it printed, and its status."""
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "dumb", "ANTHROPIC_BASE_URL": daemon.url, "ANTHROPIC_MODEL": route, **QUIET,
            **({"ANTHROPIC_API_KEY": key} if isinstance(key, str) else key)}
     argv = [str(BIN / "claude"), "-p", prompt, "--allowedTools", "Bash,Read,Edit,Write,Agent", "--output-format", "stream-json", "--verbose", *options]
@@ -158,12 +160,12 @@ def test_what_claude_code_can_do(lab, tmp_path, tasks, route, work, files):
     (tmp_path / "a.txt").write_text("one\n")
     (tmp_path / "i.png").write_bytes(PNG)
     steps = work(tmp_path)
-    lab_tasks = {work.__name__: steps, **tasks}  # the agent's own words are looked for last: they stand in the outer conversation, too
+    lab_tasks = {work.__name__: steps, **tasks}  # the agent's own texts are looked for last, because they are in the outer conversation, too
     tasks.clear()
     tasks.update(lab_tasks)
     events, status = claude(lab.daemon, tmp_path, route, f"Please do {work.__name__}.")
     result = events[-1]
-    if work is picture and route == "deepseek":  # which sees nothing
+    if work is picture and route == "deepseek":  # it cannot see pictures
         assert status == 1 and "take no images" in result["result"]
         return
     assert status == 0 and not result["is_error"] and result["result"].strip() == steps[-1].strip(), result
@@ -171,7 +173,7 @@ def test_what_claude_code_can_do(lab, tmp_path, tasks, route, work, files):
 
 
 def test_claude_code_says_what_is_wrong(tmp_path):
-    """What its user sees, and that it does not try for minutes what cannot work."""
+    """What its user sees, and that it does not repeat for minutes what cannot work."""
     config = {"auth": {"keys": [{"name": "me", "key": "a-key-that-is-right-0123456789"}]},
               "endpoints": [{"name": r, "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}, **({"limit": {"renewal_period": "hour", "calls": 0}} if r == "shut" else {})}
                             for r in ("open", "shut")]}
@@ -213,7 +215,7 @@ def refusing(tmp_path):
 
 
 def fail(daemon, tmp_path, argv, **env):
-    """What an agent that cannot go on printed."""
+    """What an agent prints that cannot continue."""
     done = subprocess.run([str(BIN / argv[0]), *argv[1:]], cwd=tmp_path, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "TERM": "dumb", **env}, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=200)
     assert done.returncode != 0, done.stdout

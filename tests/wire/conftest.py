@@ -23,13 +23,13 @@ def daemons(directory):
 
 @pytest.fixture
 def sluice(tmp_path):
-    """A factory of daemons; each is ended by SIGTERM and must end with 0 and without a complaint."""
+    """A factory of daemons; SIGTERM ends each, and it must exit with 0 and without a complaint."""
     yield from daemons(lambda: tmp_path)
 
 
 @pytest.fixture(scope="module")
 def sluice_module(tmp_path_factory):
-    """The same for a whole file: for tables of requests that leave nothing behind."""
+    """The same for a whole file: for tables of requests that change nothing."""
     yield from daemons(lambda: tmp_path_factory.mktemp("daemon"))
 
 

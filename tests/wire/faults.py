@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Targets that fail in every way that is known, each call with a name of its own, and many clients that count what came of their calls.
-
-A `Target` is a scripted upstream with an act; what it was asked is noted with the time. An act answers one exchange; `by_turns`
-makes one of several. `Crowd` calls a route from many connections and notes what each call got and when its first byte came; `judge` holds
-both against each other."""
+"""Targets that fail in every known way, calls that each have a name, and many clients that count the results of their
+calls. A `Target` is a scripted upstream with an act; it notes each request with its time. An act answers one exchange;
+`by_turns` makes one act of several. `Crowd` calls a route from many connections and notes what each call got and when
+its first byte came; `judge` compares both."""
 import collections
 import fcntl
 import json
@@ -28,7 +27,7 @@ def reply_of(text):
 
 
 def words_of(ex):
-    """What a target says to a call: whose words they are, and to which call."""
+    """The text that a target answers to a call: it names both."""
     return f"<{ex.target.name}:{ex.call}>"
 
 
@@ -36,7 +35,7 @@ def words_of(ex):
 
 
 def answer(ex):
-    """As a provider in good health: its words in three pieces, or whole."""
+    """A healthy provider: its text in three pieces, or whole."""
     words = words_of(ex)
     if ex.json().get("stream"):
         third = len(words) // 3
@@ -55,7 +54,7 @@ def error(status, message="no", kind="server_error", code=None, headers=()):
 
 
 def has_left(ex, seconds):
-    """Waits so long; true as soon as the peer has closed."""
+    """Waits this long; true as soon as the peer has closed."""
     poll = select.poll()
     poll.register(ex.conn, select.POLLIN | select.POLLRDHUP)
     return bool(poll.poll(seconds * 1000))
@@ -93,7 +92,7 @@ def raw_of(ex, act):
 
 
 def cut_at(n, act=answer, how="reset"):
-    """The first n bytes of a good answer, and then the connection is gone."""
+    """The first n bytes of a good answer, then the connection ends."""
 
     def act_(ex):
         ex.send(raw_of(ex, act)[:n])
@@ -105,7 +104,7 @@ def cut_at(n, act=answer, how="reset"):
 
 
 def drained(ex):
-    """A reset takes away what the peer has not read yet: it may read first."""
+    """A reset destroys bytes that the peer has not read yet, so the peer may read first."""
     end = time.monotonic() + 1
     while struct.unpack("i", fcntl.ioctl(ex.conn, termios.TIOCOUTQ, b"\0\0\0\0"))[0] and time.monotonic() < end:
         time.sleep(0.0005)
@@ -158,7 +157,7 @@ def said(data, close=True):
     return act
 
 
-# What a target does, why that is (a word of `fallback.on`), and whether the same target may be asked again.
+# What a target does, its cause (a word of `fallback.on`), and whether the same target may be asked again.
 FAULTS = {
     "refused": ("connect", True, None),  # nobody listens
     "silent": ("timeout", False, never),
@@ -188,7 +187,8 @@ Asked = collections.namedtuple("Asked", "call target time")
 
 
 class Target:
-    """An upstream with an act, which may change as a test goes. `stop` and `again` take it from the network and bring it back."""
+    """An upstream with an act, which may change during a test. `stop` and `again` take it from the network and bring it
+    back."""
 
     def __init__(self, name, act=answer):
         self.name, self.act = name, act
@@ -227,7 +227,7 @@ WORDS = re.compile(r"<([\w-]+):([\w-]+)>")
 
 
 class Call:
-    """One call, and what came of it."""
+    """One call and its result."""
 
     def __init__(self, name, stream):
         self.name, self.stream = name, stream
@@ -236,7 +236,7 @@ class Call:
 
     @property
     def is_answered(self):
-        """All of one target's words to this very call."""
+        """True: it got the whole text of one target for this call."""
         return self.status == 200 and self.is_whole and self.text == f"<{self.target}:{self.name}>"
 
 
@@ -252,7 +252,7 @@ class Timed(Conn):
 
 
 def stream_text(body):
-    """(text, whether it ended as it should)"""
+    """(text, whether it ended correctly)"""
     events = [line[6:] for line in body.decode().split("\n\n") if line.startswith("data: ")]
     text = ""
     for event in events:
@@ -279,7 +279,7 @@ def call_on(conn, route, name, stream=False, headers=()):
 
 
 class Crowd:
-    """So many clients at a time; each keeps its connection. Every third call is a stream."""
+    """This many clients at a time; each keeps its connection. Every third call is a stream."""
 
     def __init__(self, sluice, route, clients=8):
         self.sluice, self.route, self.clients = sluice, route, clients
@@ -303,13 +303,13 @@ class Crowd:
                 if not is_fine:
                     conn.close()
                     conn = Timed(self.sluice.port)
-        except Exception as e:  # the test must know
+        except Exception as e:  # the test must see it
             self.faults.append(e)
         finally:
             conn.close()
 
     def run(self, n=None, seconds=None):
-        """n calls more, or calls for so long."""
+        """n more calls, or calls for this long."""
         end, last = time.monotonic() + (seconds or 0), self.next + (n or 0)
         until = (lambda k: k < last) if n else (lambda k: time.monotonic() < end)
         threads = [threading.Thread(target=self._work, args=(until,)) for _ in range(self.clients)]
@@ -330,9 +330,10 @@ class Crowd:
 
 
 def judge(calls, targets, slack=0):
-    """What must hold whatever happens: nobody gets another's words or two targets' words, nothing is sent again behind the first byte to the
-    client, and targets were asked as often as clients are told. Returns how many calls reached more than one target, or one twice. `slack`:
-    a target that is left for its slowness may be so slow that it reads what it was asked after another one has answered."""
+    """Checks what must always be true: no call gets another call's text or the texts of two targets, nothing is sent
+    again after the first byte to the client, and targets were asked as often as clients are told. Returns how many
+    calls reached more than one target, or one target twice. `slack`: a target that is left because it is slow may be so
+    slow that it reads its request after another one has answered."""
     asked = collections.defaultdict(list)
     for target in targets:
         for a in target.asked:

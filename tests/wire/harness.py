@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon under test and raw HTTP for it. Nothing here sleeps for a result: everything waits for an event, with a deadline."""
+"""The daemon under test and raw HTTP for it. Nothing here sleeps to get a result: everything waits for an event, with a
+deadline."""
 import fcntl
 import json
 import os
@@ -21,7 +22,7 @@ DEADLINE = 20.0
 COMPLAINTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer|assertion failed")
 
 
-# Memory is measured in the release build: a sanitizer keeps what was freed.
+# Memory is measured in the release build, because a sanitizer keeps freed memory.
 SANITIZED = b"__asan_init" in (data := pathlib.Path(BIN).read_bytes()) or b"__tsan_init" in data if os.path.exists(BIN) else False
 
 
@@ -29,8 +30,9 @@ PORTS = range(10000, 32000)
 
 
 def free_port():
-    """A port for a daemon that starts soon. From below the ephemeral ports: there no connection that another test opens in between can take it. All tests on
-    this machine take their ports from one row, one after the other: none gets another's, though nobody holds it yet."""
+    """A port for a daemon that starts soon. It is below the ephemeral ports, so no connection of another test can take
+    it meanwhile. All tests on this machine take their ports from one counter, so none gets another's, though nobody
+    holds it yet."""
     with open(pathlib.Path(tempfile.gettempdir()) / f"sluice-test-port-{os.getuid()}", "a+") as last:
         fcntl.flock(last, fcntl.LOCK_EX)
         last.seek(0)
@@ -49,7 +51,8 @@ def free_port():
 
 
 def wait_for(condition, what, deadline=DEADLINE):
-    """Polls something that has no event of its own (a file, another process). `what`: a text, or what makes one when it is needed."""
+    """Polls something that has no event of its own (a file, another process). `what`: a text, or a function that makes
+    one when it is needed."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
         value = condition()
@@ -124,7 +127,7 @@ class Conn:
         return Reply(int(status), " ".join(reason), headers, b"", False)
 
     def chunk(self):
-        """One chunk's data; b"" for the last; None when the connection ended before it."""
+        """The data of one chunk; b"" for the last; None when the connection ended before it."""
         try:
             n = int(self.until(b"\r\n"), 16)
             data = self.exactly(n)
@@ -268,7 +271,7 @@ class Sluice:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self, sig=None, check=True):
-        """SIGTERM; where no file took away the drain's delay SIGINT, which has none."""
+        """SIGTERM; or SIGINT, which has no delay, if the file did not turn off the drain's delay."""
         sig = sig or (signal.SIGTERM if self.has_file else signal.SIGINT)
         if self.proc.poll() is None:
             self.proc.send_signal(sig)

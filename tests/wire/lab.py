@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A daemon with one route at a scripted upstream, kept over many small cases."""
+"""A daemon with one route to a scripted upstream, kept for many small cases."""
 import json
 import uuid
 
@@ -27,7 +27,8 @@ class Lab:
         self.daemon = Sluice(directory, config)
 
     def start(self, handler, stream=False, mlflow=False, body=None, headers=(), path=None):
-        """Sends a call and gives the connection to read the reply from. `handler` may be raw bytes: sent, then the connection is closed."""
+        """Sends a call and returns the connection to read the reply from. `handler` may be raw bytes: they are sent,
+        then the connection is closed."""
         if isinstance(handler, bytes):
             raw = handler
 
@@ -52,7 +53,7 @@ class Lab:
 
     @property
     def n_requests(self):
-        """How often the upstream was asked by the last call."""
+        """How often the last call asked the upstream."""
         return len(self.up.requests) - self.seen
 
     def log(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver program of libsluice: one process, one client, one line a call."""
+"""The driver program of libsluice: one process, one client, one call on each line."""
 import json
 import os
 import pathlib
@@ -58,7 +58,7 @@ class Driver:
 
 
 def run(program, *args, **env):
-    """A program of examples/client to its end: (exit code, stdout, stderr)."""
+    """Runs a program of examples/client to its end: (exit code, stdout, stderr)."""
     p = subprocess.run([EXAMPLES / f"example_{program}", *args], capture_output=True, text=True, timeout=DEADLINE, env=clean_env(**env))
     assert not COMPLAINTS.search(p.stderr), p.stderr
     return p.returncode, p.stdout, p.stderr

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One model behind every strict upstream, and a route to each. It calls `look_up` until it has three results and then says their sum. With a
-tool that runs commands it writes a file, once. Without these it gives an object, in the way the call asks for; the object is right only at its third try, so that a client that checks
-must ask again."""
+"""One model for all strict upstreams, and a route to each. It calls `look_up` until it has three results and then says
+their sum. With a tool that runs commands it writes a file, once. Without tools it gives an object, in the way the call
+asks for; the object is right only at the third try, so that a client that checks must ask again."""
 import json
 import re
 
@@ -14,7 +14,7 @@ from strict_anthropic import StrictAnthropic
 from strict_openai import StrictOpenAI
 from upstream import Upstream
 
-SHELLS = {  # the tools of agents at a terminal that run a command, and what each takes to write a file
+SHELLS = {  # tools of agents that run a command, and their arguments to write a file
     "Bash": {"command": "printf done > out.txt", "description": "Writes a file."},
     "exec_command": {"cmd": "printf done > out.txt"},
     "shell": {"command": ["sh", "-c", "printf done > out.txt"]},
@@ -22,14 +22,14 @@ SHELLS = {  # the tools of agents at a terminal that run a command, and what eac
     "run_shell_command": {"command": "printf done > out.txt", "description": "Writes a file."},
 }
 WRITTEN = "The file is written."
-ROWS = [11, 22, 33]  # what the tool gives for 0, 1 and 2: the sum can only come from results
+ROWS = [11, 22, 33]  # results of the tool for 0, 1 and 2: the sum can only come from results
 SUM = sum(ROWS)
-PROVIDERS = {  # route: (provider, model, the rules of StrictOpenAI that hold there)
+PROVIDERS = {  # route: (provider, model, its rules of StrictOpenAI)
     "openai": ("openai", "gpt-4.1", "openai"),
     "mistral": ("mistral", "mistral-small-2603", "mistral"),
     "deepseek": ("deepseek", "deepseek-v4-flash", "deepseek"),
 }
-CLAUDE, GPT = "claude-sonnet-4-5", "gpt-5.2"  # routes that have their model's name, for clients that know models by name; upstreams as `anthropic`, `responses`
+CLAUDE, GPT = "claude-sonnet-4-5", "gpt-5.2"  # routes with their model's name, for clients that know models by name; upstreams as `anthropic`, `responses`
 ROUTES = [*PROVIDERS, "anthropic", "gemini", "bedrock", "cohere", "responses"]
 
 
@@ -37,12 +37,12 @@ def numbers(value):
     return [int(n) for n in re.findall(r"-?\d+", json.dumps(value))]
 
 
-TASKS = {}  # word: the steps of a task whose words have it, each a list of (tool, arguments) and the last a text
+TASKS = {}  # word: the steps of a task whose text has it, each a list of (tool, arguments) and the last a text
 RESULT = re.compile(r'"type": "(?:tool_result|function_call_output)"|"role": "tool"|"functionResponse":|"toolResult":')
 
 
 def task_step(text):
-    """The step of a task that is due, by the results that are there; None: it is no task."""
+    """The next step of a task, by the results that are there; None: it is no task."""
     steps = next((steps for word, steps in TASKS.items() if word in text), [])
     n = len(RESULT.findall(text))
     for said in steps:
@@ -133,7 +133,7 @@ def responses_answer(body):
 
 
 class Plan:
-    """The plan of a fake that takes one, made as it goes from the call that came last."""
+    """The plan of a fake, made from the call that came last."""
 
     def __init__(self, kind, answer):
         self.fake, self.answer = kind([]), answer
@@ -144,14 +144,14 @@ class Plan:
 
 
 class Lab:
-    """A daemon with a route to each strict upstream. `taken(route)`: the calls that its upstream found right."""
+    """A daemon with a route to each strict upstream. `taken(route)`: the calls that its upstream accepted."""
 
     def __init__(self, start):
         fakes = {"openai": StrictOpenAI(openai_answer), "anthropic": StrictAnthropic(anthropic_answer), "gemini": Plan(Gemini, gemini_answer).fake,
                  "bedrock": Plan(Bedrock, bedrock_answer).fake, "cohere": Plan(Cohere, cohere_answer).fake, "responses": Plan(Responses, responses_answer).fake,
                  "scoring": Plan(Scoring, lambda body: step([], [], 0, body)).fake}
         self.fakes, self.ups = fakes, {name: Upstream(self.handler(name)) for name in fakes}
-        self.faults = {}  # name: what the next call of this upstream meets instead, with the exchange and the handler
+        self.faults = {}  # name: what the next call of this upstream gets instead; called with the exchange and the handler
         root = {name: up.base.removesuffix("/v1") for name, up in self.ups.items()}
         routes = [self.route(name, provider, model, **self.family(provider, f"{root['openai']}/{rules}/v1")) for name, (provider, model, rules) in PROVIDERS.items()]
         routes += [
@@ -189,7 +189,7 @@ class Lab:
         return {CLAUDE: "anthropic", GPT: "responses"}[route] if route in (CLAUDE, GPT) else "openai" if route in ("chat", "kept", *PROVIDERS) else route
 
     def taken(self, route):
-        """How many calls reached that route's upstream so far."""
+        """How many calls have reached that route's upstream."""
         return len(self.fakes[self.upstream(route)].bodies)
 
     def close(self):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Messages API that refuses what the real one refuses for its form, with its texts. `answer(body)` gives the blocks of the reply and the
-stop reason; a stream is made of them where one was asked for. What it saw is in `bodies`."""
+"""A Messages API that refuses what the real one refuses for its form, with its texts. `answer(body)` gives the blocks
+of the reply and the stop reason; they become a stream if one was asked for. `bodies` has what it saw."""
 import base64
 import json
 import re
 
-# prefix: (most tokens of an answer, what the model can do and what it refuses)
+# prefix: (the most tokens of an answer, what the model can do and what it refuses)
 MODELS = {
     "claude-2": (4096, {"complete"}), "claude-instant": (4096, {"complete"}),
     "claude-3-haiku": (4096, set()), "claude-3-opus": (4096, set()), "claude-3-5": (8192, set()), "claude-3-7": (64000, {"thinking"}),
@@ -24,7 +24,7 @@ FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "uri", 
 HEADS = {"image/jpeg": b"\xff\xd8", "image/png": b"\x89PNG", "image/gif": b"GIF8", "image/webp": b"RIFF"}
 
 
-NO_THREADS = {"error_code": "thread_unsupported_request", "unsupported": ["hipaa"]}  # of an organisation whose conversations may not be kept
+NO_THREADS = {"error_code": "thread_unsupported_request", "unsupported": ["hipaa"]}  # for an organisation whose conversations must not be kept
 
 
 class Refused(Exception):
@@ -223,7 +223,7 @@ def check(body):
 
 
 class StrictAnthropic:
-    """The handler of an upstream (upstream.py). `bodies`: those that were right."""
+    """The handler of an upstream (upstream.py). `bodies`: those that it accepted."""
 
     def __init__(self, answer=None):
         self.answer = answer or (lambda body: ([{"type": "text", "text": "ok"}], "end_turn"))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chat APIs of OpenAI's language that refuse what the real ones refuse for its form: a table of rules, a row a host. `answer(body)` gives the
-message of the reply and its finish reason; a stream is made of them where one was asked for. What it saw is in `bodies`."""
+"""Chat APIs of OpenAI's language that refuse what the real ones refuse for its form: a table of rules, one row for each
+host. `answer(body)` gives the message of the reply and its finish reason; they become a stream if one was asked for.
+`bodies` has what it saw."""
 import json
 import re
 
@@ -60,7 +61,7 @@ def names(body, pattern):
 
 
 def calls_and_results(body, _):
-    """Each call of an answer has its result directly behind it, and there are no others."""
+    """Each call of an answer has its result directly after it, and there are no others."""
     waiting = []
     for i, m in enumerate(body["messages"]):
         if m["role"] == "tool":
@@ -141,7 +142,7 @@ def rests(body, _):
 
 
 def turns(body, _):
-    """System messages first, then user and assistant in turns, the user's turn last."""
+    """System messages first, then user and assistant in turns, the user last."""
     rest = [m["role"] for m in body["messages"]]
     while rest and rest[0] == "system":
         rest.pop(0)
@@ -235,7 +236,7 @@ class StrictOpenAI:
 
     @staticmethod
     def hosts(x, body):
-        """The path's first segment: the hosts whose rules hold, joined by `+`."""
+        """The path's first segment: the hosts whose rules apply, joined by `+`."""
         return x.path.split("/")[1].split("+")
 
     @staticmethod
@@ -254,7 +255,7 @@ class StrictOpenAI:
             for at in range(0, len(call["function"]["arguments"]), 4):
                 chunk({"tool_calls": [{"index": i, "function": {"arguments": call["function"]["arguments"][at:at + 4]}}]})
         chunk({}, finish)
-        if (body.get("stream_options") or {}).get("include_usage") or x.path.startswith("/mistral"):  # Mistral counts unasked
+        if (body.get("stream_options") or {}).get("include_usage") or x.path.startswith("/mistral"):  # Mistral counts without being asked
             x.event({**reply, "object": "chat.completion.chunk", "choices": []})
         x.event("[DONE]")
         x.last_chunk()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A scripted upstream: a test gives a handler and has every byte in its hand. Beside it a proxy, and certificates."""
+"""A scripted upstream: a test gives a handler and decides about every byte. Also a proxy, and certificates."""
 import base64
 import datetime
 import ipaddress
@@ -16,7 +16,7 @@ DEADLINE = 20.0
 
 
 class Exchange:
-    """One request as it came, and the connection to answer on."""
+    """One request as it came, and the connection for the answer."""
 
     def __init__(self, conn, head, headers, body, number):
         self.conn, self.head, self.headers, self.body, self.number = conn, head, headers, body, number
@@ -75,11 +75,11 @@ class Exchange:
         sock.close()
 
     def hold(self):
-        """Says nothing more, until the peer has gone."""
+        """Sends nothing more, until the peer has gone."""
         return self.wait_closed()
 
     def wait_closed(self, deadline=DEADLINE):
-        """Until the peer closed its end; returns the seconds that took, or None."""
+        """Waits until the peer closed its end; returns the seconds that took, or None."""
         start = time.monotonic()
         while time.monotonic() - start < deadline:
             poll = select.poll()
@@ -94,8 +94,8 @@ class Exchange:
 
 
 class Upstream:
-    """Calls handler(exchange) for every request; what it raises is told by `check`. With `on_connect` that is called with the raw connection
-    instead, before anything is read."""
+    """Calls handler(exchange) for every request; `check` reports what it raises. `on_connect` is called with the raw
+    connection instead, before anything is read."""
 
     def __init__(self, handler=None, tls=None, host="127.0.0.1", on_connect=None, backlog=256, port=0):
         self.handler = handler
@@ -111,7 +111,7 @@ class Upstream:
         self.arrived = queue.Queue()
         self.n_connections = 0
         self.errors = []
-        self.broken = []  # connections that ended otherwise than between two requests
+        self.broken = []  # connections that did not end between two requests
         self.lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -156,13 +156,13 @@ class Upstream:
                     raise RuntimeError(f"handler: {e}") from e
         except (OSError, ssl.SSLError, ValueError) as e:
             self.broken.append(e)
-        except Exception as e:  # a test's handler failed: the test must know
+        except Exception as e:  # a test's handler failed: the test must see it
             self.errors.append(e)
             conn.close()
 
     @staticmethod
     def _body(conn, headers, buf):
-        """The body and what is behind it; None when the peer ended before."""
+        """The body and what comes after it; None when the peer ended before."""
         told = {k.lower(): v for k, v in headers}
         body, buf = bytearray(), bytearray(buf)
 
@@ -198,7 +198,7 @@ class Upstream:
 
 
 class Proxy:
-    """An HTTP proxy that knows CONNECT. `answer` replaces its 200 by other bytes; `auth` is "user:password"."""
+    """An HTTP proxy for CONNECT. `answer` replaces its 200 by other bytes; `auth` is "user:password"."""
 
     def __init__(self, auth=None, answer=None, host="127.0.0.1"):
         self.auth, self.answer = auth, answer
@@ -259,7 +259,7 @@ class Proxy:
 
 
 class Authority:
-    """A certificate authority and what it signs."""
+    """A certificate authority and the certificates that it signs."""
 
     def __init__(self, directory):
         from cryptography import x509

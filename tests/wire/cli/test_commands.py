@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client commands of `sluice`, as a person and a script see them."""
+"""The client commands of `sluice`, for people and for scripts."""
 import contextlib
 import json
 import os
@@ -26,7 +26,7 @@ def sl(*args, server=None, stdin="", **env):
 
 
 def on_terminal(*args, server, **env):
-    """Standard output is a terminal; what it shows."""
+    """Runs it with a terminal as standard output; returns what the terminal shows."""
     parent, child = pty.openpty()
     p = subprocess.Popen([BIN, *args], stdin=subprocess.DEVNULL, stdout=child, stderr=subprocess.PIPE, env=clean_env(**env) | {"SLUICE_SERVER": server})
     os.close(child)
@@ -72,7 +72,7 @@ def test_a_query_is_only_shown(server):
 
 
 def test_json_for_a_program_has_no_c1_either(upstream):
-    """Its value is the same; every other byte too."""
+    """The JSON value is the same, and so is every other byte."""
     value = {"choices": [{"message": {"content": "a\u007fb\u0085c\u009bd\u00a0\u00e9\u202e\U0001f600"}}]}
     up = upstream(lambda x: x.reply(json.dumps(value, ensure_ascii=False)))
     code, out, _ = sl("query", "chat", "-d", '{"messages": []}', "--json", server=f"http://127.0.0.1:{up.port}")
@@ -253,7 +253,7 @@ def test_every_command_is_on_the_page():
 
 
 def test_the_manual_page(tmp_path):
-    """Of every command there is a line in sluice(1), and groff has no complaint."""
+    """sluice(1) has a line for every command, and groff has no complaints."""
     page = tmp_path / "sluice.1"
     page.write_text(sl("man-page")[1])
     p = subprocess.run(["groff", "-man", "-ww", "-z", page], capture_output=True, text=True) if shutil.which("groff") else None
@@ -299,7 +299,7 @@ def test_completion_in_bash(server, tmp_path):
 
 @pytest.mark.parametrize("command", ["serve", "check", "mlflow start", "db check", "db backup", "version", "query", "secret rotate"])
 def test_each_command_tells_its_options(command):
-    """The daemon's in the same form as the client's."""
+    """The daemon's commands show them in the same form as the client's."""
     code, out, err = sl(*command.split(), "--help")
     assert code == 0 and not err and out.startswith(f"usage: sluice {command.split()[0]} "), out
     assert "\n\n  " in out and re.search(r"^ +(-\w, )?--[a-z-]+", out, re.M) and "\nexample: sluice " in out
@@ -311,12 +311,12 @@ STEERS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 
 def hostile_json(value):
-    """DEL, C1 and what turns the direction may stand in JSON as they are; C0 may not."""
+    """DEL, C1 and characters that change the direction may be in JSON unescaped; C0 may not."""
     return json.dumps(value, ensure_ascii=False).replace("\u001b", "\\u001b").replace("\u0007", "\\u0007").replace("\r", "\\r")
 
 
 def terminal(args, server):
-    """What a person sees of both outputs."""
+    """What a user sees of both outputs."""
     parent, child = pty.openpty()
     p = subprocess.Popen([BIN, *args], stdin=subprocess.DEVNULL, stdout=child, stderr=child, env=clean_env(TERM="xterm", NO_COLOR="1", SLUICE_SERVER=server))
     os.close(child)
@@ -350,7 +350,7 @@ def test_a_server_does_not_steer_the_terminal(upstream, args, reply, status):
                                   ["keys", "list", "--json"], ["status"], ["status", "--json"], ["limits", "get", "chat"], ["limits", "set", "chat", "5/minute"],
                                   ["query", "chat", "hi", "--stream"], ["query", "chat", "hi", "--stream", "--json"], ["query", "chat", "hi", "-v"], ["secret", "rotate", "-y"], ["routes", "get", "chat"]])
 def test_nor_in_any_other_command(upstream, tmp_path, args):
-    """One gateway that is hostile everywhere: names, lists, metrics, streams."""
+    """A gateway that is hostile everywhere: names, lists, metrics, streams."""
     route = {"name": HOSTILE, "route_type": "llm/v1/chat", "endpoint_type": "llm/v1/chat", "owner": "api", "defined_at": HOSTILE, "limits": [],
              "model": {"name": HOSTILE, "provider": HOSTILE, "config": {HOSTILE: HOSTILE}}, "secrets": {HOSTILE: HOSTILE}, "route_url": "/x", "limit": None}
 

@@ -46,7 +46,7 @@ def test_apply_and_export(gateway):
     exported = json.loads(out)["routes"]
     assert code == 0 and "canary" not in out and [r["name"] for r in exported] == ["a", "b"]
     assert exported[0]["model"]["config"] == {"openai_api_base": "http://example.com/v1", "openai_api_key": "$A_OPENAI_API_KEY"} and exported[0]["limits"] == LIMITS
-    # A reference to nothing leaves the stored secret; one to something sets it.
+    # A reference that leads to nothing keeps the stored secret; any other one sets it.
     before = fingerprint(gateway, "a")
     assert gateway("apply", "-", "--yes", routes=exported) == (0, "", "nothing to change\n")
     exported[0]["model"]["name"] = "gpt-2"
@@ -55,14 +55,15 @@ def test_apply_and_export(gateway):
     assert fingerprint(gateway, "a") == before and "gpt-2" in gateway("get", "a")[1] and json.loads(gateway("export")[1])["routes"][0]["limits"] == []
     assert gateway("apply", "-", "--yes", routes=exported, A_OPENAI_API_KEY="sk-rotated") == (0, "~ a (sets a secret)\n", "applied\n")
     assert fingerprint(gateway, "a") != before
-    # What is absent goes only when asked for.
+    # A route that the file does not have is deleted only with --prune.
     assert gateway("apply", "-", "--yes", routes=[exported[1]]) == (0, "", "nothing to change\n")
     assert gateway("apply", "-", "--yes", "--prune", routes=[exported[1]]) == (0, "- a\n", "applied\n")
     assert {line.split("\t")[0] for line in gateway("list")[1].splitlines()} == {"chat", "b"}
 
 
 def test_a_new_route_needs_its_secret(gateway, tmp_path):
-    """On a route that is there a reference to nothing leaves what is stored; a new one has nothing to leave."""
+    """For an existing route, a reference that leads to nothing keeps the stored secret; a new route has none to
+    keep."""
     filed = json.loads(json.dumps(SECRET).replace('"$THE_KEY"', json.dumps({"file": str(tmp_path / "none")}))) | {"name": "c"}
     for flag in "--yes", "--dry-run":
         code, out, err = gateway("apply", "-", flag, routes=[SECRET, PLAIN, filed])
@@ -105,7 +106,7 @@ endpoints:
 
 
 def test_a_configuration_file_is_applied(gateway, tmp_path):
-    """YAML as MLflow and `sluice serve` have it: endpoints, `limit`, a key as a variable, a file or a literal."""
+    """YAML like MLflow's and `sluice serve`'s: endpoints, `limit`, a key as a variable, a file or a literal."""
     path = tmp_path / "config.yaml"
     path.write_text(YAML)
     code, out, err = gateway("apply", str(path), "--yes", THE_KEY="sk-canary")
@@ -115,7 +116,7 @@ def test_a_configuration_file_is_applied(gateway, tmp_path):
     assert a["limit"] == {"calls": 5, "key": None, "renewal_period": "minute"} and b["limits"] == [{"calls": 7, "key": "route", "renewal_period": "hour"}]
     assert b["sluice"] == {"retries": 1} and b["model"]["config"] == {"openai_api_base": "http://example.com/v1", "openai_api_key": "$B_OPENAI_API_KEY"}
     before = fingerprint(gateway, "a"), fingerprint(gateway, "b")
-    # Without the variable the stored secret stays; what export wrote, also as YAML, changes nothing.
+    # Without the variable the stored secret stays; the output of export, also as YAML, changes nothing.
     path.write_text(YAML.replace("sk-literal", "$NOTHING"))
     assert gateway("apply", str(path), "--yes", "--quiet") == (0, "", "")
     path.write_text(yaml.safe_dump({"routes": [a, b]}))
@@ -123,7 +124,8 @@ def test_a_configuration_file_is_applied(gateway, tmp_path):
     path.write_text(yaml.safe_dump({"routes": [a, b | {"limit": {"calls": 9, "renewal_period": "day"}}]}))
     assert gateway("apply", str(path), "--yes") == (0, "~ b\n", "applied\n")
     assert before == (fingerprint(gateway, "a"), fingerprint(gateway, "b"))
-    # A key that is the path of a file is read from it, as MLflow does; a literal one leaves for this machine or TLS only.
+    # A key that is the path of a file is read from it, as by MLflow; a literal key is sent only to this machine or over
+    # TLS.
     (tmp_path / "key").write_text("sk-filed\n")
     path.write_text(YAML.replace("sk-literal", str(tmp_path / "key")))
     assert gateway("apply", str(path), "--yes", "--quiet")[1] == "~ b (sets a secret)\n"
@@ -175,7 +177,7 @@ def test_each_failure_is_told(gateway):
 
 
 class Gateway:
-    """A scripted one: it answers no PUT before `together` of them wait."""
+    """A scripted gateway: it answers no PUT before `together` of them wait."""
 
     def __init__(self, together):
         self.lock = threading.Condition()
@@ -208,7 +210,7 @@ def test_sixteen_in_flight(upstream):
 
 
 def test_an_interrupted_run_is_run_again(gateway, upstream, tmp_path):
-    """Ctrl-C in the middle: told once, 130; the next run does the rest."""
+    """Ctrl-C in the middle: reported once, exit 130; the next run does the rest."""
     lock, half, done, held = threading.Lock(), [], [], threading.Event()
 
     def proxy(x):
@@ -240,7 +242,7 @@ def test_an_interrupted_run_is_run_again(gateway, upstream, tmp_path):
 
 
 def test_on_a_terminal(gateway, tmp_path):
-    """It asks, and tells how far it is; what it shows first is the difference."""
+    """It first shows the difference, then asks, and shows its progress."""
     path = tmp_path / "routes.json"
     path.write_text(json.dumps({"routes": [PLAIN | {"name": f"r{i:02}"} for i in range(40)]}))
 
@@ -333,7 +335,7 @@ def target(name, key="$THE_KEY", **more):
 
 
 def test_targets_are_applied(gateway, tmp_path):
-    """With references in each, in whatever order members stand, and without a model beside them."""
+    """With references in each, members in any order, and without a model beside them."""
     (tmp_path / "key").write_text("sk-filed\n")
     aws = {"name": "aws", "tier": 1, "model": {"provider": "bedrock", "name": "nova", "config": {"aws_config": {"aws_region": "eu-west-1", "aws_access_key_id": "$THE_KEY", "aws_secret_access_key": {"file": str(tmp_path / "key")}}}}}
     alone = {"name": "alone", "route_type": "llm/v1/chat", "sluice": {"targets": [target("eu.1"), target("file", {"file": str(tmp_path / "key")}, weight=3), aws], "balance": "ordered", "retries": 0}}
@@ -343,9 +345,9 @@ def test_targets_are_applied(gateway, tmp_path):
     got = {n: gateway.daemon.call("GET", f"/api/sluice/v1/routes/{n}", headers=[("Authorization", f"Bearer {ADMIN}")]).json() for n in ("alone", "beside")}
     assert {t: set(s) for t, s in got["alone"]["target_secrets"].items()} == {"eu.1": {"openai_api_key"}, "file": {"openai_api_key"}, "aws": {"aws_config.aws_access_key_id", "aws_config.aws_secret_access_key"}}
     assert got["beside"]["secrets"]["openai_api_key"] == got["beside"]["target_secrets"]["spare"]["openai_api_key"] == got["alone"]["target_secrets"]["eu.1"]["openai_api_key"] != got["alone"]["target_secrets"]["file"]["openai_api_key"]
-    # what was stored stays, and nothing is changed where nothing is
+    # stored secrets stay, and without a difference nothing is changed
     assert gateway("apply", "-", "--yes", routes=[json.loads(json.dumps(r).replace(str(tmp_path / "key"), "/nonexistent/key")) for r in (alone, beside)]) == (0, "", "nothing to change\n")
-    # export has a reference for each of them, from which another gateway is made
+    # export has a reference for each of them; another gateway is made from these
     code, out, _ = gateway("export")
     assert code == 0 and "canary" not in out and "sk-filed" not in out
     exported = json.loads(out)["routes"]
@@ -375,7 +377,7 @@ def test_a_route_needs_a_model_or_targets(gateway, own, said):
 
 
 def test_a_nested_secret_is_read_from_where_it_is(gateway):
-    """aws_config has them a level deeper."""
+    """In aws_config they are one level deeper."""
     route = {"name": "aws", "route_type": "llm/v1/chat", "model": {"provider": "bedrock", "name": "nova", "config": {"aws_config": {"aws_region": "eu-west-1", "aws_access_key_id": "$ID", "aws_secret_access_key": "$KEY"}}}}
     code, out, err = gateway("apply", "-", "--yes", routes=[route], ID="AKIDEXAMPLE")
     assert (code, out) == (1, "") and "model.config.aws_config.aws_secret_access_key: $KEY is not set" in err

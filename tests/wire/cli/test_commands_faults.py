@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose fault it was: the words and exit codes of errors, and the waits that a person is told about."""
+"""Whose fault an error is: its messages and exit codes, and the waits that the user is told about."""
 import signal
 import socket
 import ssl

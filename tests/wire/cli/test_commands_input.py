@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked: prompts, files, standard input, settings; routes and limits out of options."""
+"""The input of commands: prompts, files, standard input, settings; routes and limits from options."""
 import json
 import os
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""--json of every command against docs/schemas/cli.json; tables on a terminal and without one, by example."""
+"""--json of every command against docs/schemas/cli.json; tables with and without a terminal, by example."""
 import json
 import pathlib
 import re

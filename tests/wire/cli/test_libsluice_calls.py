@@ -112,7 +112,7 @@ def test_broken_at_every_byte(server, mode, how):
         for at in range(len(data)):
             got = driver.call(mode, op, "chat", json.dumps({"at": at}))
             n += 1
-            # A reset may also drop what was sent before it. Once "[DONE]" is there, nothing is missing.
+            # A reset may also drop bytes that were sent before it. Once "[DONE]" is there, nothing is missing.
             if op == "stream" and at >= done:
                 assert got["code"] in ("SLUICE_OK", "SLUICE_ESTREAM", "SLUICE_ECONNECT"), (at, got)
                 continue
@@ -370,7 +370,7 @@ def test_cancel_in_every_state(server, mode, state):
 
 
 def cancelled(driver, mode):
-    """The answer; the cancellation is told again until it came after the call had begun."""
+    """The answer; the cancellation is repeated until one came after the call began."""
     done = threading.Event()
 
     def again():
@@ -406,7 +406,8 @@ def test_cancel_by_the_reader_when_everything_is_there(server, mode, at):
     _, driver = server(lambda x: x.send(stream_bytes()))
     for _ in range(5):
         got = driver.call(mode, "stream", "chat", CHAT, f"cancel_at={at}")
-        # What is cancelled while nothing was left to give may have ended already, but for the callback that asks for it.
+        # A call with nothing left to give may have ended already when it is cancelled, except for the callback that
+        # cancels it.
         assert got["code"] == "SLUICE_ECANCELLED" or (mode == "pull" and at == 4 and got["code"] == "SLUICE_OK"), got
         assert got["events"] == at
         assert "body" not in got or got["code"] == "SLUICE_OK"

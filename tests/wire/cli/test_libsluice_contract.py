@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""libsluice keeps its word about what servers say badly: waits, texts, chunks, certificates, ends of streams."""
+"""libsluice keeps its contract when servers misbehave: waits, texts, chunks, certificates, ends of streams."""
 import datetime
 import email.utils
 import json
@@ -19,7 +19,7 @@ HEADERS = ["client", "fluent", "chat", "poll"]
 
 @pytest.fixture
 def ask(upstream):
-    """What the driver makes of one reply, given as bytes: ask(raw, *options, op=…)."""
+    """What the driver returns for one reply, given as bytes: ask(raw, *options, op=…)."""
     drivers = []
 
     def call(raw, *options, op="query", mode="block", args=(), hold=False):
@@ -224,7 +224,7 @@ def authority(tmp_path_factory):
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 @pytest.mark.parametrize("who, code", [("nobody", "SLUICE_ETLS"), ("a stranger", "SLUICE_ETLS"), ("known", "SLUICE_OK")])
 def test_client_certificates(certs, authority, version, who, code):
-    """openssl's server: it reads before it closes, so that its alert arrives, as with the servers in use."""
+    """openssl's server reads before it closes, so that its alert arrives, as with the servers in use."""
     import shutil
     import socket
 
@@ -309,7 +309,8 @@ def test_the_version_is_the_projects():
 
 
 def test_since():
-    """The comment above a function that is not of the map's first node says since when; those of the first say nothing."""
+    """The comment of a function that is not in the map's first version says since when it exists; the others say
+    nothing."""
     nodes = re.findall(r"^(SLUICE_[\d.]+) \{(.*?)\n\}", (ROOT / "src/client/libsluice.map").read_text(), re.M | re.S)
     first = set(re.findall(r"^    (sluice_\w+);", nodes[0][1], re.M))
     for name, header in declared().items():

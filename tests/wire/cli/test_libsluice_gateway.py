@@ -81,7 +81,7 @@ def test_example_query_and_stream(sluice):
 
 
 def test_example_chat(sluice, upstream):
-    """The second turn carries the first one's answer; a turn that fails is taken back."""
+    """The second turn has the first one's answer; a turn that fails is removed."""
     bodies = []
 
     def handler(x):
@@ -150,7 +150,7 @@ def test_example_pull_and_loop(sluice):
 
 
 class Store:
-    """Answers the management calls as the gateway promises to, for the examples that change routes."""
+    """Answers the management calls like the gateway, for the examples that change routes."""
 
     def __init__(self):
         self.routes, self.limits = {}, {}
@@ -196,7 +196,7 @@ def test_example_manage(upstream):
 
 @pytest.fixture
 def stored(sluice, tmp_path):
-    """A daemon that keeps routes, with an admin key."""
+    """A daemon that stores routes, with an admin key."""
     daemon = sluice(CONFIG | {"auth": {"admin_key": "$ADMIN"}}, args=["--data", str(tmp_path / "data")], env={"ADMIN": ADMIN})
     daemon.env = {"SLUICE_SERVER": daemon.url, "SLUICE_KEY": ADMIN}
     return daemon
@@ -237,20 +237,20 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def exported():
-    """The map's functions, by the version of the interface that brought them."""
+    """The map's functions, by the version of the interface that added them."""
     text = (ROOT / "src/client/libsluice.map").read_text()
     return {name: node for node, body in re.findall(r"^(SLUICE_[\d.]+) \{(.*?)\n\}", text, re.M | re.S) for name in re.findall(r"^    (sluice_\w+);", body, re.M)}
 
 
 def declared(*headers):
-    """Functions that the headers declare; of uv.h and poll.h also those they define."""
+    """Functions that the headers declare; for uv.h and poll.h also those that they define."""
     text = "".join((ROOT / "include/sluice" / f"{h}.h").read_text() for h in headers)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     return set(re.findall(r"^[a-z][\w ]*[ *](sluice_\w+)\((?:[^()]|\([^()]*\)\([^()]*\)|\([^()]*\))*?\);", text, re.M))
 
 
 def test_exported_symbols():
-    """What the map lists is what the headers declare, what the shared library exports and what the archive lets out."""
+    """The map lists what the headers declare, what the shared library exports and what the archive makes visible."""
     listed = exported()
     assert set(listed) == declared("client", "fluent", "chat", "poll")
     lib = BUILD / "src/client"
@@ -266,7 +266,7 @@ def test_exported_symbols():
 
 
 def test_every_function_has_a_page():
-    """Built with the library: a page a group, and one for each function that leads there."""
+    """Built with the library: one page for each group, and one for each function that leads to it."""
     pages = {p.name.removesuffix(".3"): p.read_text() for p in (BUILD / "src/client").glob("*.3")}
     groups = {name for name, text in pages.items() if not text.startswith(".so ")}
     inline = {"sluice_poll_add", "sluice_poll_timeout", "sluice_poll_drive", "sluice_uv_attach", "sluice_uv_detach"}
@@ -291,14 +291,14 @@ def test_headers_compile(tmp_path, compiler, standard, header):
     source = tmp_path / ("t.cc" if compiler == "c++" else "t.c")
     source.write_text(f"#include <sluice/{header}.h>\n#if SLUICE_VERSION_NUMBER < 2000\n#error old\n#endif\nint main(void) {{ sluice_callbacks c = SLUICE_CALLBACKS_INIT; "
                       "sluice_tokens t = SLUICE_TOKENS_INIT; return c.on_end != 0 || t.total >= 0; }\n".replace("{{", "{"))
-    define = ["-D_POSIX_C_SOURCE=200809L"] if header == "uv" and compiler == "cc" else []  # libuv's own headers want it
+    define = ["-D_POSIX_C_SOURCE=200809L"] if header == "uv" and compiler == "cc" else []  # libuv's own headers need it
     p = subprocess.run([compiler, f"-std={standard}", "-Wall", "-Wextra", "-pedantic", "-Werror", *define, "-I", ROOT / "include", "-fsyntax-only", source],
                        capture_output=True, text=True)
     assert p.returncode == 0, p.stderr
 
 
 def test_a_users_build(sluice, tmp_path):
-    """meson install, then only what pkg-config says: shared and static."""
+    """meson install, then only the flags of pkg-config: shared and static."""
     import os
 
     prefix = tmp_path / "root"

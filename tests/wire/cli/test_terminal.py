@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`sluice chat` and `sluice status` on a screen: tmux types, and reads what stands there."""
+"""`sluice chat` and `sluice status` on a screen: tmux types, and reads the screen."""
 import os
 import re
 import shutil
@@ -34,7 +34,7 @@ class Screen:
         return self.tmux("capture-pane", "-p")
 
     def shows(self, text, times=1):
-        """The screen that has it: a view that is live may be half drawn in the next moment."""
+        """The screen that shows it: a live view may be half drawn a moment later."""
         return wait_for(lambda: (seen := self.text()).count(text) >= times and seen, lambda: f"{text!r} on the screen:\n{self.text()}")
 
     def edits(self):
@@ -45,7 +45,7 @@ class Screen:
             os.close(fd)
 
     def prompts(self, mark=">"):
-        """Until the last line is an empty prompt and its line editor reads: what is typed earlier may be thrown away."""
+        """Waits until the last line is an empty prompt and its line editor reads: earlier input may be thrown away."""
         wait_for(lambda: ("\n" + self.text()).rstrip().endswith("\n" + mark) and self.edits(), lambda: f"the prompt {mark} on the screen:\n{self.text()}")
 
     def close(self):
@@ -77,7 +77,7 @@ def test_chat(sluice, screen):
     s.type("helloX", "BSpace", " there", "Enter")
     s.shows("You said: hello there")
     s.prompts()
-    s.type("Up", "Up", "Enter")  # history
+    s.type("Up", "Up", "Enter")  # from the history
     s.shows("You said: first", 2)
     s.prompts()
     s.type("thrown away")
@@ -107,7 +107,7 @@ def test_chat(sluice, screen):
 
 
 def test_targets(sluice, screen):
-    """A table, with who takes no calls and for how long."""
+    """A table of the targets that take no calls, with the time that is left."""
     mock = {"provider": "mock", "name": "m", "config": {}}
     dead = {"provider": "openai", "name": "gpt-4o", "config": {"openai_api_key": "k", "openai_api_base": f"http://127.0.0.1:{free_port()}/v1"}}
     route = {"targets": [{"name": "dead", "model": dead}, {"name": "spare", "tier": 1, "model": mock}], "breaker": {"errors": 1, "open": "1h"}, "retries": 0}
@@ -120,7 +120,7 @@ def test_targets(sluice, screen):
     assert re.search(r"^chat +dead +openai +gpt-4o +0 +open +0 +3\d{6}\b", seen, re.M) and re.search(r"^chat +spare +mock +m +1 +closed +0 +-", seen, re.M), seen
     s.prompts("$")
     s.type(f"clear; {BIN} targets reset chat dead; {BIN} targets list", "Enter")
-    s.shows("dead of chat gets calls again")  # the screen is another one
+    s.shows("dead of chat gets calls again")  # the screen has changed
     seen = s.shows("spare")
     assert re.search(r"^chat +dead +openai +gpt-4o +0 +closed +0 +-", seen, re.M), seen
 
@@ -262,13 +262,13 @@ def test_status_shows_that_it_drains(sluice, screen):
     s.shows("DRAINING")
     s.type("q")
     s.prompts("$")
-    daemon.proc.send_signal(signal.SIGTERM)  # the second one ends it
+    daemon.proc.send_signal(signal.SIGTERM)  # the second signal ends it
     daemon.proc.wait(DEADLINE)
     daemon.stopped = True
 
 
 def test_status_finds_the_busiest(sluice, screen, upstream):
-    """Of more routes than the screen has lines; with what goes wrong in the route's own line."""
+    """With more routes than the screen has lines, and errors in the route's own line."""
     routes = [CONFIG["endpoints"][0] | {"name": f"route-{i:02}"} for i in range(60)] + [chat_route(upstream(lambda x: x.reply({"error": {"message": "no"}}, "401 Unauthorized")).base, "broken")]
     daemon = sluice({"endpoints": routes})
     for i in range(60):

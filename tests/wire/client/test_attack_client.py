@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client that wants to do harm, beyond malformed heads and bodies."""
+"""Clients that want to do harm, beyond malformed heads and bodies."""
 import socket
 import threading
 
@@ -7,7 +7,7 @@ from harness import CHAT, CHAT_REPLY, chat_route, wait_for
 
 
 def test_who_has_no_key_cannot_fill_the_memory(sluice, upstream):
-    """A length that is only said is taken from the budget: not for calls that are open to all."""
+    """A length that a client only announces is taken from the budget, but not for calls that are open to all."""
     up = upstream(lambda x: x.reply(CHAT_REPLY))
     daemon = sluice({"endpoints": [chat_route(up.base)], "auth": {"admin_key": "sk-sluice-" + "a" * 43}, "server": {"workers": 1, "limits": {"memory": "4MiB"}}})
     held = []
@@ -41,7 +41,8 @@ def test_who_has_no_key_cannot_fill_the_memory_by_not_reading(sluice):
 
 
 def test_what_is_made_of_a_body_is_counted(sluice, upstream):
-    """20,000 small messages become another provider's request: its pieces are memory, too, as long as the call waits."""
+    """20,000 small messages become another provider's request: its pieces count as memory, too, as long as the call
+    waits."""
     asked = threading.Semaphore(0)
 
     def silent(x):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that come compressed: what is understood, what is refused, and that nobody fills memory with a small one."""
+"""Compressed requests: which codings are understood, which are refused, and that a small one cannot fill the memory."""
 import gzip
 import json
 import zlib
@@ -15,7 +15,7 @@ def raw_deflate(data):
 
 
 def zstd(data):
-    """One frame of raw and run-length blocks (RFC 8878): enough for a decoder, and needs no package."""
+    """One frame of raw and run-length blocks (RFC 8878): enough for a decoder, without a package."""
     blocks, at = [], 0
     while at < len(data) or not blocks:
         piece = data[at : at + 100000]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client can do to the daemon with HTTP itself: every row is answered in one line of JSON or served whole, and no row smuggles a second
-request: an upstream counts what arrives and compares bytes."""
+"""What clients can do to the daemon with HTTP itself. Every row is answered with one line of JSON or served whole, and
+no row smuggles in a second request: an upstream counts what arrives and compares bytes."""
 import json
 import re
 import signal
@@ -35,7 +35,8 @@ class World:
         return self.sluice.connect()
 
     def talk(self, raw):
-        """Sends, reads all replies until the daemon closes; the number of requests upstream meanwhile."""
+        """Sends, and reads all replies until the daemon closes; also returns how many requests the upstream got
+        meanwhile."""
         before = len(self.up.requests)
         conn = self.connect()
         try:
@@ -56,7 +57,7 @@ def world(tmp_path_factory):
 
 
 def one_reply(raw, method="POST"):
-    """Exactly one reply and nothing behind it."""
+    """Exactly one reply and nothing after it."""
     head, _, body = raw.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     headers = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in lines[1:])}
@@ -78,7 +79,7 @@ def long_line(n):
     return CHAT + b"X-Long: " + b"x" * n + b"\r\n" + LENGTH + b"\r\n" + BODY
 
 
-# raw head (and what belongs to it), status, words of the reason
+# raw head (and what belongs to it), status, a part of the reason
 REFUSED = {
     "nul in a value": (CHAT + b"X: a\0b\r\n" + LENGTH + b"\r\n" + BODY, 400, "NUL"),
     "nul in a name": (CHAT + b"X\0: a\r\n\r\n", 400, "NUL"),
@@ -209,17 +210,17 @@ def test_refused_from_the_head(world, name, expect):
     head, status, dialect = HEAD_REFUSED[name]
     conn = world.connect()
     conn.send(head + expect + b"Content-Length: %d\r\n\r\n" % (70000 if status == 413 else 60000))
-    reply = conn.reply()  # no 100 before it, and no byte of the body is waited for
+    reply = conn.reply()  # no 100 before it, and it does not wait for the body
     assert reply.status == status and reply.get("connection") == "close"
     is_error_of(reply.body, dialect)
     if status == 405:
         assert reply.get("allow") == "POST"
-    conn.send(b"x" * 1000)  # what was on its way already does not reset the reply
+    conn.send(b"x" * 1000)  # bytes that were sent already do not reset the reply
     assert conn.is_closed_by_peer()
 
 
 def test_a_slow_upload_gets_its_refusal(world):
-    """It sends for longer than a client may pause behind a reply that closes; no reset takes the reply away."""
+    """It sends for longer than a client may pause after a reply that closes; no reset destroys the reply."""
     conn = world.connect()
     conn.send(CHAT + b"Content-Length: 70000\r\n\r\n")
     end = time.monotonic() + 6.5
@@ -302,7 +303,7 @@ def test_pipelined_requests_are_answered_in_order(world):
 
 
 def test_pipelining_beyond_the_head_limit_waits(world):
-    """More than limits.head behind a request is not read before that one is answered; nothing is lost."""
+    """More than limits.head after a request is not read before that request is answered; nothing is lost."""
     one = CHAT + b"X-Pad: " + b"p" * 3000 + b"\r\n" + LENGTH + b"\r\n" + BODY
     n = 100
     before = len(world.up.requests)
@@ -314,7 +315,7 @@ def test_pipelining_beyond_the_head_limit_waits(world):
 
 
 def test_a_client_that_reads_nothing_grows_no_memory(sluice):
-    """Requests whose replies nobody takes are not read on; when they are taken, all are there."""
+    """While nobody takes the replies, further requests are not read; when they are taken, all are there."""
     daemon = sluice({"endpoints": [], "log": {"access": "none"}})
     conn = daemon.connect()
     conn.request("GET", "/health").reply()
@@ -329,8 +330,8 @@ def test_a_client_that_reads_nothing_grows_no_memory(sluice):
     except TimeoutError:
         pass
     assert sent < 60_000_000, "the daemon read it all"
-    # What is sent lies in the kernel, 64 KiB of replies in the daemon. The rest is what malloc keeps for itself of 20,000 short replies, up to
-    # 8 MB; a daemon that read on would have 200 MB of them.
+    # The sent bytes are in the kernel, and 64 KiB of replies in the daemon. The rest is memory that malloc keeps for
+    # itself of 20,000 short replies, up to 8 MB; a daemon that went on reading would have 200 MB of them.
     assert SANITIZED or daemon.rss() - rss < 32_000_000
     conn.sock.settimeout(DEADLINE)
     got, buf = 0, b""
@@ -343,7 +344,8 @@ def test_a_client_that_reads_nothing_grows_no_memory(sluice):
 
 
 def test_many_that_pipeline_take_turns(sluice):
-    """2,000 requests of each of 50 connections: all are answered, another client is served meanwhile, and what is done with gives back its memory."""
+    """2,000 requests of each of 50 connections: all are answered, another client is served meanwhile, and finished
+    requests give their memory back."""
     daemon = sluice({"endpoints": [], "log": {"access": "none"}})
     rss = daemon.rss()
     conns = [daemon.connect() for _ in range(50)]
@@ -374,7 +376,8 @@ def test_many_that_pipeline_take_turns(sluice):
 
 
 def test_a_flood_that_pipelines_does_not_keep_others_waiting(sluice):
-    """All of it is there when the daemon wakes up: one request of a client that does not pipeline comes among the first of 300 x 60."""
+    """Everything is there when the daemon wakes up: one request of a client that does not pipeline is answered among
+    the first of 300 x 60."""
     daemon = sluice({"endpoints": [], "server": {"workers": 1}})
     conns = [daemon.connect() for _ in range(300)]
     for conn in conns:
@@ -388,7 +391,7 @@ def test_a_flood_that_pipelines_does_not_keep_others_waiting(sluice):
     last.request("GET", "/ready", headers=[("X-Request-Id", "the-last")])
     daemon.proc.send_signal(signal.SIGCONT)
     assert last.reply().status == 200
-    daemon.log_line("the-last")  # of the others some may be missing: the log drops what it cannot write in time
+    daemon.log_line("the-last")  # some of the others may be missing: the log drops lines that it cannot write in time
     ids = [json.loads(line)["request_id"] for line in daemon.log_path.read_text().split("\n")[:-1]]
     assert ids.index("the-last") < 301 + 300 + 2 * 512 + 300
 
@@ -436,7 +439,7 @@ def test_slow_clients(world, name):
     reply = conn.reply()
     assert (reply.status, reply.get("connection"), reply.get("x-sluice-error-type")) == (status, "close", "caller_timeout")
     assert words in is_error_of(reply.body, dialect)
-    conn.send(b"x" * 30000)  # goes nowhere: neither into the body's memory nor to a next request
+    conn.send(b"x" * 30000)  # these bytes go nowhere: neither into the body's memory nor to a next request
     assert conn.is_closed_by_peer()
 
 
@@ -479,7 +482,8 @@ def test_truncated_requests(world, name):
 
 
 def test_half_closed_after_a_request(tmp_path, sluice, upstream):
-    """What needs no upstream is answered; while an upstream works, the end of the client's side means that it has gone."""
+    """Calls without an upstream are answered; while an upstream works, the end of the client's side means that it has
+    gone."""
     closed = []
     up = upstream(lambda x: closed.append(x.wait_closed()))
     daemon = sluice({"endpoints": [chat_route(up.base)]})
@@ -619,7 +623,7 @@ def test_tls_half_closed_and_cut(secure):
 def test_garbage_instead_of_a_handshake(secure, junk):
     conn = secure.connect()
     conn.send(junk)
-    out = conn.rest()  # an alert perhaps, then the end: within timeouts.head where nothing more comes
+    out = conn.rest()  # perhaps an alert, then the end: within timeouts.head if nothing more comes
     assert b"HTTP/1.1 200" not in out
     assert secure.connect(secure.tls).request("GET", "/health").reply().status == 200
 

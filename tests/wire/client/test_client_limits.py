@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What many clients, or large ones, can take from the daemon: memory, connections, descriptors."""
+"""How much many clients, or large ones, can take from the daemon: memory, connections, descriptors."""
 import json
 import os
 import resource
@@ -33,7 +33,7 @@ def fill(pattern, n, head=b"", tail=b""):
 
 
 MESSAGES = b'{"model":"chat","messages":['
-# body, is it JSON that the dialect may pass on
+# a body, and whether it is JSON that the dialect may pass on
 LARGE = {
     "[1,1,": lambda n: fill(b"1,", n, b"[", b"1]"),
     "[[[": lambda n: b"[" * n,
@@ -66,7 +66,7 @@ def test_32_mib_cost_at_most_twice_their_size(sluice, upstream, name, head):
     print(f"{name} {head[5:9]}: {reply.status}, {cost / n:.2f} x its size, kept {(daemon.rss() - idle) / n:.2f}")
     assert cost <= 2 * n
     conn.close()
-    # and nothing of it stays with the worker
+    # and the worker keeps nothing of it
     assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200
     assert daemon.rss() - idle < n / 4
 
@@ -94,7 +94,7 @@ def test_memory_is_one_budget_and_refused_from_the_head(sluice, upstream):
         assert int(reply.get("retry-after")) >= 1
         value = reply.json()
         assert "server.limits.memory" in (value["error"]["message"] if dialect == "openai" else value["detail"])
-        # chunked: refused where it grows too large
+        # chunked: refused when it becomes too large
         conn = daemon.connect()
         try:
             conn.send((head + "Transfer-Encoding: chunked\r\n\r\n").encode() + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n")
@@ -105,7 +105,7 @@ def test_memory_is_one_budget_and_refused_from_the_head(sluice, upstream):
     wait_for(lambda: "calls are refused with 503: " in daemon.stderr and "(server.limits.memory)" in daemon.stderr, "the operator hears of it")
     held.close()
     wait_for(lambda: daemon.call("POST", "/v1/chat/completions", body).status == 200, "the memory to be free again")
-    for _ in range(5):  # nothing is lost count of
+    for _ in range(5):  # the count stays right
         assert daemon.call("POST", "/v1/chat/completions", body).status == 200
     # a tape counts, too
     reply = daemon.call("POST", "/gateway/chat/invocations", fill(b"1,", 2 * MIB, MESSAGES, b"1]}"), [("Content-Type", "application/json")])
@@ -116,9 +116,9 @@ def test_memory_is_one_budget_and_refused_from_the_head(sluice, upstream):
 def test_connections_over_the_limit(sluice):
     daemon = sluice({"endpoints": [], "server": {"limits": {"connections": 3}, "timeouts": {"keep_alive": "30s"}}})
 
-    def quiet():  # what waited for the start has gone
+    def quiet():  # connections that waited for the start have gone
         conns = [daemon.connect() for _ in range(3)]
-        ok = all(c.request("GET", "/v1/models").reply().status == 200 for c in conns)  # not told beyond the limit
+        ok = all(c.request("GET", "/v1/models").reply().status == 200 for c in conns)  # requests beyond the limit are not served
         return conns if ok else [c.close() for c in conns] and None
 
     held = wait_for(quiet, "three connections")
@@ -129,12 +129,12 @@ def test_connections_over_the_limit(sluice):
         assert int(reply.get("retry-after")) >= 1 and "server.limits.connections" in reply.body.decode() and ("error" in reply.json()) == (dialect == "openai")
         assert over.is_closed_by_peer()
         over.close()
-    for path in ("/health", "/ready", "/metrics"):  # who watches is answered, and has no place for long
+    for path in ("/health", "/ready", "/metrics"):  # monitors are answered, but get no place for long
         over = daemon.connect()
         reply = over.request("GET", path).reply()
         assert (reply.status, reply.get("connection")) == (200, "close") and over.is_closed_by_peer()
         over.close()
-    silent = daemon.connect()  # also one that says nothing is told
+    silent = daemon.connect()  # a silent client is also told
     assert silent.reply().status == 503 and silent.is_closed_by_peer()
     crowd = [daemon.connect() for _ in range(100)]
     codes = [c.reply().status for c in crowd]
@@ -143,7 +143,7 @@ def test_connections_over_the_limit(sluice):
         c.close()
     told = [line for line in daemon.stderr.splitlines() if "calls are refused with 503: the gateway has no free connection (server.limits.connections)" in line]
     assert len(told) == 1 and " warning serve: " in told[0]
-    for conn in held:  # those that were in stay in
+    for conn in held:  # those that had a place keep it
         assert conn.request("GET", "/health").reply().status == 200
     held[0].close()
 
@@ -159,7 +159,7 @@ def test_connections_over_the_limit(sluice):
 
 @pytest.mark.parametrize("head", [b"GET /health HTTP/1.1", b"POST /v1/chat/completions HTTP/1.1"], ids=["watching", "calling"])
 def test_a_slow_body_holds_no_place_over_the_limit(sluice, head):
-    """Bytes that go on coming keep such a connection no longer: its place is for who watches the gateway."""
+    """Bytes that come slowly keep such a connection no longer: its place is for monitors."""
     daemon = sluice({"endpoints": [], "server": {"limits": {"connections": 2}, "timeouts": {"keep_alive": "30s"}}})
 
     def full():
@@ -176,7 +176,7 @@ def test_a_slow_body_holds_no_place_over_the_limit(sluice, head):
     while time.monotonic() < began + 10:
         try:
             over.send(b"x")
-            over.sock.recv(1)  # the end of what it says comes at once; the reset when the connection is let go
+            over.sock.recv(1)  # the end of the reply comes at once; the reset when the connection is closed
             if over.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 break
         except TimeoutError:
@@ -187,7 +187,7 @@ def test_a_slow_body_holds_no_place_over_the_limit(sluice, head):
 
 
 def test_a_slow_reader_holds_no_place_over_the_limit(sluice):
-    """Ten seconds are as long as Prometheus waits for a page."""
+    """Ten seconds are the time that Prometheus waits for a page."""
     names = ["r" * 250 + str(i) for i in range(500)]
     daemon = sluice({"endpoints": [{"name": name, "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}} for name in names],
                      "metrics": {"histogram_routes": 500}, "server": {"limits": {"connections": 2}, "timeouts": {"keep_alive": "60s"}}})
@@ -210,13 +210,13 @@ def test_a_slow_reader_holds_no_place_over_the_limit(sluice):
     while time.monotonic() < began + 30 and (not seen or open_now() > within):
         got += len(over.recv(50000))
         seen = max(seen, open_now() - within)
-        time.sleep(0.05)  # the reader's slowness: faster, and it has all; slower, and it counts as one that takes nothing
+        time.sleep(0.05)  # the reader's speed: a faster one gets everything; a slower one counts as one that takes nothing
     assert got > 10000 and seen == 1, (got, seen)
     assert 9 < time.monotonic() - began < 15 and len(held) == 2
 
 
 def test_no_descriptors_left(sluice, upstream):
-    """Accepting pauses; exchanges that run go on; when descriptors are free again, who waited is served."""
+    """Accepting pauses; running exchanges go on; when descriptors are free again, those who waited are served."""
     up = upstream(lambda x: (x.stream_head(), [x.event({"choices": [], "n": i}) or time.sleep(0.01) for i in range(100)], x.event("[DONE]"), x.last_chunk()))
     soft = 64
     hook = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, soft))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks: forwarded addresses, the PROXY protocol, and web pages, which the open default keeps out."""
+"""Who the client is: forwarded addresses, the PROXY protocol, and web pages, which the open default refuses."""
 import json
 import socket
 import ssl
@@ -26,7 +26,7 @@ def client_of(daemon, conn, headers, request_id):
 FORWARDED = [
     ([], "127.0.0.1"),
     (["198.51.100.7"], "198.51.100.7"),
-    (["203.0.113.9, 198.51.100.7"], "198.51.100.7"),  # what a client says itself stands to the left
+    (["203.0.113.9, 198.51.100.7"], "198.51.100.7"),  # the client's own values are on the left
     (["203.0.113.9, 198.51.100.7, 10.1.2.3, 127.0.0.1"], "198.51.100.7"),
     (["203.0.113.9, 198.51.100.7", "10.0.0.1"], "198.51.100.7"),  # several fields are one list
     (["198.51.100.7:4711"], "198.51.100.7"),
@@ -34,7 +34,7 @@ FORWARDED = [
     (["[2001:db8::1]:4711"], "2001:db8::1"),
     (["::ffff:198.51.100.7"], "198.51.100.7"),
     (["10.1.1.1, 10.2.2.2"], "10.1.1.1"),  # all trusted: the first
-    (["198.51.100.7, nonsense"], "127.0.0.1"),  # behind nonsense nothing is believed
+    (["198.51.100.7, nonsense"], "127.0.0.1"),  # after an entry that is no address, nothing counts
     (["198.51.100.7, "], "127.0.0.1"),
     (["203.0.113.9, nonsense, 10.1.1.1"], "10.1.1.1"),
 ]
@@ -52,7 +52,7 @@ def test_forwarded_for_is_believed_from_trusted_proxies_only(sluice):
 
 
 def test_forwarded_host_and_proto(sluice):
-    """Where a URL is told whole, it is the one that the client used; a proxy that cuts a prefix off says which."""
+    """A whole URL is the one that the client used; a proxy that cuts a prefix off says which."""
     route = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}
     said = [("X-Forwarded-Host", "evil.example, llm.example"), ("X-Forwarded-Proto", "https"), ("User-Agent", "databricks-sdk-py/0.1")]
     for trusted, want in [(["127.0.0.1"], "https://llm.example"), ([], "http://127.0.0.1")]:
@@ -134,7 +134,7 @@ def open_behind(daemon, header, piece=None):
 def test_proxy_protocol(proxied, name, piece):
     header, want = PROXIED[name]
     conn = open_behind(proxied, header, piece)
-    for i in range(2):  # the second request of the connection is of the same client
+    for i in range(2):  # the second request of the connection has the same client
         assert client_of(proxied, conn, [], f"{name}-{piece}-{i}".replace(" ", "_")) == want
     if not proxied.tls:  # header and request in one segment
         conn = proxied.connect()
@@ -188,7 +188,7 @@ def test_unix_sockets_count_as_trusted(sluice, tmp_path):
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(DEADLINE)
         sock.connect(f"{tmp_path}/s")
-        sock.sendall(get(headers + [("X-Request-Id", f"u{i}")], host="gateway.example"))  # a browser cannot come this way
+        sock.sendall(get(headers + [("X-Request-Id", f"u{i}")], host="gateway.example"))  # a browser cannot use this socket
         assert sock.recv(1000).startswith(b"HTTP/1.1 200")
         assert daemon.log_line(f"u{i}")["client"] == want
 
@@ -226,7 +226,7 @@ def test_a_rebound_name_is_refused(sluice, upstream):
     for path, dialect in [("/v1/chat/completions", "openai"), ("/gateway/chat/invocations", "mlflow"), ("/v1/nope", "openai")]:
         conn = daemon.connect()
         conn.send(f"POST {path} HTTP/1.1\r\nHost: evil.example\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n")
-        forbidden(conn.reply(), dialect)  # from the head
+        forbidden(conn.reply(), dialect)  # by the head alone
     conn = daemon.connect()
     conn.send(get(path="http://evil.example/health"))
     forbidden(conn.reply(), "mlflow")
@@ -236,7 +236,7 @@ def test_a_rebound_name_is_refused(sluice, upstream):
 def test_another_sites_page_is_refused(sluice, upstream, tmp_path):
     up = upstream(lambda x: x.reply(CHAT_REPLY))
     own = free_port()
-    # the socket has no port: http://localhost is another server's nevertheless
+    # the unix socket has no port: even so, http://localhost is another server
     listen = [f"127.0.0.1:{own}", f"unix:{tmp_path}/s"]
     daemon = sluice({"endpoints": [chat_route(up.base)], "server": {"listen": listen}}, listen=False, port=own)
     for origin, good in [(f"http://127.0.0.1:{own}", True), (f"http://localhost:{own}", True), (f"http://[::1]:{own}", True), (f"https://localhost:{own}", True),
@@ -261,7 +261,8 @@ LINK = {"mode": "navigate", "dest": "document"}
     ({"site": "same-origin"}, None, True), ({"site": "none", **LINK}, None, True), ({"site": "cross-site", **LINK}, None, True), ({"mode": "no-cors"}, None, True),
     ({"site": "cross-site", "mode": "cors"}, "http://localhost:{port}", True), ({"site": "same-origin"}, "http://evil.example", False)])
 def test_a_page_without_origin_is_known_by_its_site(open_daemon, fetch, origin, good):
-    """Browsers send no Origin with images, scripts and frames, but Sec-Fetch-Site; who follows a link to here is welcome."""
+    """Browsers send no Origin for images, scripts and frames, but Sec-Fetch-Site; a user who follows a link is
+    allowed."""
     headers = [(f"Sec-Fetch-{k.title()}", v) for k, v in fetch.items()] + ([("Origin", origin.format(port=open_daemon.port))] if origin else [])
     reply = open_daemon.call("GET", "/v1/models", headers=headers)
     assert reply.status == (200 if good else 403)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs in browsers (server.cors): what a browser asks before a call, and what it must read before a page sees the reply."""
+"""Programs in browsers (server.cors): what a browser asks before a call, and what it must read before a page may see
+the reply."""
 import json
 
 import pytest
@@ -23,7 +24,7 @@ def preflight(daemon, path, origin=APP, method="POST", names="authorization, con
 
 
 def allowed(reply):
-    """As a browser reads them."""
+    """The headers as a browser reads them."""
     return {k.lower(): v for k, v in reply.headers if k.lower().startswith("access-control-")}
 
 
@@ -62,7 +63,7 @@ def test_what_is_no_pages_business_stays_as_it_was(keyed, sluice, path):
     with_it, without = (preflight(daemon, path, more=[("X-Request-Id", "one")]) for daemon in (keyed, plain))
     assert (with_it.status, with_it.body) == (without.status, without.body) and with_it.status in (401, 404, 405)
     assert with_it.get("access-control-allow-methods") is None
-    if path != "/nothing":  # that it is not there may be told
+    if path != "/nothing":  # a page may learn that it does not exist
         assert not allowed(with_it) and with_it.get("vary") is None
 
 
@@ -72,7 +73,7 @@ def test_an_origin_is_compared_as_a_whole(keyed, origin):
     reply = preflight(keyed, "/v1/chat/completions", origin)
     assert reply.status == 403 and not allowed(reply) and reply.get("vary") == "origin"
     assert "server.cors does not name it" in reply.json()["error"]["message"]
-    reply = keyed.call("POST", "/v1/chat/completions", CHAT, [BEARER, ("Origin", origin)])  # no browser shows it: it has no leave
+    reply = keyed.call("POST", "/v1/chat/completions", CHAT, [BEARER, ("Origin", origin)])  # no browser shows it, because it has no permission
     assert reply.status == 200 and not allowed(reply) and "origin" in [v for k, v in reply.headers if k.lower() == "vary"]
 
 
@@ -86,7 +87,7 @@ def test_origins_as_browsers_write_them(keyed):
 def test_a_reply_and_what_a_page_may_read_of_it(keyed):
     reply = keyed.call("POST", "/v1/chat/completions", CHAT, [BEARER, ("Origin", APP)])
     assert reply.status == 200 and reply.body == CHAT_REPLY
-    assert [v for k, v in reply.headers if k.lower() == "access-control-allow-origin"] == [APP]  # ours alone, not the upstream's
+    assert [v for k, v in reply.headers if k.lower() == "access-control-allow-origin"] == [APP]  # only the gateway's, not the upstream's
     assert [v for k, v in reply.headers if k.lower() == "vary"] == ["accept-encoding", "origin"]
     want = {"x-request-id", "retry-after", "x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-requests", "x-should-retry"}
     ours = {k.lower() for k, _ in reply.headers if k.lower().startswith("x-sluice-")}
@@ -158,7 +159,7 @@ def test_without_the_setting_nothing_changes(sluice, upstream):
 
 
 def test_who_may_drive_a_gateway_without_keys(sluice, upstream):
-    """The open default is open to this machine, not to its browsers' pages: those on the list may call, and no more."""
+    """The open default is open to this machine, but not to pages in its browsers: only those in the list may call."""
     up = upstream(lambda x: x.reply(CHAT_REPLY))
     daemon = sluice({"endpoints": [chat_route(up.base)], "server": {"cors": [APP]}})
     assert preflight(daemon, "/v1/chat/completions").status == 204
@@ -184,6 +185,6 @@ def test_a_reload_takes_it_into_force(sluice, upstream):
     assert preflight(daemon, "/v1/chat/completions").status == 405
     path = daemon.dir / "sluice.yaml"
     config = yaml.safe_load(path.read_text())
-    config["server"]["cors"] = APP  # one may stand alone
+    config["server"]["cors"] = APP  # one value may be a text
     path.write_text(yaml.safe_dump(config))
     wait_for(lambda: preflight(daemon, "/v1/chat/completions").status == 204, "the new setting")

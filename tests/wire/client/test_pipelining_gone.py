@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client that pipelines more than is kept, and leaves: its upstream must not work on for it."""
+"""A client that pipelines more than the daemon keeps, and leaves: its upstream must not go on working for it."""
 import queue
 import ssl
 import threading
@@ -27,7 +27,7 @@ class World:
     def act(self, ex):
         self.came.put(ex)
         if ex.get("x-stainless-lang"):
-            self.go.wait(0.6 if ex.get("x-stainless-lang") == "slow" else DEADLINE)  # 0.6 s: longer than what is not kept would be left unread
+            self.go.wait(0.6 if ex.get("x-stainless-lang") == "slow" else DEADLINE)  # 0.6 s: longer than bytes that are not kept stay unread
             ex.reply(CHAT_REPLY)
         else:
             took = ex.hold()
@@ -44,7 +44,7 @@ def world(tmp_path_factory, certs):
 
 
 def fill(conn, limit):
-    """Sends until the peer takes no more, or up to the limit; how much it took."""
+    """Sends until the peer takes no more, or up to the limit; returns how much it took."""
     conn.sock.settimeout(0.3)
     sent = 0
     try:
@@ -69,7 +69,7 @@ def test_it_is_seen_to_leave_within_a_second(world, size, how):
 
 
 def test_what_fits_is_answered_behind_a_slow_call(world):
-    """A client that waits behind what it has sent loses nothing, however long the call in front takes."""
+    """A client that waits after sending loses nothing, however long the call in front takes."""
     world.go.clear()
     conn = world.sluice.connect()
     conn.send(FIRST.replace(b"Content-Length", b"X-Stainless-Lang: slow\r\nContent-Length") + MORE * 10)
@@ -81,7 +81,8 @@ def test_what_fits_is_answered_behind_a_slow_call(world):
 
 
 def test_what_was_dropped_is_not_answered_by_chance(world):
-    """Too much of it: the call is answered, the connection says that it closes, and nothing behind is half served."""
+    """With too much pipelined, the call is answered, the connection says that it closes, and nothing after it is half
+    served."""
     world.go.clear()
     conn = world.sluice.connect()
     conn.send(FIRST.replace(b"Content-Length", b"X-Stainless-Lang: answer\r\nContent-Length"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A connection that is silent is asked by TCP whether it still lives, on both sides: what stands between forgets it not."""
+"""TCP checks whether a silent connection still lives, on both sides, so that firewalls between do not forget it."""
 import pytest
 
 from harness import CHAT, CHAT_REPLY, chat_route, wait_for
@@ -8,7 +8,7 @@ KEEPALIVE = "02"  # proc(5), /proc/net/tcp: the timer that runs
 
 
 def timer(local, remote):
-    """The timer of the IPv4 connection between these ports, as the side of `local` has it."""
+    """The timer of the IPv4 connection between these ports, on the side of `local`."""
     for line in open("/proc/net/tcp").read().splitlines()[1:]:
         fields = line.split()
         ports = [int(fields[i].split(":")[1], 16) for i in (1, 2)]

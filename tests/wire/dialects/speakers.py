@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same conversation in each dialect, written out by hand: no client's library stands between a test and the bytes. A turn is one of
-("user", text), ("picture", text, PNG in base64), ("said", the assistant's turn as it came), ("results", [(call, text)]). What comes back is an
-Answer, whole or from a stream."""
+"""The same conversation in each dialect, written by hand: no client library is between a test and the bytes. A turn is
+one of ("user", text), ("picture", text, PNG in base64), ("said", the assistant's turn as it came), ("results", [(call,
+text)]). The result is an Answer, whole or from a stream."""
 import json
 import struct
 import zlib
@@ -13,7 +13,7 @@ SCHEMA = {"type": "object", "properties": {"sum": {"type": "integer"}}, "require
 
 
 class Refusal(Exception):
-    """An error of the dialect's own shape. `status`: None inside a stream."""
+    """An error in the dialect's own form. `status`: None inside a stream."""
 
     def __init__(self, status, message, headers=None):
         super().__init__(message)
@@ -33,7 +33,7 @@ class Answer:
     calls: list = field(default_factory=list)
     usage: tuple = (0, 0)
     finish: str = ""  # stop or tools
-    turn: object = None  # as it goes back in the next call
+    turn: object = None  # as it is sent back in the next call
 
 
 def events(body):
@@ -66,7 +66,7 @@ def frames(body):
 
 class OpenAI:
     path, stream_path = "/v1/chat/completions", "/v1/chat/completions"
-    last = "[DONE]"  # of its streams
+    last = "[DONE]"  # of streams
 
     def message(self, turn):
         if turn[0] == "user":
@@ -140,7 +140,7 @@ class MLflow(OpenAI):
         return Refusal(status, text, headers)
 
     def finish(self, reason, calls):
-        assert reason in ("stop", "length", "tool_calls", None)  # some providers have two words for all
+        assert reason in ("stop", "length", "tool_calls", None)  # some providers have only these words
         return "tools" if calls else "stop"
 
 
@@ -406,7 +406,7 @@ SPEAKERS = {"openai": OpenAI(), "responses": Responses(), "anthropic": Anthropic
 
 
 def say(daemon, dialect, route, turns, tools=(), schema=None, stream=False):
-    """One call, and what came back; raises Refusal."""
+    """Makes one call and returns what came back; raises Refusal."""
     speaker = SPEAKERS[dialect]
     path = (speaker.stream_path if stream else speaker.path).format(route=route)
     reply = daemon.call("POST", path, json.dumps(speaker.body(route, turns, tools, schema, stream)), [("content-type", "application/json"), *getattr(speaker, "headers", [])])

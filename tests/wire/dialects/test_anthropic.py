@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real clients on a route to Anthropic: nothing of theirs is changed, the upstream is scripted."""
+"""Real clients on a route to Anthropic: nothing of theirs is changed; the upstream is scripted."""
 import json
 
 import mlflow.gateway
@@ -136,7 +136,7 @@ def test_events_are_not_held_back(sluice, upstream):
     client = client_of(sluice({"endpoints": [route(up.base)]}))
     chunks = iter(client.chat.completions.create(model="claude", messages=MESSAGES, stream=True))
     next(chunks)
-    assert next(chunks).choices[0].delta.content == "I "  # the upstream has not said more yet
+    assert next(chunks).choices[0].delta.content == "I "  # the upstream has sent no more yet
     for e in (*TEXT[2:], *END):
         handler.exchange.chunk(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n")
     handler.exchange.last_chunk()
@@ -198,7 +198,7 @@ def test_a_huge_request_leaves_no_memory_behind(sluice, upstream):
 
 @pytest.mark.parametrize("provider", ["anthropic", "openai"])
 def test_a_whole_reply_to_a_stream(sluice, upstream, provider):
-    """An upstream that does not stream: a client that asked for a stream still gets one."""
+    """The upstream does not stream, but a client that asked for a stream gets one."""
     whole = message({"type": "text", "text": "I look."}, {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Oslo"}}, stop="tool_use")
     chat = {"id": "msg_1", "object": "chat.completion", "created": 1, "model": MODEL,
             "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": "I look.", "tool_calls": [

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""boto3 at /model/{route}/converse and /converse-stream, against strict upstreams of Bedrock's language and of others: with a key over TLS, which is the
-only way in which it sends one, and signing at an open gateway."""
+"""boto3 at /model/{route}/converse and /converse-stream, against strict upstreams of Bedrock's language and of others:
+with a key over TLS, because boto3 sends keys only over TLS, and with signatures at an open gateway."""
 import json
 import os
 import subprocess
@@ -81,7 +81,7 @@ def lab(sluice_module):
 
 
 def put_together(events):
-    """A stream's events as the reply that it would have been, in the order that Bedrock has: one block at a time."""
+    """A stream's events joined to the reply that it would have been, in Bedrock's order: one block at a time."""
     names = [next(iter(e)) for e in events]
     assert names[0] == "messageStart" and names[-2:] == ["messageStop", "metadata"], names
     content, open_ = [], None
@@ -160,7 +160,8 @@ def test_errors_are_told_as_bedrock_does(lab):
 
 
 def test_amazons_names_of_models(sluice, upstream):
-    """No route can have a colon or a slash in its name: the id of a model, and an ARN, find one that has a hyphen there."""
+    """A route's name has no colon or slash: the id of a model, and an ARN, find the route with hyphens in their
+    place."""
     fake = Bedrock([[{"text": "ok"}]] * 5)
     aws = {"aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "aws_region": "us-east-1", "aws_endpoint_url": upstream(fake).base.removesuffix("/v1")}
     model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What /model says when something is wrong, and which bytes pass through it untouched."""
+"""The errors of /model, and the bytes that pass through it unchanged."""
 import json
 import threading
 import time
@@ -60,7 +60,7 @@ def call(gateway, name="own", is_stream=True, body=None):
 
 
 def frames(body):
-    """(headers, payload) of each; a checksum that is wrong or a frame that is cut is an error here."""
+    """(headers, payload) of each; a wrong checksum or a cut frame is an error."""
     buffer = EventStreamBuffer()
     buffer.add_data(body)
     out = [(f.headers, json.loads(f.payload)) for f in buffer]
@@ -101,7 +101,7 @@ def test_nothing_but_frames_while_nothing_is_said(gateway, ups):
     def handler(x):
         x.stream_head(KIND)
         x.chunk(START + PIECES)
-        go_on.wait(0.4)  # eight heartbeats long
+        go_on.wait(0.4)  # the time of eight heartbeats
         x.chunk(STOP + METADATA)
         x.last_chunk()
 

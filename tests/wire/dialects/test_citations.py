@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a text is from, as real clients read it: the upstreams say what those of the golden cases say."""
+"""Sources of a text, as real clients read them: the upstreams say the same as in the golden cases."""
 import json
 import pathlib
 
@@ -89,7 +89,7 @@ def test_coheres_client(start, stream):
 
 
 def test_very_many_sources(sluice, upstream):
-    """In time that grows with them, whatever their order is."""
+    """The time grows with their number, in any order."""
     took = {}
     for n in (500, 5000):
         text = "é" * 40 * n

@@ -22,7 +22,7 @@ def route(name, provider, model, **config):
 
 
 class Plan:
-    """A fake's plan, made as it goes from the call that came last."""
+    """A fake's plan, made from the call that came last."""
 
     def __init__(self, kind, answer):
         self.fake, self.answer = kind([]), answer
@@ -99,7 +99,7 @@ def check_order(kinds):
 
 
 def put_together(events):
-    """A stream's events as the message that a whole reply would have."""
+    """A stream's events joined to the message that a whole reply would have."""
     check_order([e.type for e in events])
     message = {"role": "assistant", "tool_plan": "", "content": "", "tool_calls": []}
     for e in events:
@@ -175,7 +175,7 @@ def rank_route(name, **config):
 
 @pytest.fixture(scope="module")
 def ranker(sluice_module):
-    def other(x):  # an upstream of another kind: its errors have another shape
+    def other(x):  # an upstream of another kind: its errors have another form
         if x.path != "/v1/rerank" or not x.json().get("documents"):
             return x.reply({"error": {"message": "no documents", "type": "invalid_request_error", "param": None, "code": None}}, "400 Bad Request")
         return x.reply({"id": "j", "results": [{"index": 0, "relevance_score": 0.5, "document": {"text": x.json()["documents"][0]}}], "usage": {"total_tokens": 7, "prompt_tokens": 7}})
@@ -213,7 +213,7 @@ def test_rerank_that_is_refused(ranker):
     client = cohere.ClientV2("k", base_url=ranker.url)
     with pytest.raises(cohere.BadRequestError) as e:
         client.rerank(model="rank", query="", documents=["a"])
-    assert "query must be a text" in e.value.body["message"]  # Cohere's own words
+    assert "query must be a text" in e.value.body["message"]  # Cohere's own text
     with pytest.raises(cohere.NotFoundError) as e:
         client.rerank(model="nothing", query="q", documents=["a"])
     assert "nothing" in e.value.body["message"]

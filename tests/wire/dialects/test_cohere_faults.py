@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What /v2 says when something is wrong, and what passes through it untouched."""
+"""The errors of /v2, and what passes through it unchanged."""
 import json
 import threading
 import time

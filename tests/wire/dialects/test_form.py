@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What OpenAI's API allows and an upstream refuses for its form: through the daemon, to an upstream that refuses as strictly as the real one."""
+"""Calls that OpenAI's API allows and an upstream refuses for their form: through the daemon, to an upstream that
+refuses as strictly as the real one."""
 import base64
 import json
 import re
@@ -61,7 +62,7 @@ class Lab:
         return r
 
     def goes(self, route="s45", messages=X, dropped=None, **more):
-        """What went up: the strict upstream took it."""
+        """What was sent up; the strict upstream accepted it."""
         r = self.say(route, messages, **more)
         assert r.status == 200, r.body
         assert r.get("x-sluice-dropped") == dropped
@@ -150,7 +151,7 @@ def test_structured_output_with_bounds(lab):
 
 
 def test_structured_answers_that_are_no_objects(lab):
-    """A tool's input is an object: the answer goes in and comes out of one."""
+    """A tool's input is an object: the answer is put into one and taken out again."""
     schema = {"type": "array", "items": {"$ref": "#/$defs/word"}, "$defs": {"word": {"type": "string"}}}
     want = ["a}", {"b": ['"', "é\n"]}, []]
     lab.fake.answer = lambda body: ([{"type": "tool_use", "id": "toolu_1", "name": "structured_answer", "input": {"value": want}}], "tool_use")
@@ -397,7 +398,7 @@ def test_models_of_the_configuration(sluice, upstream, tmp_path):
         r = daemon.call("POST", "/v1/chat/completions", {"model": route, "messages": X})
         assert r.status == 200 and fake.bodies[-1]["max_tokens"] == limit, r.body
     r = daemon.call("POST", "/v1/chat/completions", {"model": "mine", "messages": X, "response_format": schema_of(OBJECT)})
-    assert r.status == 200 and fake.bodies[-1]["tool_choice"]["name"] == "structured_answer"  # no structured output: it was not named
+    assert r.status == 200 and fake.bodies[-1]["tool_choice"]["name"] == "structured_answer"  # no structured output: it was not asked for
     path = tmp_path / "c.yaml"
     path.write_text('models: { x: { features: [magic] }, y: { like: claude-opus-5 }, z: { provider: nobody }, w: { outputs: 1 } }\nendpoints: []\n')
     done = subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True)
@@ -435,7 +436,7 @@ def test_completions_of_mlflows_paths(lab):
 # --- real clients in loops of several turns ---
 
 def weather(body):
-    """Two rounds of tools, then the answer; each with its reasoning where that is on."""
+    """Two rounds of tools, then the answer; each with its reasoning if that is on."""
     rounds = sum(any(b["type"] == "tool_use" for b in m["content"]) for m in body["messages"] if m["role"] == "assistant" and isinstance(m["content"], list))
     thinking = [{"type": "thinking", "thinking": f"step {rounds}", "signature": f"sig{rounds}"}] if body.get("thinking", {}).get("type") == "enabled" else []
     if rounds == 2:

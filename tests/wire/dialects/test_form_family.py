@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes up to hosts of OpenAI's language that refuse as strictly as the real ones: a table of (routes, call, what of it goes up otherwise)."""
+"""Requests to hosts of OpenAI's language that refuse as strictly as the real ones: a table of (routes, call, the
+changes in the upstream's request)."""
 import pytest
 
 from harness import CHAT_REPLY
@@ -9,7 +10,7 @@ from upstream import Upstream
 KEY = {"mistral": "mistral_api_key", "togetherai": "togetherai_api_key", "openai": "openai_api_key", "azure": "openai_api_key"}
 BASE = {"mistral": "mistral_api_base", "togetherai": "togetherai_api_base", "openai": "openai_api_base", "azure": "openai_api_base"}
 AZURE = {"openai_api_type": "azure", "openai_api_version": "2024-10-21", "openai_deployment_name": "d"}
-ROUTES = {  # name: (provider, model, the rules that hold there)
+ROUTES = {  # name: (provider, model, the rules for it)
     "openai": ("openai", "gpt-4.1", "openai"), "o3": ("openai", "o3-mini", "openai-reasoning"), "gpt-5": ("openai", "gpt-5-mini", "openai-reasoning"),
     "gpt-5.2": ("openai", "gpt-5.2", "openai-rests"), "azure": ("azure", "gpt-4.1", "azure"), "azure-o4": ("azure", "o4-mini", "azure-reasoning"),
     "mistral": ("mistral", "mistral-small-2603", "mistral"), "codestral": ("mistral", "codestral-latest", "mistral+mistral-plain"),
@@ -19,7 +20,7 @@ ROUTES = {  # name: (provider, model, the rules that hold there)
     "perplexity": ("perplexity", "sonar", "perplexity"), "ollama": ("ollama", "llama3.2", "ollama"), "vllm": ("vllm", "m", "vllm"),
 }
 TOOL_USERS = [r for r in ROUTES if r != "perplexity"]
-OWN = ["openai", "o3", "gpt-5", "gpt-5.2", "azure", "azure-o4"]  # OpenAI itself: what it refuses of tools it tells its own clients
+OWN = ["openai", "o3", "gpt-5", "gpt-5.2", "azure", "azure-o4"]  # OpenAI itself: its own clients get its refusals of tools
 OLD_MAX = ["mistral", "codestral", "deepseek", "togetherai", "perplexity", "ollama"]
 NO_DEVELOPER = ["mistral", "codestral", "groq", "deepseek", "grok-3", "grok-4", "grok-3-mini", "perplexity", "ollama"]
 REASONING = ["o3", "gpt-5", "azure-o4"]
@@ -54,9 +55,9 @@ def allowed(mode, *named):
 THOUGHT = {"reasoning_content": "hm"}
 NINE, OTHER = "abcDEF019", "abcDEF020"
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object", "properties": {}}}}
-GONE = object()  # in the place of a member: it does not go up
+GONE = object()  # in place of a member: it is not sent
 
-ROWS = [  # routes, call, what goes up otherwise, x-sluice-dropped
+ROWS = [  # routes, call, changes in the upstream's request, x-sluice-dropped
     (list(ROUTES), says(X), {}, None),
     (list(ROUTES), says({"role": "system", "content": "s"}, X, {"role": "assistant", "content": "a"}, X), {}, None),
     # how much
@@ -143,7 +144,7 @@ FOREIGN = [  # the same on MLflow's path
     (["gpt-5.2"], says(X, temperature=0, reasoning_effort="low"), {"temperature": GONE}, "temperature"),
 ]
 
-REFUSED = [  # routes, call, param, a piece of the text
+REFUSED = [  # routes, call, param, a part of the text
     (["mistral", "groq", "deepseek", "grok-3", "togetherai"], says(X, tools=[tool("a")], tool_choice=allowed("required", "b")), "tool_choice", '"b"'),
     (["deepseek"], says(part(type="image_url", image_url={"url": PNG})), "messages[0].content[1]", "no images"),
     (["deepseek", "groq", "grok-3", "ollama"], says(part(type="input_audio", input_audio={"data": "AAAA", "format": "wav"})), "messages[0].content[1]", "no audio"),
@@ -154,7 +155,7 @@ REFUSED = [  # routes, call, param, a piece of the text
     (["perplexity"], says(X, tools=[tool()]), "tools", "not supported"),
 ]
 
-TOLD = [  # routes, call, param: what the upstream refuses and tells best itself
+TOLD = [  # routes, call, param: the upstream refuses these, and its message is the best one
     (["openai", "o3", "groq", "mistral", "vllm"], says(X, calls(NINE, OTHER), result(NINE)), "messages"),
     (["openai", "azure", "groq"], says(X, result("nobody")), "messages"),
     (["openai", "azure", "grok-3"], says(X, tools=[tool(f"f{i}") for i in range(129)]), "tools"),
@@ -271,7 +272,7 @@ ODD = [{}, {"content": "b"}, {"role": 5, "content": "c"}, {"role": "user"}, {"ro
 
 
 def test_odd_messages_are_answered(sluice, upstream):
-    """At any place among others: passed on as JSON or refused, whatever is missing in them."""
+    """At any place among others: passed on as JSON or refused, whatever they lack."""
     up = upstream(lambda x: x.reply(CHAT_REPLY))
     daemon = sluice({"endpoints": [endpoint(up.port, name, *row) for name, row in ROUTES.items()]})
     for route in ROUTES:

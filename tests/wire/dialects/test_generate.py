@@ -28,7 +28,7 @@ SAY = [{"role": "user", "parts": [{"text": "x"}]}]
 
 
 def joined(body):
-    """The client sends a streamed turn back as it came, piece by piece, which the real one takes."""
+    """The client sends a streamed turn back as it came, piece by piece; the real API takes that."""
     contents = []
     for c in body.get("contents", []):
         parts = [p for p in c.get("parts", []) if p != {"text": ""}]
@@ -40,7 +40,7 @@ def joined(body):
 
 
 class Google(Gemini):
-    """Answers by what it was asked: a call until three results are there; all that the API has besides."""
+    """Answers by the request: a call until three results are there; and everything else that the API has."""
 
     def __init__(self):
         super().__init__([])
@@ -344,7 +344,7 @@ class Sum(pydantic.BaseModel):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_images_and_objects_at_others(lab, stream):
-    """What Google's client makes of bytes and of a class is what OpenAI's hosts take."""
+    """OpenAI's hosts take what Google's client makes of bytes and of a class."""
     lab.fake.answer = lambda body: ({"role": "assistant", "content": json.dumps({"name": "a", "parts": [1], "note": None})}, "stop")
     config = {"response_mime_type": "application/json", "response_schema": Sum, "temperature": 0.5, "stop_sequences": ["END"]}
     contents = ["what is it?", types.Part.from_bytes(data=PNG, mime_type="image/png")]
@@ -371,7 +371,7 @@ class Colour(enum.Enum):
 
 @pytest.mark.parametrize("name", ["openai", "groq", "vllm"])
 def test_an_answer_that_is_a_word_of_a_list(lab, name):
-    """Google's own has no quotes around it; others give it as JSON, in an object where it must be one."""
+    """Google's own has no quotes around it; others give it as JSON, inside an object if it must be one."""
     def answer(body):
         schema = body["response_format"]["json_schema"]["schema"]
         word = {"value": "deep green"} if schema["type"] == "object" else "deep green"
@@ -403,7 +403,7 @@ def test_what_of_tools_has_no_place_is_named(lab):
 
 
 def test_a_stream_with_signs_of_life(sluice, upstream):
-    """What they are is no part of the answer, to this client least of all."""
+    """Signs of life are no part of the answer, least of all for this client."""
     answer = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "many little pieces", "annotations": []}]}]
     config = {"openai_api_key": "k", "openai_api_base": upstream(Responses([answer])).base, "openai_api": "responses"}
     daemon = sluice({"endpoints": [route("c", "openai", "gpt-4.1", config)], "server": {"heartbeat": "0s"}})
@@ -412,7 +412,7 @@ def test_a_stream_with_signs_of_life(sluice, upstream):
 
 
 def test_functions_that_the_client_calls_by_itself(sluice, upstream):
-    """Its own loop: two calls at once, whose results carry no ids."""
+    """Its own loop: two calls at once, whose results have no ids."""
     seen = []
 
     def answer(body):
@@ -481,7 +481,7 @@ def test_bytes_pass_whatever_they_are(own):
 @pytest.mark.parametrize("client, n", [("google-genai-sdk/2.4.0 gl-python/3.13", 0), ("google-genai-sdk/1.40.0 gl-go/go1.25", 0), (None, 2), ("google-genai-sdk/3.3.0 gl-node/v20.20.2", 0), ("google-genai-sdk/3.3.0 gl-web/", 0)])
 @pytest.mark.parametrize("route", ["gemini", "other"])
 def test_comments_are_for_clients_that_take_them(sluice, upstream, route, client, n):
-    """Google's want `data:` at the beginning of whatever comes."""
+    """Google's clients want `data:` at the beginning of every event."""
     def handler(x):
         x.stream_head()
         if route == "gemini":

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every golden case (tests/golden) through the real daemon: the upstream is scripted from the case, and sees what it must see and nothing of the client's key."""
+"""Every golden case (tests/golden) through the real daemon: the case is the script of the upstream, which must see
+exactly the right request and nothing of the client's key."""
 import json
 import pathlib
 import re
@@ -11,7 +12,7 @@ from botocore.eventstream import EventStreamBuffer
 GOLDEN = pathlib.Path(__file__).parent.parent.parent / "golden"
 CASES = sorted(GOLDEN.glob("*/*.json"))
 BASES = {"sagemaker": "", "bedrock": "", "amazon-bedrock": "", "ai21labs": "/studio/v1", "cohere": "/v2", "gemini": "/v1beta",
-         "azure": "", "huggingface-text-generation-inference": "", "mlflow-model-serving": "", "databricks": "", "databricks-model-serving": "", "groq": "/openai/v1", "fireworks": "/inference/v1", "openrouter": "/api/v1", "perplexity": ""}  # the paths of those bases that are not /v1
+         "azure": "", "huggingface-text-generation-inference": "", "mlflow-model-serving": "", "databricks": "", "databricks-model-serving": "", "groq": "/openai/v1", "fireworks": "/inference/v1", "openrouter": "/api/v1", "perplexity": ""}  # the paths of bases that are not /v1
 KEYS = {"openai": ("openai_api_key", "sk-upstream-test", "openai_api_base"), "anthropic": ("anthropic_api_key", "sk-ant-upstream-test", "anthropic_api_base"),
         "cohere": ("cohere_api_key", "co-upstream-test", "cohere_api_base"),
         "gemini": ("gemini_api_key", "AIza-upstream-test", "gemini_api_base"), "ai21labs": ("ai21labs_api_key", "ai21-upstream-test", "ai21labs_api_base")}
@@ -28,7 +29,7 @@ KEYS |= {"mosaicml": ("mosaicml_api_key", "mo-upstream-test", "mosaicml_api_base
 VERTEX = {"vertex_project": "acme", "vertex_location": "europe-west4",
           "vertex_credentials": json.dumps({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"})}
 AWS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "aws_region": "us-east-1"}
-TIMED = ("authorization", "x-amz-date")  # of a signature: not the same twice
+TIMED = ("authorization", "x-amz-date")  # parts of a signature: never the same twice
 TYPES = {"/v1/chat/completions": "chat", "/v1/messages": "chat", "/v1/responses": "chat", "/v2/chat": "chat", "/v2/embed": "embeddings", "/v1/completions": "completions", "/v1/embeddings": "embeddings"}
 TYPES |= {f"/gateway/{path}": "chat" for path in ("mlflow/v1/chat/completions", "openai/v1/chat/completions", "openai/v1/responses", "anthropic/v1/messages")}
 TYPES |= {"/gateway/mlflow/v1/embeddings": "embeddings"}
@@ -43,7 +44,7 @@ def parsed(text):
 
 
 def normal(value, pointer="", volatile=()):
-    """The value as cases compare it: arguments parsed, what is volatile left out."""
+    """The value as cases compare it: arguments parsed, changing values left out."""
     if pointer in volatile:
         return None
     if isinstance(value, dict):
@@ -57,7 +58,7 @@ def normal(value, pointer="", volatile=()):
 
 
 def events(body, volatile=()):
-    """Events of a stream, as values: of Amazon's frames {type: payload}."""
+    """The events of a stream as values; for Amazon's frames {type: payload}."""
     if body[:1] == b"\0":
         buffer = EventStreamBuffer()
         buffer.add_data(body)
@@ -145,14 +146,14 @@ def check_client(case, doc, r, want):
 
 
 def check_log(daemon, r, want):
-    """A stream's head is gone when the upstream says what has no place: the access log has it."""
+    """A stream's head was sent when the upstream says what cannot be translated: the access log has it."""
     names = [n for n in (want["headers"].get("x-sluice-dropped"), want.get("logged")) if n]
     if names:
         assert daemon.log_line(r.get("x-request-id"))["dropped"] == ",".join(names)
 
 
 def pieces(case):
-    """Streams come in small pieces, too."""
+    """Streams also come in small pieces."""
     is_stream = any("body_file" in (e.get("upstream_response") or {}) for e in json.loads(case.read_text())["exchanges"])
     return [pytest.param(case, n, id=f"{case.parent.name}-{case.stem}-{n}") for n in ((7, 4096) if is_stream else (4096,))]
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real clients in loops of several turns, with tools, streams and structured output, at upstreams that refuse for form; and another Sluice between."""
+"""Real clients in loops of several turns, with tools, streams and structured output, at upstreams that are strict about
+form; and with another Sluice between."""
 import json
 
 import openai
@@ -9,11 +10,11 @@ from pydantic import BaseModel
 from strict_openai import StrictOpenAI
 from test_form_family import ROUTES, TOOL_USERS, Lab, tool
 
-LONG = "call_" + "x" * 60  # an id that no host of these takes as it is
+LONG = "call_" + "x" * 60  # an id that none of these hosts takes unchanged
 
 
 def answer(body):
-    """Calls a tool until three results are there, then says what they are; JSON where that is asked for."""
+    """Calls a tool until three results are there, then names them; as JSON if that is asked for."""
     results = [m["content"] for m in body["messages"] if m["role"] == "tool"]
     if body.get("tools") and len(results) < 3:
         call = {"id": f"call{len(results):05d}", "type": "function", "function": {"name": "f", "arguments": json.dumps({"n": len(results)})}}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each dialect at each language of an upstream: what a client asks for comes back in its own shape, or it is told why not. The table of docs/dialects.md
-says which of the two, and has each cell. MATRIX=write with -n 0 writes it anew."""
+"""Each dialect at each language of an upstream: the client gets what it asked for in its own form, or an error that
+says why not. The table of docs/dialects.md says which, and has each cell. MATRIX=write with -n 0 writes it anew."""
 import json
 import os
 import pathlib
@@ -87,7 +87,7 @@ ERRORS = {
 
 
 def errors(lab, dialect, route):
-    """An upstream's 429, its words and its wait; and a call that the client got wrong."""
+    """An upstream's 429, with its text and wait; and a call with a mistake of the client."""
     lab.faults[lab.upstream(route)] = lambda x, _: x.reply(ERRORS[route], "429 Too Many Requests", headers=[("retry-after", "7"), ("x-amzn-errortype", "ThrottlingException")])
     with pytest.raises(Refusal) as e:
         say(lab.daemon, dialect, route, GO)
@@ -98,7 +98,7 @@ def errors(lab, dialect, route):
 
 
 class Cut:
-    """An exchange that ends behind its first chunk."""
+    """An exchange that ends after its first chunk."""
 
     def __init__(self, x):
         self.x, self.n = x, 0
@@ -134,7 +134,7 @@ CHECKS = {"text": text, "streams": streams, "tools": tools, "streamed tools": st
 
 
 def outcome(lab, dialect, protocol, check):
-    """True, or the words of a refusal that a client can do something with."""
+    """True, or the text of a refusal that helps the client."""
     try:
         CHECKS[check](lab, dialect, PROTOCOLS[protocol])
     except Refusal as e:

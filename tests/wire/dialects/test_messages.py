@@ -73,7 +73,7 @@ def loop(client, route, stream):
         messages.append({"role": "assistant", "content": [b.model_dump(exclude_none=True, include={"type", "text", "id", "name", "input"}) for b in message.content]})
         uses = [b for b in message.content if b.type == "tool_use"]
         assert message.stop_reason == ("tool_use" if uses else "end_turn")
-        assert message.usage.output_tokens > 0 or stream  # not all of these hosts count a stream unasked
+        assert message.usage.output_tokens > 0 or stream  # not all of these hosts count a stream without being asked
         if not uses:
             break
         messages.append({"role": "user", "content": [{"type": "tool_result", "tool_use_id": b.id, "content": str(b.input["n"])} for b in uses]})

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Anthropic's API has besides words: at each kind of upstream it is passed, mapped, refused by its name, or named as left out. Nothing is lost without a word."""
+"""What Anthropic's API has besides texts: at each kind of upstream it is passed, mapped, refused by name, or named as
+left out. Nothing is lost silently."""
 import json
 
 import pytest
@@ -17,14 +18,14 @@ HOSTED = [SEARCH, {"type": "web_fetch_20250910", "name": "web_fetch"}, {"type": 
           {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}, {"type": "memory_20250818", "name": "memory"},
           {"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"}, {"type": "mcp_toolset", "mcp_server_name": "m"}]
 
-# What nobody else has a place for: members of the call, and how they are named.
+# Members of the call that only Anthropic has, and their names in x-sluice-dropped.
 NAMED = [({"mcp_servers": [{"type": "url", "url": "https://m.example", "name": "m"}]}, "mcp_servers"), ({"container": "c1"}, "container"),
          ({"container": {"skills": [{"type": "anthropic", "skill_id": "pdf"}]}}, "container"), ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, "context_management"),
          ({"fallbacks": [{"model": "b"}]}, "fallbacks"), ({"inference_geo": "us"}, "inference_geo"), ({"speed": "fast"}, "speed"), ({"cache_control": {"type": "ephemeral"}}, "cache_control"),
          ({"output_config": {"task_budget": {"type": "tokens", "total": 1000}}}, "output_config"), ({"brand_new": 1}, "brand_new"),
          *(({"tools": [{**FUNCTION, k: v}]}, f"tools.{k}") for k, v in (("eager_input_streaming", True), ("input_examples", [{"a": 1}]), ("defer_loading", True), ("allowed_callers", ["direct"])))]
 
-# member: what goes up in its place, and what is named. "-": nothing of it goes up.
+# member: what is sent in its place, and what is named. "-": nothing is sent.
 THINKS = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
 MAPPED = [
     ({"service_tier": "standard_only"}, {"openai": ("service_tier", "default", None), "responses": ("service_tier", "default", None), "mistral": ("service_tier", None, "service_tier"),
@@ -48,7 +49,7 @@ def lab(sluice_module):
 
 
 def ask(lab, route, members):
-    """The reply, and what the upstream got; None: it was not asked."""
+    """The reply, and what the upstream got; None: it was not called."""
     n = lab.taken(route)
     r = lab.daemon.call("POST", "/v1/messages", {"model": route, "max_tokens": 32000 if members is THINKS else 5000, "messages": X, **members})
     return r, lab.fakes[lab.upstream(route)].bodies[-1] if lab.taken(route) > n else None
@@ -126,7 +127,7 @@ def turn(block, is_result):
 def test_what_was_found_is_a_text(lab, route, block, text, is_result):
     r, sent = ask(lab, route, turn(block, is_result))
     assert r.status == 200, r.body
-    if route == "bedrock":  # Claude there cites it
+    if route == "bedrock":  # Claude cites it there
         found = json.dumps(sent["messages"])
         assert '{"text": "It is"}, {"text": "green."}' in found and '"citations": {"enabled": true}' in found and r.get("x-sluice-dropped") is None
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What /v1/messages says when something is wrong, and what passes through it untouched."""
+"""The errors of /v1/messages, and what passes through it unchanged."""
 import json
 import time
 
@@ -51,7 +51,7 @@ def test_a_limit_is_told_as_anthropic_does(gateway):
 
 
 def test_no_conversation_is_kept(gateway):
-    """Anthropic's clients read why: they send the whole conversation then."""
+    """Anthropic's clients read the reason, and send the whole conversation then."""
     with pytest.raises(anthropic.BadRequestError) as e:
         gateway.client.beta.messages.create(model="other", max_tokens=9, messages=X, thread={"type": "create"})
     assert e.value.body["error"]["details"]["error_code"] == "thread_unsupported_request" and "without 'thread'" in e.value.message

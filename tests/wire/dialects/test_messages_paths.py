@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/v1/messages besides its calls: signs of life in streams, where tokens are counted, versions, prefixes, and what is not there."""
+"""/v1/messages beside its calls: signs of life in streams, counting of tokens, versions, prefixes, and paths that do
+not exist."""
 import json
 import threading
 
@@ -21,7 +22,7 @@ def event(name, **members):
     return f"event: {name}\ndata: {json.dumps({'type': name, **members})}\n\n".encode()
 
 
-# Each language's stream in three pieces: the second is the middle of an event, the last is the end.
+# Each language's stream in three pieces: the second is the middle of an event, the last is its end.
 def claude_stream():
     start = event("message_start", message={**REPLY, "content": [], "stop_reason": None})
     block = event("content_block_start", index=0, content_block={"type": "text", "text": ""}) + event("content_block_delta", index=0, delta={"type": "text_delta", "text": "o"})
@@ -69,7 +70,7 @@ def test_silence_is_broken_by_pings_between_events(sluice, upstream, route, stre
     conn = daemon.connect().request("POST", "/v1/messages", {"model": route, **CALL})
     assert conn.head().status == 200
     got = b""
-    for n, goes in ((2, go_on[0]), (5, go_on[1])):  # the second wait has begun inside an event
+    for n, goes in ((2, go_on[0]), (5, go_on[1])):  # the second wait begins inside an event
         while got.count(PING) < n:
             got += conn.chunk()
         goes.set()
@@ -102,7 +103,7 @@ def test_an_upstreams_signs_of_life_pass_at_once(sluice, upstream, path, sign, r
         x.last_chunk()
 
     is_own = (route == "claude") == (path == "/v1/messages")
-    sign = said if is_own else sign  # its own language's go on as they are
+    sign = said if is_own else sign  # those of its own language are passed on unchanged
     daemon = sluice({"endpoints": routes(upstream(handler)), "server": {"heartbeat": "0s"}})
     conn = daemon.connect().request("POST", path, {"model": route, **CALL})
     assert conn.head().status == 200
@@ -131,7 +132,7 @@ def bedrock_route(base):
 
 
 def google(x):
-    """Claude on Vertex: what Google refuses is refused."""
+    """Claude on Vertex: refuses what Google refuses."""
     if x.path == "/v1/token":
         x.reply({"access_token": "ya29", "expires_in": 3599, "token_type": "Bearer"})
         return
@@ -234,7 +235,7 @@ def test_head_has_no_body(gateway, prefix, path, status):
     conn = gateway.connect().request("HEAD", prefix + path, headers=[("anthropic-version", "2023-06-01")])
     r = conn.reply("HEAD")
     assert r.status == status and r.get("request-id")
-    conn.request("GET", prefix + "/v1/models", headers=[("anthropic-version", "2023-06-01")])  # nothing of a body stood in between
+    conn.request("GET", prefix + "/v1/models", headers=[("anthropic-version", "2023-06-01")])  # no byte of a body was in between
     assert conn.reply("GET").status == 200
     conn.close()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MLflow 3's paths: its own call by its shape, and those for clients of other APIs, whose errors are MLflow's."""
+"""MLflow 3's paths: its own call in its form, and the paths for clients of other APIs, whose errors are MLflow's."""
 import base64
 import json
 
@@ -77,7 +77,7 @@ def test_a_stream_has_every_field_and_no_done(gateway):
         assert reply.get("x-mlflow-gateway-duration-ms").isdigit() and reply.get("x-mlflow-gateway-overhead-duration-ms") is None
 
 
-FAULTS = [  # path, body, status, what the detail is or holds
+FAULTS = [  # path, body, status, the detail or a part of it
     ("/chat/mlflow/invocations", '{"messages": ', 400, "Invalid JSON payload: Expecting value: line 1 column 14 (char 13)"),
     ("/chat/mlflow/invocations", "", 400, "Invalid JSON payload: Expecting value: line 1 column 1 (char 0)"),
     ("/chat/mlflow/invocations", b"\xff", 400, "Invalid JSON payload: the body is not UTF-8"),
@@ -172,7 +172,7 @@ def test_geminis_client(gateway):
     assert isinstance(detail(post(gateway, "/gemini/v1beta/models/plain:generateContent", {"contents": 5}), 400), str)
 
 
-SAID = [  # an upstream's error, and what becomes of it
+SAID = [  # an upstream's error, and the error that the client gets
     ("429 Slow", "application/json", {"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}}, 429, "slow down"),
     ("400 Bad", "application/json", {"error": {"message": "no such thing"}}, 400, "no such thing"),
     ("418 Teapot", "application/json", {"message": "tea"}, 418, {"message": "tea"}),

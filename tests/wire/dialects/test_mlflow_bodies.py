@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies both ways against tables. mlflow_requests.json and mlflow_replies.json were recorded from MLflow's own server (2.22.4, FastAPI 0.115, pydantic 2.14)
-behind the same scripted upstream, and hold the cases that must be the same to the byte; what is meant to be better stands here."""
+"""Bodies in both directions against tables. mlflow_requests.json and mlflow_replies.json were recorded from MLflow's
+own server (2.22.4, FastAPI 0.115, pydantic 2.14) with the same scripted upstream, and have the cases that must be the
+same to the byte; intended differences are in this file."""
 import json
 import re
 import pathlib
@@ -32,11 +33,11 @@ def post(daemon, route, body, content_type="application/json"):
 
 
 def without_forced(up, own):
-    """MLflow sends temperature and n always; we what the caller sent."""
+    """MLflow always sends temperature and n; Sluice sends what the caller sent."""
     return {k: v for k, v in up.items() if k not in ("temperature", "n") or k in own}
 
 
-# What the schemas do not name travels on here.
+# Members that the schemas do not name are passed on here.
 MORE_SENT = ('"x": 1', '"name": "n"')
 
 
@@ -46,7 +47,7 @@ def test_requests_as_recorded(sluice, upstream):
     assert len(cases) > 200
     for case in cases:
         r = post(daemon, case["route"], case["body"].encode("latin-1"), case["type"])
-        if r.status == 422 and '"additionalProperties"' in case["body"]:  # a schema of its own there travels, what MLflow says of it is not said
+        if r.status == 422 and '"additionalProperties"' in case["body"]:  # its own schema is passed on; MLflow's message about it does not come
             want = json.loads(case["reply"])
             want["detail"] = [d for d in want["detail"] if "additionalProperties" not in d["loc"]]
             assert r.json() == want, case["body"]
@@ -59,7 +60,7 @@ def test_requests_as_recorded(sluice, upstream):
     assert up.arrived.empty(), "nothing that was refused goes up"
 
 
-# Where MLflow answers 500: route, body, content type; the first fault's type and place.
+# Calls that MLflow answers with 500: route, body, content type; the first fault's type and place.
 REFUSED = [
     ("chat", b'{"messages":[{"role":"user","content":"x"}],"temperature":NaN}', "float_type", ["body", "temperature"]),
     ("chat", b'{"messages":[{"role":"user","content":"x"}],"temperature":1e400}', "less_than_equal", ["body", "temperature"]),
@@ -87,7 +88,7 @@ def test_never_a_500_for_a_body(sluice, upstream):
     assert (r.status, r.json()) == (400, {"detail": "There was an error parsing the body"})
 
 
-SENT = [  # what the caller says, what goes up beside the model
+SENT = [  # what the caller sends, what goes up beside the model
     ({"messages": MSG}, {"messages": MSG}),
     ({"messages": MSG, "temperature": 0, "n": 1}, {"messages": MSG, "temperature": 0, "n": 1}),
     ({"messages": MSG, "temperature": "0.5", "n": 2.0, "max_tokens": "7", "stream": 0}, {"messages": MSG, "temperature": 0.5, "n": 2, "max_tokens": 7, "stream": False}),
@@ -105,7 +106,7 @@ def test_only_what_the_caller_sent_goes_up(sluice, upstream):
     daemon, up = gateway(sluice, upstream, echo)
     for body, want in SENT:
         assert post(daemon, "chat", body).status == 200, body
-        if want == "tools":  # JSON Schema's own words all travel
+        if want == "tools":  # keywords of JSON Schema are all passed on
             want = json.loads(json.dumps(body))
             want["tools"][0]["function"]["parameters"]["type"] = "object"
         assert up.next().json() == {"model": "gpt-4o-mini", **want}
@@ -114,7 +115,7 @@ def test_only_what_the_caller_sent_goes_up(sluice, upstream):
 
 
 MANY = ",".join(f'"k{i}":{i}' for i in range(40))
-REPEATED = [  # the body; what goes up: the last one counts, and the others do not travel
+REPEATED = [  # the body; what goes up: the last one counts, and the others are dropped
     ('{"messages":[],"messages":[{"role":"user","content":"last"}]}', {"messages": [{"role": "user", "content": "last"}]}),
     ('{"stream":true,"messages":[{"role":"user","role":"system","content":"x"}],"stream":null}', {"messages": [{"role": "system", "content": "x"}]}),
     ('{"n":"x","messages":[{"role":"user"}],"n":"2","\\u006e":3}', {"messages": [{"role": "user"}], "n": 3}),
@@ -191,7 +192,7 @@ def test_replies_as_recorded(sluice, upstream):
     for case in cases:
         if case["up_status"] == "200 OK" and '"choices": []' in case["up"]:
             case |= {"status": 502, "reply": '{"detail":"The upstream\'s reply could not be read: its list of choices is empty"}'}
-    for case in cases:  # MLflow says 502 of an error that is no JSON; a client acts on the status, so it stays (docs/mlflow.md)
+    for case in cases:  # MLflow answers 502 for an error that is no JSON; clients act on the status, so it stays (docs/mlflow.md)
         if "application/json" not in (case["up_type"] or "") and case["up_type"] != "text/plain" and not case["up_status"].startswith("2"):
             page = re.search(r"<title>(.*)</title>", case["up"], flags=re.S)
             said = json.loads(case["up"])["error"]["message"] if case["up"].startswith("{") else page[1] if page else case["up"] or case["up_status"].split(" ", 1)[1]
@@ -217,7 +218,7 @@ BETTER = [  # upstream; status, body
      HEAD + 'null,"tool_calls":null,"refusal":"no"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}'),
     (up({"id": "c", "created": 1, "model": "m", "choices": [{"text": "done", "finish_reason": "stop"}], "usage": {"prompt_tokens": 1}}, route="comp"), 200,
      '{"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":"done","finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":null,"total_tokens":1}}'),
-    # numbers in the upstream's own spelling, without its spaces
+    # numbers as the upstream writes them, without its spaces
     (up('{"data":[{"embedding":[ 1e-3,\n 1E5, 1.50, 2, -0.0, 100000000000000000000 ],"index":5}],"model":"m","usage":{"prompt_tokens":1,"total_tokens":1}}', route="emb"), 200,
      '{"object":"list","data":[{"object":"embedding","embedding":[1e-3,1E5,1.50,2,-0.0,100000000000000000000],"index":0}],"model":"m","usage":{"prompt_tokens":1,"total_tokens":1}}'),
     (up({"error": "text"}, "400 Bad Request"), 400, '{"detail":"text"}'),

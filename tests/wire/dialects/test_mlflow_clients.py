@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MLflow's own clients (2.22.4), unmodified, against the daemon: the fluent functions, MlflowGatewayClient, the deployment client, `mlflow gateway start`'s options."""
+"""MLflow's own clients (2.22.4), unchanged, against the daemon: the fluent functions, MlflowGatewayClient, the
+deployment client, and the options of `mlflow gateway start`."""
 import json
 import subprocess
 import time
@@ -174,7 +175,7 @@ def test_deployments_client(sluice, gateway, upstream, monkeypatch):
 
 
 def test_free_strings_stay_free(sluice, gateway):
-    """Names with dots, digits alone and the longest travel in paths."""
+    """Paths take names with dots, of digits alone, and the longest ones."""
     names = ["a.b-c_d", "0", "x" * 255]
     gateway.set_gateway_uri(sluice(mocks(names)).url)
     assert [r.name for r in gateway.search_routes()] == names

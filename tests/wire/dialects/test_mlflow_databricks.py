@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Databricks' clients, unmodified: mlflow.gateway with the URI `databricks` (through its SDK and without), get_deploy_client("databricks"), and the errors they read."""
+"""Databricks' clients, unchanged: mlflow.gateway with the URI `databricks` (through its SDK and without),
+get_deploy_client("databricks"), and the errors that they read."""
 import json
 
 import pytest
@@ -21,7 +22,7 @@ def mocks(*names):
 
 @pytest.fixture(params=["sdk", "plain"])
 def databricks(request, sluice, monkeypatch, tmp_path):
-    """A daemon that DATABRICKS_HOST names."""
+    """A daemon that DATABRICKS_HOST points to."""
     daemon = sluice(mocks("chat", "other"))
     monkeypatch.setenv("DATABRICKS_HOST", daemon.url)
     monkeypatch.setenv("DATABRICKS_TOKEN", "dapi-canary")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MLflow's path table: what is answered to every method and slash. Checked against its own server (2.22.4, FastAPI 0.115)."""
+"""MLflow's path table: the answer to every method, with and without a slash. Checked against its own server (2.22.4,
+FastAPI 0.115)."""
 import base64
 import json
 
@@ -62,7 +63,7 @@ def test_gets(sluice):
         assert r.body == json.dumps(body, separators=(",", ":")).encode(), path
 
 
-# path, what GET is answered, the methods that are there
+# path, the answer to GET, the methods that exist
 SLASHES = [
     ("/health/", "/health"), ("/docs/", "/docs"), ("/redoc/", "/redoc"), ("/openapi.json/", "/openapi.json"), (ROUTES[:-1], ROUTES), (ENDPOINTS[:-1], ENDPOINTS),
     (ROUTES + "chat/", ROUTES + "chat"), (ROUTES + "nope/", ROUTES + "nope"), (ROUTES + "chat//", ROUTES + "chat"), ("/api/2.0/gateway/limits", "/api/2.0/gateway/limits/"),
@@ -128,7 +129,7 @@ def test_openapi_describes_this_server(sluice):
     doc = r.json()
     assert r.get("content-type") == "application/json" and doc["openapi"].startswith("3.1")
     assert {"/health", ROUTES, ENDPOINTS, ROUTES + "{name}", "/gateway/{name}/invocations", "/v1/chat/completions", "/api/2.0/gateway/limits/"} <= set(doc["paths"])
-    for path, operations in doc["paths"].items():  # every call it tells of is there
+    for path, operations in doc["paths"].items():  # every call in it exists
         path = path.replace("{name}", "chat")
         for method, operation in operations.items():
             r = daemon.call(method.upper(), path, {} if method not in ("get", "head") else None)
@@ -209,7 +210,7 @@ def listed(daemon, text=None):
 
 @pytest.mark.parametrize("gone", [["r2999"], ["r0", "r1", "r2999"], ["r2997", "r2998", "r2999", "r5"], [f"r{i}" for i in range(3000)], [f"r{i}" for i in range(1, 3000)]])
 def test_a_list_misses_none_that_stayed(sluice, gone):
-    """Routes go between two pages, the one that the token names among them."""
+    """Routes are deleted between two pages, also the one that the token names."""
     names = [f"r{i}" for i in range(3005)]
     daemon = sluice(**quick(named(names)))
     first, text = listed(daemon)
@@ -244,7 +245,7 @@ def test_keys_see_their_routes_only_in_paths_and_tokens(sluice):
     assert [r["name"] for r in page["routes"]] == ["r3001"] and page["next_page_token"] is None
     assert len(json.loads(base64.b64decode(call("GET", ROUTES, ADMIN).json()["next_page_token"]))["before"]) >= 10
     assert [e["name"] for e in call("GET", "/api/2.0/serving-endpoints", SMALL).json()["endpoints"]] == ["r7", "r3001"]
-    # A path that is there for a route only tells nobody else that the route is.
+    # Only callers who may use a route learn that its paths exist.
     for path in ("/gateway/r7/invocations", "/gateway/r7/invocations/", "/endpoints/no/invocations", "/serving-endpoints/r1/invocations"):
         assert call("GET", path).status == 401, path
     for path, status in (("/gateway/r7/invocations", 405), ("/gateway/r7/invocations/", 307), ("/gateway/r8/invocations", 404), ("/gateway/r8/invocations/", 404), ("/gateway/no/invocations", 404)):

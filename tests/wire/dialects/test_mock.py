@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The provider mock as docs/providers.md describes it: deterministic, counted by one rule, slow or failing when told to."""
+"""The provider mock as docs/providers.md describes it: deterministic, with one rule for counts, slow or failing on
+demand."""
 import json
 import subprocess
 import time

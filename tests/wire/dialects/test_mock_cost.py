@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one call can make the provider mock do: a bounded part of a turn at a time, and nothing is kept of what was sent."""
+"""The most that one call can make the provider mock do: a bounded part in each turn, and nothing that was sent is
+kept."""
 import json
 import threading
 import time
@@ -16,7 +17,7 @@ def one_worker(**more):
 
 
 def post(daemon, path, body):
-    """Whole, by a client that is quick with large replies."""
+    """Reads the whole reply, with a client that is quick with large ones."""
     request = urllib.request.Request(daemon.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as r:
         return r.status, r.read()
@@ -61,7 +62,7 @@ def test_others_are_served_meanwhile(sluice, path, body, n):
         worst = max(worst, time.monotonic() - start)
     for reader in readers:
         reader.join()
-    # Answered in one go each of them would hold up all others until it is over.
+    # Answered at once, each of them would stop all others until it is over.
     took = time.monotonic() - began
     assert replies == [200] * 3 and worst < max(1.0, took / 2), (worst, took)
 
@@ -83,7 +84,7 @@ def test_readers_that_do_not_read_cost_little(sluice, path, body):
     held = daemon.rss() - before
     for conn in conns:
         conn.close()
-    # Each has its request, a queue of bounded length and what the kernel took: far from the 4 to 8 MB of a reply.
+    # Each has its request, a queue of bounded length and what the kernel took: far less than the 4 to 8 MB of a reply.
     assert held < 40 * (512 << 10), held
     wait_for(lambda: "sluice_requests_in_flight 1" in daemon.call("GET", "/metrics").body.decode(), "all have gone")
     wait_for(lambda: daemon.rss() - before < 16 << 20, "the memory is given back")

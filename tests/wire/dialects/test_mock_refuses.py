@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The provider mock refuses what OpenAI refuses, so that a program that works with it works there."""
+"""The provider mock refuses what OpenAI refuses, so that a program that works with the mock also works with OpenAI."""
 import openai
 import pytest
 

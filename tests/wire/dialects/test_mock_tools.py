@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The provider mock calls tools, thinks and refuses when it is told to, so that a client's loop can be tried without a key."""
+"""The provider mock calls tools, thinks and refuses on demand, so that a client's loop can be tried without a key."""
 import json
 
 import openai
@@ -27,7 +27,7 @@ def client(daemon):
 
 
 def stream_message(client, **call):
-    """The assistant's message of a stream, put together as the SDK's own helper does it."""
+    """The assistant's message of a stream, joined as by the SDK's own helper."""
     with client.chat.completions.stream(**call) as stream:
         for _ in stream:
             pass

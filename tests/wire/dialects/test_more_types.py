@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images, speech, moderations and rerank: they pass to a provider that has them, with the target's model and the route's credential. OpenAI's client
-asks, a fake that refuses bad form answers."""
+"""Images, speech, moderations and rerank: they pass to a provider that has them, with the target's model and the
+route's credential. The client is OpenAI's; the upstream is a fake that refuses bad form."""
 import json
 
 import openai
@@ -84,7 +84,7 @@ def test_moderations_and_rerank(gateway, client):
     assert gateway.log_line("rank")["input_tokens"] == 6
 
 
-FAULTS = [  # path, body, status, what is said
+FAULTS = [  # path, body, status, a part of the message
     ("/v1/images/generations", {"model": "nope", "prompt": "x"}, 404, "The model 'nope' does not exist"),
     ("/v1/images/generations", {"model": "chat", "prompt": "x"}, 400, "Endpoint 'chat' is not an images endpoint: the type of this route is llm/v1/chat."),
     ("/v1/audio/speech", {"model": "images", "input": "x"}, 400, "is not a speech endpoint"),
@@ -92,7 +92,7 @@ FAULTS = [  # path, body, status, what is said
     ("/v1/moderations", "{", 400, "JSON"),
     ("/v1/rerank", {"model": "moderations"}, 400, "is not a rerank endpoint"),
     ("/v1/chat/completions", {"model": "speech", "messages": []}, 400, "Endpoint 'speech' is not a chat endpoint: the type of this route is llm/v1/speech."),
-    ("/v1/images/generations", {"model": "images"}, 400, "bad call of /v1/images/generations"),  # the provider's own words
+    ("/v1/images/generations", {"model": "images"}, 400, "bad call of /v1/images/generations"),  # the provider's own message
 ]
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The raw passage: /gateway/proxy/{route}/{path} leads to the provider's own path with the route's credential; only what is on the list passes."""
+"""The raw passage: /gateway/proxy/{route}/{path} leads to the provider's own path with the route's credential; only
+listed paths pass."""
 import json
 
 import anthropic

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paths under other names, methods that are not served, and what stands in front of a path."""
+"""Paths under other names, methods that are not served, and prefixes before a path."""
 import openai
 import pytest
 
@@ -111,7 +111,7 @@ def keyed(sluice_module, tmp_path_factory):
 
 
 @pytest.mark.parametrize("prefix, method, path, who, status", [
-    # as it stands, and behind the prefix: the same row, the same keys
+    # with and without the prefix: the same row, the same keys
     ("/ai", "GET", "/ai/v1/models", "query", 200),
     ("/ai/", "GET", "/ai/v1/models?x=1", "query", 200),
     ("/a/b-c.d", "GET", "/a/b-c.d/v1/models/chat", "query", 200),
@@ -129,7 +129,7 @@ def keyed(sluice_module, tmp_path_factory):
     ("/ai", "DELETE", "/ai/health", None, 405),
     ("/ai", "BREW", "/ai/health", None, 501),
     ("/ai", "GET", "/ai", None, 307),
-    # a prefix that is named as a path of ours takes none of ours away
+    # a prefix that is also one of the gateway's paths hides none of them
     ("/v1", "GET", "/v1/models", "query", 200),
     ("/v1", "GET", "/v1/models/", "query", 307),
     ("/v1", "GET", "/v1/chat/completions", "query", 405),
@@ -141,7 +141,7 @@ def keyed(sluice_module, tmp_path_factory):
     ("/api/sluice/v1", "DELETE", "/api/sluice/v1/keys", "admin", 405),
     ("/api/sluice/v1", "GET", "/api/sluice/v1/keys/", "admin", 307),
     ("/api/sluice/v1", "GET", "/api/sluice/v1/health", None, 200),
-    # no prefix of whole segments, once
+    # not a prefix of whole segments, or not the first one
     ("/ai", "GET", "/aiv1/models", "admin", 404),
     ("/ai", "GET", "/aix/v1/models", "admin", 404),
     ("/ai", "GET", "/AI/v1/models", "admin", 404),
@@ -170,7 +170,7 @@ def test_a_path_that_still_has_its_prefix(keyed, prefix, method, path, who, stat
 
 @pytest.mark.parametrize("path, shape", [("/ai/v1/nothing", OPENAI), ("/ai/v1/models", OPENAI), ("/ai/v1/models/%zz", OPENAI), ("/ai/gateway/%zz/invocations", MLFLOW), ("/ai/nothing", MLFLOW), ("/ai/api/sluice/v1/keys", SLUICE)])
 def test_an_error_speaks_as_behind_the_prefix(keyed, path, shape):
-    """Where there is no key, or no such path: as the path without its prefix is told it."""
+    """Without a key, or without such a path, the error is that of the path without its prefix."""
     daemon, _ = keyed
     told = [daemon.call("GET", p, headers=[("X-Forwarded-Prefix", "/ai")]) for p in (path, path.removeprefix("/ai"))]
     assert told[0].status == told[1].status >= 400

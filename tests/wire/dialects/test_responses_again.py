@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Responses that are asked for again: at the upstream that made them, by who got them."""
+"""Responses that are asked for again, at the upstream that made them, by the caller who got them."""
 import json
 import urllib.parse
 
@@ -12,7 +12,7 @@ KEYS = {name: "sk-sluice-" + name[0] * 43 for name in ("ann", "bob", "cut")}
 
 
 class Keeper:
-    """A Responses API that keeps what it made, as OpenAI's does: ids are its own, and what it does not know is 404."""
+    """A Responses API that keeps its responses, like OpenAI's: the ids are its own, and an unknown one is 404."""
 
     def __init__(self):
         self.made, self.seen, self.n = {}, [], 0
@@ -128,7 +128,7 @@ def test_nobody_elses(sluice, upstream):
 
 
 def test_to_read_one_counts_as_a_call(sluice, upstream):
-    """What goes up counts. What ends an answer is let through: it may cost as long as it runs."""
+    """Calls that go up count. Calls that end a response always pass, because it costs money as long as it runs."""
     fake = Keeper()
     config = {"endpoints": [{**openai_route(upstream(fake).base), "limit": {"calls": 3, "renewal_period": "hour"}}]}
     client = client_of(sluice(config))
@@ -161,7 +161,8 @@ def test_it_is_known_behind_a_restart(sluice, upstream, tmp_path):
 
 
 def test_upstreams_may_give_the_same_id(sluice, upstream, tmp_path):
-    """Each owner gets what is theirs, from where it was made, behind a restart too; an upstream that gives an id anew has lost the older one."""
+    """Each owner gets his response, from its upstream, also after a restart; an upstream that gives an id anew has lost
+    the older response."""
     fakes = [Keeper(), Keeper()]
     bases = [upstream(fake).base for fake in fakes]
     routes = {"endpoints": [openai_route(bases[0]), openai_route(bases[1], "other")]}

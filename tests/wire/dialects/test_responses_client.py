@@ -46,7 +46,7 @@ ITEM_EVENTS = ("response.output_item.added", "response.output_item.done")
 
 
 def check_events(events):
-    """What every stream keeps to."""
+    """Checks the rules for every stream."""
     assert [e.sequence_number for e in events] == list(range(len(events)))
     kinds = [e.type for e in events]
     assert kinds[:2] == ["response.created", "response.in_progress"] and kinds[-1] in ("response.completed", "response.incomplete")

@@ -11,7 +11,7 @@ from test_responses_client import ask
 
 
 def words(body):
-    """What it was told, so that a test sees the whole conversation."""
+    """Answers with its input, so that a test sees the whole conversation."""
     return {"role": "assistant", "content": json.dumps([m["content"] for m in body["messages"]])}, "stop"
 
 
@@ -86,7 +86,7 @@ def test_what_is_not_kept(sluice, upstream):
         with pytest.raises((openai.BadRequestError, openai.NotFoundError)):
             other.responses.create(model="other" if key == "cut" else "kept", input="x", previous_response_id=kept.id)
     assert client.responses.retrieve(kept.id).id == kept.id
-    # a route that keeps none can still go on from one that does
+    # a route that keeps none can continue a response of one that does
     assert json.loads(client.responses.create(model="other", input="y", previous_response_id=kept.id).output_text) == ["x", kept.output_text, "y"]
 
 
@@ -103,7 +103,8 @@ def test_no_more_than_its_size(sluice, upstream):
 
 
 def test_a_conversation_is_no_longer_than_a_body_may_be(sluice, upstream):
-    """Else a few bytes from a client would make the gateway copy, read and send any number of them, again and again."""
+    """Otherwise a few bytes from a client would make the gateway copy, read and send any number of bytes, again and
+    again."""
     daemon, client = start(sluice, upstream, lambda body: ({"role": "assistant", "content": "ok"}, "stop"), limits={"body": "64KiB"}, keep="1h")
     first = client.responses.create(model="kept", input="x" * 40000)
     with pytest.raises(openai.APIStatusError, match="server.limits.body") as e:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tools of the Responses API that no other language has: functions in namespaces, tools with a text for input, and tools of OpenAI's servers."""
+"""Tools of the Responses API that no other language has: functions in namespaces, tools with a text as input, and tools
+of OpenAI's servers."""
 import json
 
 import openai
@@ -26,7 +27,7 @@ def lab(tmp_path_factory):
 
 
 def answer(monkeypatch, said):
-    """The model says these in turn."""
+    """The model gives these answers one after the other."""
     said = iter(said)
     monkeypatch.setattr("model.step", lambda *_: next(said))
 
@@ -96,7 +97,7 @@ def test_what_is_refused(lab, tools, words):
 
 
 def test_codex_offers_what_openai_has(lab, monkeypatch):
-    """It does so whatever is behind the gateway: that is left out, and named."""
+    """Codex offers them for any upstream: the others do not get them, and x-sluice-dropped names them."""
     answer(monkeypatch, ["done"])
     raw = lab.client.responses.with_raw_response.create(model="chat", input="go", tools=[{"type": "web_search"}, FUNCTION, {"type": "image_generation"}], extra_headers={"User-Agent": "codex_exec/1"})
     assert {"tools.web_search", "tools.image_generation"} <= set(raw.headers["x-sluice-dropped"].split(",")) and raw.parse().output_text == "done"
@@ -122,7 +123,7 @@ PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAW
 
 @pytest.mark.parametrize("route", ["chat", "anthropic", "gemini", "bedrock", "mistral"])
 def test_a_picture_that_a_tool_made(lab, monkeypatch, route):
-    """It reaches a model that sees, in the result where that has a place for it, else behind it."""
+    """A model that can see gets it: in the result if there is a place, else after it."""
     answer(monkeypatch, [[("add", {"n": 5})], "done"])
     items = [{"role": "user", "content": "go"}]
     call = lab.client.responses.create(model=route, input=items, tools=[FUNCTION]).output[-1]

@@ -34,7 +34,7 @@ def test_helpers_of_the_client(lab):
 
 
 def test_reasoning_goes_on_over_turns(sluice, upstream):
-    """Claude's thoughts are signed: each turn gives them back, and the strict upstream sees them as they were."""
+    """Claude's thoughts are signed: each turn gives them back, and the strict upstream sees them unchanged."""
     def answer(body):
         results = [b for m in body["messages"] if isinstance(m["content"], list) for b in m["content"] if b["type"] == "tool_result"]
         if len(results) < 2:
@@ -95,7 +95,7 @@ def test_an_upstream_that_breaks_or_fails(sluice, upstream, stream):
 
 @pytest.mark.parametrize("n", [10000])
 def test_very_many_items(lab, n):
-    """In time that grows with them."""
+    """The time grows with their number."""
 
     lab.fake.answer = lambda body: ({"role": "assistant", "content": str(len(body["messages"]))}, "stop")
     try:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings and images as forms: OpenAI's clients ask, a fake that refuses bad forms answers, and what goes up is what came, but for the model."""
+"""Recordings and images as forms: OpenAI's clients send them, a fake that refuses bad forms answers, and the upstream
+gets what the client sent, except the model."""
 import json
 import pathlib
 import subprocess
@@ -131,7 +132,7 @@ def test_pieces_of_every_size_and_a_connection_that_stays(gateway):
     conn.close()
 
 
-FAULTS = {  # the body or (the body, its type); the status and what is said
+FAULTS = {  # the body or (the body, its type); the status and a part of the message
     "no boundary": ((form(MODEL, FILE), "multipart/form-data"), 400, "its Content-Type names no boundary"),
     "a boundary too long": ((form(MODEL, FILE), "multipart/form-data; boundary=" + "b" * 71), 400, "longer than the 70 characters"),
     "another boundary": ((form(MODEL, FILE), "multipart/form-data; boundary=other"), 400, "does not begin with the boundary"),
@@ -178,4 +179,4 @@ def test_a_limit_and_a_body_that_is_too_large(gateway, sluice):
 def test_json_passes_where_forms_do(gateway):
     reply = gateway.call("POST", PATH, {"model": "transcribe", "file_url": "https://x.example/a.mp3"}, [("Content-Type", "application/json")])
     assert gateway.up.requests[-1].body == b'{"model": "gpt-4o-mini", "file_url": "https://x.example/a.mp3"}'
-    assert reply.status == 400 and "no boundary" in reply.json()["error"]["message"]  # the provider's words
+    assert reply.status == 400 and "no boundary" in reply.json()["error"]["message"]  # the provider's message

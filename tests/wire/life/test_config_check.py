@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with a configuration: where it is, what it is, what would be right; and never a secret."""
+"""Faults in a configuration: the message has the place, the fault and the correction, and never a secret."""
 import json
 import os
 import subprocess
@@ -334,7 +334,7 @@ def test_the_environment_names_the_file(tmp_path):
 
 
 def test_a_key_for_routes_that_are_not_there(tmp_path):
-    """Perhaps they are made by calls: a warning, and --strict ends with 1."""
+    """The routes may be made by calls later: a warning, and --strict exits with 1."""
     keys = "auth: {{ keys: [{{ name: ci, routes: [{}], key: {{ sha256: '" + "0123456789abcdef" * 4 + "' }} }}] }}\n"
     done = check(tmp_path, keys.format("chta") + FINE)
     assert done.returncode == 0 and "c.yaml:1: warning: auth.keys: the key 'ci' may use no route of this file: \"chta\" is not there" in done.stderr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What examples/ shows is true: `sluice check --strict` takes every configuration in it."""
+"""The examples are right: `sluice check --strict` takes every configuration in examples/."""
 import configparser
 import os
 import pathlib
@@ -17,7 +17,7 @@ ENV = {"PATH": os.environ["PATH"]}
 
 
 def check(path):
-    """Every variable and key file that the file names is there."""
+    """Checks a file, with every variable and key file that it names."""
     text = path.read_text()
     env = {**ENV, **{name: f"sk-{name.lower()}-{'0' * 32}" for name in re.findall(r"\$([A-Z_]+)", text)}}
     for name in re.findall(r"file: (/[^ }]+)", text):
@@ -56,7 +56,7 @@ def test_kubernetes_manifest(tmp_path):
 
 
 def test_kubernetes_gives_nobody_the_admin_key():
-    """A program's key is of role query and for named routes; with `--data none` there is no other place for one."""
+    """A program's key has the role query and names its routes; with `--data none` there is no other place for one."""
     text = (EXAMPLES / "kubernetes/sluice.yaml").read_text()
     objects = {o["kind"]: o for o in yaml.safe_load_all(text)}
     config = yaml.safe_load(objects["ConfigMap"]["data"]["sluice.yaml"])
@@ -71,7 +71,7 @@ def test_kubernetes_gives_nobody_the_admin_key():
 
 
 def test_the_image_has_every_library():
-    """What the two programs are linked to, by the names of Debian's packages."""
+    """The libraries that the two programs are linked to, by the names of Debian's packages."""
     if not shutil.which("dpkg"):
         pytest.skip("no Debian")
     recipe = (EXAMPLES / "kubernetes/Dockerfile").read_text()
@@ -85,7 +85,7 @@ def test_the_image_has_every_library():
 
 @pytest.mark.parametrize("path", sorted([*EXAMPLES.rglob("*.yaml"), *EXAMPLES.rglob("*.service"), *EXAMPLES.parent.glob("*.md"), *(EXAMPLES.parent / "docs").glob("*.md")]), ids=lambda p: p.name)
 def test_what_is_to_be_pasted_can_be(path):
-    """No ellipsis stands where a key belongs."""
+    """No key is an ellipsis."""
     for line in path.read_text().splitlines():
         assert not re.search(r"(sk-|AIza|=|\"sk-ant-)\u2026", line), line
 

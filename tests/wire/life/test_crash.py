@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 at random moments under concurrent changes: what was acknowledged is there after the restart, what was not is there whole or not at all. Rounds:
-SLUICE_CRASH_ROUNDS (100)."""
+"""kill -9 at random moments during concurrent changes: acknowledged changes are there after the restart; others are
+there as a whole or not at all. Rounds: SLUICE_CRASH_ROUNDS (100)."""
 import http.client
 import json
 import os
@@ -17,7 +17,7 @@ import harness
 
 ROUNDS = int(os.environ.get("SLUICE_CRASH_ROUNDS", "100"))
 WRITERS = 6
-NAMES = 5  # of each writer, so that names come and go
+NAMES = 5  # of each writer, so that names are used again
 KINDS = ["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"]
 CONFIG = "log: {access: none}\nserver: {timeouts: {drain_delay: 0s}}\nendpoints: []\n"
 UNKNOWN = object()
@@ -31,7 +31,7 @@ class Daemon:
                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def connect(self):
-        """Until it listens."""
+        """Waits until it listens."""
         end = time.monotonic() + harness.DEADLINE
         while True:
             conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=harness.DEADLINE)
@@ -56,7 +56,8 @@ def call(conn, method, path, body=None):
 
 
 class Writer(threading.Thread):
-    """Owns its names, one call at a time. `sure` has what was acknowledged: name -> None or (definition, limits); `open` the call whose answer did not come."""
+    """Owns its names, with one call at a time. `sure` has acknowledged changes: name -> None or (definition, limits);
+    `open` the call whose answer did not come."""
 
     def __init__(self, number, daemon, sure, seed):
         super().__init__(daemon=True)
@@ -126,7 +127,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path):
         writers = [Writer(k, daemon, sure, chance.random()) for k in range(WRITERS)]
         for w in writers:
             w.start()
-        # The moment is random on purpose: nothing is waited for here.
+        # The moment is random on purpose, so nothing is waited for here.
         time.sleep(chance.uniform(0.002, 0.08))
         daemon.kill()
         for w in writers:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of a daemon: nobody who was let in is turned away, and who cannot be served to the end is told so."""
+"""The end of a daemon: calls that were accepted are served, and a call that cannot be served to its end gets an
+error."""
 import fcntl
 import json
 import os
@@ -30,7 +31,7 @@ def ended(daemon, deadline=10):
 
 
 class Held:
-    """An upstream that answers when told to."""
+    """An upstream that answers when the test wants it."""
 
     def __init__(self, upstream):
         self.go = threading.Event()
@@ -77,7 +78,7 @@ def test_the_default_delay_is_five_seconds_without_a_terminal(sluice):
 
 @pytest.mark.parametrize("said, delay", [(None, 0), ("3h", 1)])
 def test_at_a_terminal_the_default_is_not_to_wait(tmp_path, said, delay):
-    """What the file says holds there too; standard input on a terminal is enough."""
+    """The file's value counts there too; a terminal as standard input is enough."""
     port, (leader, follower) = free_port(), pty.openpty()
     path = tmp_path / "c.yaml"
     path.write_text(json.dumps({"endpoints": [], **({"server": {"timeouts": {"drain_delay": said}}} if said else {})}))
@@ -160,7 +161,7 @@ def test_what_runs_too_long_gets_its_error(sluice, upstream):
 
 
 def test_streams_that_run_too_long_end_in_each_dialect(sluice, upstream):
-    """An error event in the client's own words and a clean end, whether the stream passes or is translated."""
+    """An error event in the client's dialect and a clean end, whether the stream passes or is translated."""
     from test_anthropic import END, START, TEXT, route
 
     go, held = threading.Event(), Held(upstream)
@@ -211,7 +212,8 @@ def test_a_second_signal_ends_at_once(sluice, upstream):
 
 
 def test_who_waits_in_the_accept_queue_is_served(sluice):
-    """Connections made while the daemon is stopped wait in the kernel's queue; the signal is there before it sees them."""
+    """Connections made while the daemon is stopped wait in the kernel's queue; the signal is there before the daemon
+    sees them."""
     daemon = sluice({"endpoints": [], "server": {"workers": 2, "timeouts": {"drain_delay": "0s"}}})
     daemon.proc.send_signal(signal.SIGSTOP)
     conns = [Conn(daemon.port) for _ in range(50)]
@@ -227,7 +229,8 @@ def test_who_waits_in_the_accept_queue_is_served(sluice):
 
 
 class Balancer:
-    """TCP only: each connection goes to the first backend that takes it, as a load balancer's health checks would have it."""
+    """TCP only: each connection goes to the first backend that takes it, as a load balancer with health checks does
+    it."""
 
     def __init__(self):
         self.backends = []
@@ -279,7 +282,7 @@ def test_a_rolling_restart_under_load_fails_no_request(sluice, upstream):
     over, counts, failures = threading.Event(), [0] * 6, []
 
     def load(i):
-        """Keep-alive clients: they open another connection when they were told that this one closes."""
+        """Keep-alive clients: they open another connection when the reply says that this one closes."""
         conn = None
         try:
             while not over.is_set():
@@ -313,7 +316,7 @@ def test_a_rolling_restart_under_load_fails_no_request(sluice, upstream):
 
 
 def test_no_balancer_only_clients_that_try_again_when_refused(sluice):
-    """The port is free when the old daemon ended; who connects in between is refused, and never reset."""
+    """The port is free when the old daemon has ended; connections in between are refused, and never reset."""
     value = {"endpoints": [], **timeouts()}
     daemon = sluice(value)
     over, failures, counts = threading.Event(), [], [0] * 4

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documents keep their word: the README's blocks run as they stand, and every link leads somewhere."""
+"""The documents are right: the README's blocks run unchanged, and every link leads somewhere."""
 import os
 import pathlib
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Another configuration takes the place of the one in force, and nobody notices but by its content."""
+"""Another configuration replaces the one in force, and only its content changes for clients."""
 import os
 import shutil
 import signal
@@ -42,7 +42,7 @@ def says(daemon, text, n=1):
 
 
 def logged(value, daemon):
-    """A whole file as the harness writes one: with the access log where it was."""
+    """A whole file as the harness writes it: with the access log where it was."""
     return {**value, "log": {"access": str(daemon.log_path)}, "server": {"timeouts": {"drain_delay": "0s"}}}
 
 
@@ -158,7 +158,7 @@ def test_another_address_needs_a_restart(sluice):
 
 
 def test_a_rotated_key_file_and_running_exchanges(sluice, upstream, tmp_path):
-    """The stream that runs while the key changes ends as it began; the next call has the new key."""
+    """The stream that runs while the key changes ends with the old key; the next call has the new one."""
     gate = threading.Event()
 
     def handler(x):
@@ -225,7 +225,7 @@ def test_a_rotated_certificate(sluice, tmp_path):
 
     running = daemon.connect(context)
     assert running.request("GET", "/health").reply().status == 200 and subject()
-    os.replace(shutil.copy(new[0], tmp_path / "tmp1"), cert)  # the key does not fit yet, perhaps: then it is refused, and taken later
+    os.replace(shutil.copy(new[0], tmp_path / "tmp1"), cert)  # perhaps the key does not fit yet: then it is refused, and taken later
     os.replace(shutil.copy(new[1], tmp_path / "tmp2"), key)
     wait_for(lambda: not subject(), f"the new certificate: {daemon.stderr}", 10)
     assert running.request("GET", "/health").reply().status == 200, "the connection under the old certificate goes on"
@@ -331,7 +331,7 @@ def test_a_variable_of_later_is_not_seen(sluice):
 
 
 def test_a_reload_cannot_open_the_gateway_to_the_network(sluice):
-    """Without an auth section only loopback may be served: that holds for what comes later, too."""
+    """Without an auth section only loopback may be served: that is true after a reload, too."""
     port = free_port()
     open_to_all = {**config("a"), "server": {"listen": f"0.0.0.0:{port}", "timeouts": {"drain_delay": "0s"}}}
     path = sluice({**open_to_all, "auth": "none"}, args=["--listen", f"0.0.0.0:{port}"], ready=False)
@@ -343,7 +343,7 @@ def test_a_reload_cannot_open_the_gateway_to_the_network(sluice):
 
 
 def test_mlflows_command_reloads_within_two_seconds(tmp_path):
-    """MLflow's own tests wait so long after each edit."""
+    """MLflow's own tests wait this long after each edit."""
     path, port = tmp_path / "c.yaml", free_port()
     write(path, config("a"))
     proc = subprocess.Popen([BIN, "mlflow", "start", "--config-path", str(path), "--host", "localhost", "--port", str(port), "--workers", "2"],
@@ -385,7 +385,7 @@ def test_auth_that_comes_later_holds_at_once_and_says_what_is_missing(sluice):
 @pytest.mark.parametrize("days, said", [(-1, " error tls: the certificate in {} has expired"), (1, " warning tls: the certificate in {} expires in 2"),
                                         (9, " warning tls: the certificate in {} expires in "), (60, None)])
 def test_a_certificate_that_ends_is_told(sluice, tmp_path, days, said):
-    """At the start, and at a reload."""
+    """The log says so at the start, and at a reload."""
     files = {}
     authority = Authority(tmp_path / "ca")
     for name, life in (("now", days), ("next", -1)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""20,000 requests of every kind, a fifth of them broken off: afterwards memory and descriptors are what they were."""
+"""20,000 requests of every kind, a fifth of them broken off: afterwards memory and descriptors are as before."""
 import json
 import os
 import random
@@ -15,7 +15,7 @@ ANTHROPIC = "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in (S
 
 
 def answer(x):
-    """The upstream: whole replies and streams in both languages; errors and breaks where the request's seed says so."""
+    """The upstream: whole replies and streams in both languages; errors and breaks as the request's seed says."""
     body = x.json()
     odd = body.get("metadata", {}).get("user_id") or body.get("user")
     if odd == "break":
@@ -37,7 +37,7 @@ def answer(x):
 
 
 def request_of(rnd):
-    """(method, path, body, statuses that are right)"""
+    """(method, path, body, good statuses)"""
     kind, stream = rnd.random(), rnd.random() < 0.4
     name = rnd.choice(["mock", "mock", "mock", "mock", "openai", "claude"])
     user = rnd.choice(["break", "error", "u"]) if name != "mock" else "u"
@@ -86,7 +86,7 @@ def work(daemon, seed, n, faults):
             if r.get("connection") == "close" or rnd.random() < 0.1:
                 conn.close()
                 conn = None
-    except Exception as e:  # told by the test
+    except Exception as e:  # the test reports it
         faults.append(repr(e))
     if conn:
         conn.close()
@@ -100,7 +100,7 @@ def test_memory_and_descriptors_stay_flat(sluice, upstream):
                      "server": {"workers": 2}, "upstream": {"pool": {"idle_timeout": "300ms"}}})
     fds = f"/proc/{daemon.proc.pid}/fd"
     links = lambda: len(os.listdir(fds))
-    at_rest, faults = links() + 8, []  # what is opened at the first use and kept
+    at_rest, faults = links() + 8, []  # descriptors that are opened at the first use and kept
 
     def run(first, n):
         threads = [threading.Thread(target=work, args=(daemon, first + k, n // THREADS, faults)) for k in range(THREADS)]

@@ -40,7 +40,7 @@ def test_a_port_in_use_is_named(sluice, workers):
     second.stopped = True
     assert second.proc.wait(20) == 1
     wait_for(lambda: f"127.0.0.1:{first.port}" in second.stderr and "ddress already in use" in second.stderr, second.stderr)
-    for _ in range(8):  # every connection is the first's: the second never listened
+    for _ in range(8):  # the first daemon has every connection: the second never listened
         assert first.call("GET", "/health").status == 200
 
 
@@ -69,7 +69,7 @@ def nobody():
 
 @pytest.fixture
 def public_data():
-    """A data directory that others see but cannot write in; tmp_path is root's alone."""
+    """A data directory that others can read but not write; tmp_path is for root only."""
     if os.geteuid() != 0:
         pytest.skip("only root can become nobody")
     try:
@@ -142,7 +142,8 @@ def test_a_line_of_the_access_log(sluice, upstream, path, stream):
 
 @pytest.mark.parametrize("status, kind", [(400, "provider_rejected"), (401, "provider_auth_failed"), (500, "provider_server_error")])
 def test_errors_in_the_access_log_quote_no_key_and_no_prompt(sluice, upstream, status, kind):
-    """The upstream's own message is in the line, and nowhere else, without the key; of what was asked there is nothing."""
+    """The line has the upstream's own message without the key, and it is nowhere else; nothing of the prompt is
+    there."""
     up = upstream(lambda x: x.reply({"error": {"message": "not with key sk-test-secret", "type": "x"}, "input": "words-of-a-user", "so far": "words-of-a-model"}, f"{status} X"))
     daemon = sluice({"endpoints": [chat_route(up.base, retries=0)]})
     daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": "words-of-a-user"}]},
@@ -180,7 +181,7 @@ def test_half_a_line_in_the_access_log_spoils_no_other(sluice):
     wait_for(lambda: '"after-it"' in daemon.log_path.read_text(), "a line after it")
     lines = daemon.log_path.read_text().splitlines()
     torn = [line for line in lines if not line.endswith("}")]
-    assert len(torn) <= 1  # none where the limit falls on a line's end
+    assert len(torn) <= 1  # none if the limit is at a line's end
     assert all(json.loads(line)["status"] == 200 for line in lines if line not in torn)
 
 
@@ -217,7 +218,7 @@ def test_a_named_pipe_as_certificate_or_admin_key_is_refused(sluice, tmp_path, c
 
 
 def test_a_full_disk_is_named_as_the_reason(sluice, tmp_path):
-    """The file takes only a part of what is written, which sets no error number."""
+    """The file takes only a part of what is written; that sets no error number."""
     daemon = sluice({"endpoints": [], "auth": {}}, args=["--data", str(tmp_path / "data")], ready=False,
                     preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40)))
     daemon.stopped = True
@@ -227,7 +228,7 @@ def test_a_full_disk_is_named_as_the_reason(sluice, tmp_path):
 
 @pytest.mark.parametrize("fd", [0, 1, 2])
 def test_a_closed_standard_stream_is_no_socket(sluice, fd):
-    """No listener gets its number, and the end is an end as any other."""
+    """No listener gets its number, and the end is a normal one."""
     daemon = sluice({"endpoints": []}, preexec=lambda: os.close(fd))
     assert daemon.call("GET", "/health").status == 200
     assert daemon.stop() == 0

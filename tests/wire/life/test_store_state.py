@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A store that cannot be read, or not whole: nobody is told that what is in it does not exist."""
+"""A store that cannot be read, or not completely: no caller is told that something in it does not exist."""
 import json
 import os
 import shutil
@@ -65,7 +65,7 @@ def start(sluice, tmp_path):
 
 @pytest.fixture
 def filled(start, tmp_path):
-    """A data directory with a route, and a key that is in it."""
+    """A data directory with a route and a key."""
     daemon = start()
     assert daemon.call("POST", "/api/2.0/gateway/routes/", MADE, bearer(FILE_KEY)).status == 200
     key = daemon.call("POST", KEYS, {"name": "k", "principal": "p", "role": "query"}, bearer(FILE_KEY)).json()["key"]
@@ -247,7 +247,8 @@ def make(daemon, name):
 
 
 def test_a_database_that_is_removed_takes_no_more(filled, start, tmp_path):
-    """What is acknowledged would be lost. Calls are served; put back, it goes on, and nothing is missing."""
+    """Acknowledged changes would be lost. Calls are served; when the file is put back, it goes on, and nothing is
+    missing."""
     data, key = filled
     daemon = start()
     assert make(daemon, "before").status == 200

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""systemd's two protocols, spoken by a supervisor of the test's own: datagrams to $NOTIFY_SOCKET, sockets from 3 on."""
+"""systemd's two protocols, with the test as supervisor: datagrams to $NOTIFY_SOCKET, sockets from 3 on."""
 import os
 import signal
 import socket
@@ -52,7 +52,7 @@ def test_notifications(sluice, tmp_path, kind):
 
 
 class Activated:
-    """The daemon with sockets that this process holds, as systemd does."""
+    """The daemon with sockets that this process holds, as systemd does it."""
 
     def __init__(self, *socks, config=None, env=None, names=None):
         fds = [os.dup(s.fileno()) for s in socks]
@@ -90,7 +90,7 @@ def test_socket_activation_replaces_server_listen(tmp_path):
     unix = listener(socket.AF_UNIX, str(tmp_path / "sock"))
     config = tmp_path / "c.yaml"
     config.write_text("endpoints: []\nserver: { listen: 127.0.0.1:1, workers: 3 }\n")
-    early = Conn(tcp.getsockname()[1])  # before the daemon runs: that is what activation is for
+    early = Conn(tcp.getsockname()[1])  # before the daemon runs, which is the purpose of activation
     daemon = Activated(tcp, unix, config=config, names="web:local")
     assert health(early) == 200
     for _ in range(20):

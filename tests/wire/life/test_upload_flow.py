@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Large uploads: nothing waits in the gateway but a little, an upstream that is slow holds its client back, and what can be tried again is."""
+"""Large uploads: only a little waits in the gateway, a slow upstream pauses its client, and repeats are made if
+possible."""
 import os
 import pathlib
 import socket
@@ -19,7 +20,7 @@ BIG = part("file", b"s" * 5 * MIB, '; filename="big.mp3"')
 
 
 class Tap:
-    """An upstream whose test decides how much it reads: the head, then as much as it is told to."""
+    """An upstream whose test decides how much it reads: the head, then as much as the test says."""
 
     def __init__(self, buffer=65536):
         self.conns, self.ready = [], threading.Semaphore(0)
@@ -43,7 +44,7 @@ class Tap:
 
 
 def take(conn, n):
-    """So many bytes; fewer when the peer ends."""
+    """Takes this many bytes; fewer when the peer ends."""
     out = bytearray()
     while len(out) < n:
         try:
@@ -87,7 +88,7 @@ def tap():
 
 
 def is_stuck(conn, chunk):
-    """Sends until the peer takes no more for a while; how much it took."""
+    """Sends until the peer takes no more for a while; returns how much it took."""
     conn.sock.settimeout(0.5)
     n = 0
     try:
@@ -106,7 +107,7 @@ def test_a_hundred_megabytes_at_an_upstream_that_takes_its_time(sluice, tap):
     before = form(MODEL, part("language", "en")).removesuffix(f"--{B}--\r\n".encode()) + part("file", b"", '; filename="f"').removesuffix(b"\r\n")
     after = f"\r\n--{B}--\r\n".encode()
     size = 100 * MIB
-    warm = post(daemon, form(part("model", "nope"), FILE))  # what the first request of all takes
+    warm = post(daemon, form(part("model", "nope"), FILE))  # memory that the very first request takes
     assert warm.status == 404
     rest = daemon.rss()
     client = start(daemon, len(before) + size + len(after), before)
@@ -116,7 +117,7 @@ def test_a_hundred_megabytes_at_an_upstream_that_takes_its_time(sluice, tap):
     assert f"content-length: {length}".encode() in head.lower()
     chunk = b"\xa5" * 65536
     sent = is_stuck(client, chunk)
-    assert sent < 16 * MIB  # sockets' buffers, and a little
+    assert sent < 16 * MIB  # the sockets' buffers, and a little more
     assert daemon.rss() - rest < MIB, (daemon.rss(), rest)
     got = {}
     reader = threading.Thread(target=lambda: got.update(body=take(up, length)))
@@ -151,7 +152,7 @@ def test_the_same_through_tls_on_both_sides(sluice, tmp_path):
         client = daemon.connect(ssl.create_default_context(cafile=authority.path))
         sender = threading.Thread(target=lambda: client.send(f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{TYPE[0]}: {TYPE[1]}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body))
         sender.start()
-        raw = tap.next()  # the gateway has all it may have before the upstream even shakes hands
+        raw = tap.next()  # the gateway has all it may have before the upstream's handshake
         up = tls.wrap_socket(raw, server_side=True)
         head_of(up)
         rest, peak, got = daemon.rss(), 0, bytearray()
@@ -193,9 +194,9 @@ def test_a_model_behind_a_large_file(sluice, tap, tmp_path):
     body = form(part("file", b"\x5a" * size, '; filename="f"'), MODEL)
     client = start(daemon, len(body), body[:-100])
     wait_for(lambda: spool_files(daemon), "a file for the upload")
-    assert not list(folder.iterdir())  # it has no name
+    assert not list(folder.iterdir())  # the file has no name
     assert daemon.rss() - rest < MIB
-    assert not tap.conns  # nobody knows yet where it goes
+    assert not tap.conns  # the target is not known yet
     client.send(body[-100:])
     up = tap.next()
     head_of(up)
@@ -251,12 +252,12 @@ def test_one_target_is_tried_again_as_long_as_nothing_was_let_go_of(sluice, upst
 
     up = upstream(handler)
     daemon = sluice(config(route(up.base, retries=1, **more)))
-    reply = post(daemon, form(MODEL, FILE))  # it lies in the gateway still
+    reply = post(daemon, form(MODEL, FILE))  # the gateway still has it
     assert (reply.status, reply.get("x-sluice-attempts"), state["n"]) == (200, "2", 2), reply.body
-    reply = post(daemon, form(MODEL, BIG))  # that is gone
+    reply = post(daemon, form(MODEL, BIG))  # parts of it are freed
     assert (reply.status, reply.get("x-sluice-attempts"), state["n"]) == (503, "1", 3), reply.body
     state["n"] = 0
-    reply = post(daemon, form(BIG, MODEL))  # that lies in a file
+    reply = post(daemon, form(BIG, MODEL))  # it is in a file
     assert (reply.status, reply.get("x-sluice-attempts"), state["n"]) == (200, "2", 2), reply.body
 
 
@@ -310,7 +311,7 @@ def test_a_client_that_leaves_takes_its_upload_along(sluice, tap):
         if reads:
             take(up, n)
         else:
-            is_stuck(client, b"s" * 65536)  # the gateway reads no more: it sees the client go all the same
+            is_stuck(client, b"s" * 65536)  # the gateway reads no more, but it notices that the client has gone
         client.reset()
         while True:
             try:
@@ -328,7 +329,7 @@ def test_a_file_that_never_ends(sluice, tap):
         client = start(daemon, len(body), body[:-30])
         reply = client.reply()
         assert reply.status == 408 and "server.timeouts.body_idle" in reply.json()["error"]["message"]
-    # an upstream that takes nothing is no fault of the client's
+    # a client is not to blame for an upstream that takes nothing
     body = form(MODEL, part("file", b"s" * 60 * MIB, '; filename="f"'))
     client = start(daemon, len(body), body[:300])
     up = tap.next() if len(tap.conns) < 2 else tap.conns[-1]
@@ -357,7 +358,7 @@ def test_a_form_that_breaks_while_it_goes_up(sluice, tap):
         reply = client.reply()
         assert reply.status == 400 and said in reply.json()["error"]["message"]
         reader.join(DEADLINE)
-        assert not reader.is_alive()  # the upstream was not left with half of a form that looks whole
+        assert not reader.is_alive()  # the upstream did not keep half of a form that looks complete
 
 
 def test_an_upload_that_ends_early(sluice, tap):

@@ -76,7 +76,7 @@ def test_each_way_to_send_a_key(guarded):
 
 
 def test_two_keys_are_not_weighed(guarded):
-    """Which of them was meant, and whose the call is, cannot be told."""
+    """Nobody can say which of them was meant, and whose call it is."""
     for headers in [bearer(QUERY) + [("x-api-key", LIMITED)], [("x-api-key", QUERY), ("x-api-key", "x")], bearer(QUERY) + bearer(ADMIN),
                     [("x-api-key", LIMITED), ("api-key", QUERY)]]:
         r = guarded.call("GET", "/api/2.0/endpoints/", headers=headers)

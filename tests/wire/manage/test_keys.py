@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""API keys that live in the store: made, listed and revoked by calls, in force everywhere at once, never in the clear."""
+"""API keys in the store: made, listed and revoked by calls, in force everywhere at once, never stored as text."""
 import datetime
 import signal
 import sqlite3
@@ -111,7 +111,7 @@ def test_roles_and_routes(gate):
             assert through_sdk.json()["error_code"] == "PERMISSION_DENIED" and "detail" not in through_sdk.json()
             assert daemon.call(method, path, body, [SDK]).json()["error_code"] == "UNAUTHENTICATED"
     assert daemon.call("POST", ROUTES, mock, bearer(admin)).status == 200
-    assert ask(daemon, query, "later") == 200  # a route that came after the key
+    assert ask(daemon, query, "later") == 200  # a route that was made after the key
     assert ask(daemon, make(daemon, routes=[])["key"]) == 404
 
 
@@ -256,7 +256,7 @@ def test_the_audit_tells_every_change(gate):
                                ("POST", "/api/2.0/gateway/limits/", {"route": "r", "limits": []}), ("DELETE", ROUTES + "r", None),
                                ("DELETE", f"{KEYS}/{admin['id']}", None)]:
         assert daemon.call(method, path, body, who).status == 200, (method, path)
-    # what was refused is no change
+    # a refused call is no change
     daemon.call("POST", ROUTES, {**route, "name": "a/b"}, bearer(ADMIN))
     daemon.call("DELETE", ROUTES + "r", None, bearer(ADMIN))
     rows = daemon.call("GET", AUDIT, headers=bearer(ADMIN)).json()["audit"]
@@ -316,7 +316,8 @@ def test_databricks_deployment_client_with_our_keys(gate, monkeypatch):
 
 
 def test_databricks_rate_limits(gate, monkeypatch):
-    """Set, shown and held; with a route from its first call on; in the deployment client's words and in set_limits'."""
+    """Set, shown and in force; with a route from its first call on; in the form of the deployment client and of
+    set_limits."""
     from mlflow.deployments import get_deploy_client
 
     daemon = gate()
@@ -329,7 +330,7 @@ def test_databricks_rate_limits(gate, monkeypatch):
     made = client.create_endpoint(name="made", config={"served_entities": [entity], "rate_limits": one})
     assert made["rate_limits"] == client.get_endpoint("made")["rate_limits"] == one
 
-    def answers(n):  # not by its predict, which would wait for the next window
+    def answers(n):  # not with its predict, which would wait for the next window
         return [daemon.call("POST", "/serving-endpoints/made/invocations", {"messages": CHAT["messages"]}, bearer(ADMIN)).status for _ in range(n)]
 
     assert answers(2) == [200, 429]
@@ -343,7 +344,7 @@ def test_databricks_rate_limits(gate, monkeypatch):
 
 
 def test_databricks_update_endpoint_config(gate, monkeypatch):
-    """PUT of the route: another model, limits and a credential that is left out stay."""
+    """PUT of the route: another model; limits and a credential that is left out stay."""
     from mlflow.deployments import get_deploy_client
 
     daemon = gate()
@@ -367,7 +368,7 @@ def test_databricks_update_endpoint_config(gate, monkeypatch):
         assert asked.json()["model"] == name and asked.get("authorization") == "Bearer sk-made"
     for endpoint, body, status, code in (
         ("nope", config("gpt"), 404, "RESOURCE_DOES_NOT_EXIST"),
-        ("chat", config("gpt"), 409, "RESOURCE_CONFLICT"),  # of the file
+        ("chat", config("gpt"), 409, "RESOURCE_CONFLICT"),  # a route of the file
         ("made", {}, 400, "INVALID_PARAMETER_VALUE"),
         ("made", {"served_entities": []}, 400, "INVALID_PARAMETER_VALUE"),
         ("made", {"served_entities": config("a")["served_entities"] * 2}, 400, "INVALID_PARAMETER_VALUE"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits from the file: exactly so many, on every path, by everyone's words."""
+"""Limits from the file: exactly this many calls, on every path, in every dialect's words."""
 import json
 import re
 import signal
@@ -91,7 +91,7 @@ def test_several_windows_in_one_period(sluice):
 
     for _ in range(3):
         wait_for(passed, "a new second")
-    # While both refuse, the first one is named, and the wait is the longer one's.
+    # When both refuse, the first one is named, and the wait is the longer one's.
     r = daemon.call("POST", INVOKE, MESSAGES)
     assert r.status == 429 and numbers(r)[:2] == ("3", "0") and seconds(numbers(r)[2]) > 3500
     wait_for(lambda: daemon.call("POST", INVOKE, MESSAGES).json() == {"error": "Rate limit exceeded: 3 per 1 hour"}, "the second's end")
@@ -173,7 +173,7 @@ def test_headers_on_every_reply(sluice):
     assert r.get("content-type").startswith("text/event-stream")
     assert numbers(r)[:2] == ("3", "1")
     r = conn.request("POST", "/v1/chat/completions", b"{").reply()
-    assert (r.status, numbers(r)) == (400, (None, None, None))  # nobody knows which route
+    assert (r.status, numbers(r)) == (400, (None, None, None))  # the route is not known
     conn.request("POST", INVOKE, MESSAGES).reply()
     r = conn.request("POST", "/v1/chat/completions", CHAT).reply()
     assert r.status == 429
@@ -216,7 +216,7 @@ def said_limit(limit, remaining, reset, wait=None):
 @pytest.mark.parametrize("status, said, want", [
     ("429 Too Many Requests", said_limit("3", "0", "20s", "20"), ("3", "0", "20s", "20")),
     ("429 Too Many Requests", said_limit("3", "0", "59m58s"), ("3", "0", "59m58s", None)),
-    ("429 Too Many Requests", said_limit(None, None, None, "900"), (None, None, "900s", None)),  # a wait that is not told by retry-after
+    ("429 Too Many Requests", said_limit(None, None, None, "900"), (None, None, "900s", None)),  # a wait that retry-after does not name
     ("429 Too Many Requests", [], (None, None, None, None)),
     ("500 Internal Server Error", said_limit("3", "2", "20s"), ("7", "6", None, None)),
     ("400 Bad Request", said_limit("3", "2", "20s"), ("7", "6", None, None)),
@@ -282,12 +282,12 @@ def test_keys_of_one_principal_count_together(sluice):
         return r.status, r.get("x-ratelimit-remaining-requests")
 
     assert [call(n) for n in "abca"] == [(200, "1"), (200, "0"), (200, "1"), (429, "0")]
-    r = daemon.call("POST", INVOKE, MESSAGES)  # nobody: learns nothing about the route
+    r = daemon.call("POST", INVOKE, MESSAGES)  # a caller without a key learns nothing about the route
     assert (r.status, numbers(r)) == (401, (None, None, None))
 
 
 def burst(daemon, n_threads, n_each):
-    """Statuses of that many calls, all at once over that many connections."""
+    """The statuses of this many calls, all at once over this many connections."""
     statuses, failed = [], []
     gate = threading.Barrier(n_threads)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Credentials in the daemon's memory: those of refused calls are wiped, those of the environment leave it, and nobody but root may look."""
+"""Credentials in the daemon's memory: those of refused calls are wiped, those of the environment are removed from it,
+and only root may look."""
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from harness import SANITIZED, CHAT, CHAT_REPLY, wait_for
 
 OWN = "/api/sluice/v1/routes"
 ROUTES = "/api/2.0/gateway/routes/"
-# Two halves: what is looked for stands nowhere in this text, and so in no file that the daemon reads.
+# Two halves: so the searched text is not in this file, and in no file that the daemon reads.
 HEAD, TAIL = b"sk-canary", b"-0123456789abcdef"
 
 
@@ -21,7 +22,7 @@ def canary(name):
 
 
 def memory_find(pid, words):
-    """Which of the words stand in the writable memory of a process."""
+    """The words that are in the writable memory of a process."""
     found = set()
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
@@ -88,7 +89,7 @@ def test_a_refused_credential_is_wiped(daemon):
     for name, (method, path, text, headers, status) in cases.items():
         reply = call(method, path, text, headers)
         assert (reply.status == status if status else 400 <= reply.status < 500), (name, reply.status, reply.body)
-    # One that exists already: the first one's credential is in use and stays.
+    # A route that exists already: the first one's credential is in use and stays.
     assert call("POST", ROUTES, body("one", "sk-kept-in-use-by-a-route"), own).status == 200
     assert call("POST", ROUTES, body("one", canary("exists")), own).status in (400, 409)
     # In pieces without a length, larger than one read.
@@ -110,7 +111,7 @@ def test_a_refused_credential_is_wiped(daemon):
     daemon.log_lines(n_before + 1)
     used = "sk-kept-in-use-by-a-route"
     left = memory_find(daemon.proc.pid, [canary(name) for name in [*cases, "exists", "chunked", "gone"]] + [used])
-    assert left == {used}  # the look itself finds what is there
+    assert left == {used}  # the search itself works
 
 
 def test_secrets_leave_the_environment_and_a_reload_still_has_them(sluice, upstream):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/metrics as Prometheus reads it, and that the right numbers move. What a reply says about itself, in header, log and metric alike."""
+"""/metrics as Prometheus reads it, with the right numbers; and what a reply says about itself, in header, log and
+metric alike."""
 import json
 import re
 import signal
@@ -39,7 +40,7 @@ class Page:
                 self.samples[key] = s.value
 
     def sum(self, name, **labels):
-        """Over the series that have these labels."""
+        """The sum over the series that have these labels."""
         want = set(labels.items())
         return sum(v for (n, have), v in self.samples.items() if n == name and want <= have)
 
@@ -79,7 +80,7 @@ def test_every_name_is_there_with_its_type(sluice):
         assert family.documentation and family.type in ("counter", "gauge", "histogram"), name
     assert page.sum("sluice_config_version") == 1
     assert page.sum("sluice_build_info") == 1
-    assert page.sum("sluice_requests_in_flight") == 1  # this one
+    assert page.sum("sluice_requests_in_flight") == 1  # this request
     assert 3 < page.sum("process_open_fds") < page.sum("process_max_fds")
     assert page.sum("process_resident_memory_bytes") > 1 << 20
 
@@ -147,7 +148,7 @@ def test_embedded_mock(sluice):
     wait_for(lambda: Page(daemon).sum("sluice_overhead_seconds_count") == 3, "every call's own time")
 
 
-# What goes wrong, and its type: the same word in header, log and metric. (request, upstream's status, type, attempts)
+# Failures and their types: the same word in header, log and metric. (request, upstream's status, type, attempts)
 FAULTS = {
     "not-found": ({"path": "/v1/chat/completions", "body": {**CHAT, "model": "nope"}}, None, "caller_not_found", None),
     "no-path": ({"path": "/nothing", "body": {}}, None, "caller_not_found", None),
@@ -207,7 +208,7 @@ def test_attempt_that_fails_before_one_that_does_not(sluice, upstream):
     page = Page(daemon)
     assert page.sum("sluice_attempts_total", outcome="error", reason="provider_overloaded") == 1
     assert page.sum("sluice_attempts_total", outcome="ok", reason="") == 1
-    # Waiting for the second attempt is not the gateway's own work.
+    # The wait for the second attempt is not the gateway's own time.
     assert page.sum("sluice_overhead_seconds_count") == 0
     own, up_time = (float(x) for x in re.match(r"sluice;dur=([\d.]+), upstream;dur=([\d.]+)", r.get("server-timing")).groups())
     assert own < up_time and up_time > 200
@@ -274,7 +275,7 @@ def test_limit_decisions(sluice):
 
 
 def test_how_full_a_limit_is(sluice, tmp_path):
-    """The fullest counter of a route: the route's own, or one user's. A limit that was taken away says nothing."""
+    """The fullest counter of a route: the route's own, or one user's. A limit that was removed has no value."""
     key = "an-admin-key-of-the-file"
     config = mock_config(calls=4, renewal_period="hour") | {"auth": {"admin_key": "$ADMIN"}}
     config["endpoints"].append(config["endpoints"][0] | {"name": "free", "limit": None})
@@ -349,7 +350,7 @@ def test_scraper_that_leaves_harms_nobody(sluice):
     ("0.0.0.0", "viewer", ("viewer", "admin")), ("0.0.0.0", "admin", ("admin",)),
 ])
 def test_who_may_read_metrics(sluice, listen, said, may):
-    """A key that may see one route must not learn of all others here: beyond this machine it takes a viewer."""
+    """A key for one route must not learn of all others here: from other machines a viewer is needed."""
     keys = {role: f"sk-sluice-{role[0] * 43}" for role in ("query", "viewer", "admin")}
     auth = {"keys": [{"name": role, "role": role, "key": key} for role, key in keys.items()]} | ({"metrics": said} if said else {})
     port = free_port()
@@ -443,7 +444,8 @@ def test_a_store_and_a_certificate_are_watched(sluice, tmp_path, certs):
 
 
 def test_the_operator_hears_of_a_failing_upstream(sluice, upstream):
-    """Once a minute for a route and a kind, with the provider's own word; the access log has that word, and its id, of each call."""
+    """Once a minute for a route and a kind, with the provider's code; the access log has the code and the id for each
+    call."""
     body = {"error": {"message": "The model `nope` does not exist", "type": "invalid_request_error", "code": "model_not_found"}}
     up = upstream(lambda ex: ex.reply(body, "404 Not Found", headers=[("x-request-id", "req-up-1")]))
     daemon = sluice({"endpoints": [chat_route(up.base), chat_route(up.base, "other")]})
@@ -458,7 +460,7 @@ def test_the_operator_hears_of_a_failing_upstream(sluice, upstream):
 
 
 def test_the_operator_hears_why_an_upstream_is_not_reached(sluice, upstream):
-    """Our words for it are in the one line, at a retried attempt too; what the upstream itself says is in none."""
+    """The line has our description, also for a repeated attempt; the upstream's own text is in none."""
     page = upstream(lambda ex: ex.reply(b"<html><title>Sign in, Jane</title></html>", headers=[("content-type", "text/html")]))
     refused = f"127.0.0.1:{free_port()}"
     daemon = sluice({"endpoints": [chat_route(f"http://{refused}/v1"), chat_route(page.base, "page")]})

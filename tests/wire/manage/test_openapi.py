@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/openapi.json against the daemon that it tells of: schemathesis makes calls that fit the document and calls that do not, and every answer must
-be one that the document has: its status, type, headers and body; what fits is taken, who has no key is refused."""
+"""/openapi.json against the daemon that it describes: schemathesis makes calls that fit the document and calls that do
+not. Every answer must be in the document: its status, type, headers and body. Calls that fit are taken, and callers
+without a key are refused."""
 import json
 import pathlib
 import re
@@ -21,7 +22,7 @@ VECTORS = {"object": "list", "model": "m", "data": [{"object": "embedding", "ind
 
 
 def answer(x):
-    """As an OpenAI does: in a stream where that is asked for, now and then with an error."""
+    """Answers like OpenAI: as a stream if that is asked for, now and then with an error."""
     body = x.json()
     if len(x.body) % 7 == 0:
         x.reply({"error": {"message": "not now", "type": "requests", "param": None, "code": "rate_limit_exceeded"}}, status="429 Too Many Requests", headers=[("Retry-After", "1")])
@@ -46,7 +47,7 @@ def gateway(sluice, upstream_module, tmp_path):
     base = upstream_module.base
     config = {
         "auth": {"metrics": "viewer"},
-        # what a made-up route leads to is nobody's to be asked
+        # a made-up route must not be asked
         "upstream": {"proxy": {"url": "http://127.0.0.1:9", "except": ["127.0.0.1"]}},
         "endpoints": [chat_route(base), typed_route(base, "comp", "completions"), typed_route(base, "emb", "embeddings")],
     }
@@ -62,7 +63,8 @@ def name_in(*names):
 
 
 def narrowed(doc):
-    """What no schema can say, said for these calls: which names there are, which providers' members go together, what lies in the future."""
+    """Limits the document to these calls, by facts that no schema has: which names exist, which members of providers go
+    together, which times are in the future."""
     parts, schemas = doc["components"]["parameters"], doc["components"]["schemas"]
     parts["page_token"]["schema"] = {"enum": ["eyJpbmRleCI6IDB9"]}  # {"index": 0}
     parts["x-sluice-timeout"]["schema"] = {"enum": ["60s"]}  # a shorter one may end a call
@@ -75,13 +77,13 @@ def narrowed(doc):
                 operation["requestBody"]["content"]["application/json"]["schema"] = {"$ref": f"#/components/schemas/{kind.capitalize()}Request"}
             if kind and "{name}" in path:
                 operation["parameters"][0] = name_in(KINDS[kind], "nobody")
-            elif re.search("{name}/(images|audio)/", path):  # a provider that has them is not here
+            elif re.search("{name}/(images|audio)/", path):  # no provider here has these
                 operation["parameters"][0] = name_in("nobody")
             elif path.startswith("/model/") or "/models/{name}:" in path:
                 operation["parameters"][0] = name_in(KINDS["embeddings" if "mbedContent" in path else "chat"], "nobody")
             elif re.search(r"routes/{name}$|serving-endpoints/{name}", path):
                 operation["parameters"][0] = name_in("made", "chat", "made-too")
-    schemas["RouteType"] = {"enum": ["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"]}  # which provider has the others
+    schemas["RouteType"] = {"enum": ["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"]}  # it depends on the provider
     for model in ("OpenaiImagesRequest", "OpenaiSpeechRequest", "OpenaiModerationsRequest", "RerankRequest", "OpenaiTranscriptionForm", "OpenaiImagesEditForm", "OpenaiImagesVariationForm"):
         schemas[model]["properties"]["model"] = {"enum": ["nobody"]}
     for kind, name in KINDS.items():
@@ -91,7 +93,7 @@ def narrowed(doc):
             schemas[f"Unified{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name]}
     for name in ("AnthropicRequest", "AnthropicCountRequest", "CohereChatRequest"):
         schemas[name]["properties"]["model"] = {"enum": ["chat"]}
-    schemas["AnthropicRequest"]["properties"]["max_tokens"]["maximum"] = 1 << 53  # it has no bound but the width of integers
+    schemas["AnthropicRequest"]["properties"]["max_tokens"]["maximum"] = 1 << 53  # its only bound is the size of integers
     schemas["CohereEmbedRequest"]["properties"]["model"] = {"enum": [KINDS["embeddings"]]}
     for name in ("RouteModel", "ExternalModel"):
         schemas[name]["oneOf"] = [m for m in schemas[name]["oneOf"] if m["properties"]["provider"]["const"] in ("groq", "mistral")]
@@ -103,7 +105,7 @@ def narrowed(doc):
     for row in schemas["RouteSettings"]["properties"]["timeouts"]["properties"].values():
         row["pattern"] = "^[1-9]s$"
     for key, row in list(schemas["RouteSettings"]["properties"].items()):
-        if key == "fallback" or not {"type", "enum", "anyOf"} & set(row):  # its own reader says what it may be
+        if key == "fallback" or not {"type", "enum", "anyOf"} & set(row):  # a reader of its own decides
             del schemas["RouteSettings"]["properties"][key]
     for name in ("CreateRouteRequest", "PutRouteRequest"):
         schemas[name]["required"].append("model")  # it has no targets here
@@ -148,7 +150,7 @@ def test_schemathesis_finds_nothing(gateway, tmp_path, part):
 
 
 def check(doc, path, method, reply):
-    """The reply is one that the document has."""
+    """Checks that the document has the reply."""
     responses = doc["paths"][path][method]["responses"]
     told = responses.get(str(reply.status)) or responses[f"{reply.status // 100}XX"]
     if "$ref" in told:
@@ -171,7 +173,7 @@ def test_schemas_are_schemas(gateway):
 
 
 ERROR = {"error": {"message": "no", "type": "t", "param": None, "code": "c"}}
-SAID = [  # what an upstream may say: status, type, body
+SAID = [  # what an upstream may answer: status, type, body
     ("500 Oops", "application/json", ERROR), ("503 Busy", "application/json", {"error": {"message": "busy"}}), ("529 Overloaded", "application/json", ERROR),
     ("418 Teapot", "application/json", {"error": "a text"}), ("400 Bad", "application/json", {"message": "no error member"}), ("400 Bad", "application/json", []),
     ("401 No", "application/json", ERROR), ("402 Pay", "application/json", ERROR), ("404 None", "text/plain", "nothing"), ("429 Slow", "application/json", {"error": {"code": 7, "message": None}}),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what: every path, with every method, by every kind of key. What each asks for is said here once more, apart from the daemon's table."""
+"""Who may do what: every path, with every method, with every kind of key. The expected rights are written here again,
+independent of the daemon's table."""
 import re
 
 import pytest
@@ -69,7 +70,7 @@ def guarded(sluice, upstream, tmp_path):
 
 
 def test_every_path_method_and_key(guarded):
-    """401 without a key that counts, 403 with one whose role may not, and only then whatever the call itself is answered with."""
+    """401 without a valid key, 403 for a role that may not, and only then the call's own answer."""
     callers = {**KEYS, "admin": ADMIN, "none": None, "unknown": "sk-sluice-" + "u" * 43, "cut": ADMIN[:-1]}
     conn = guarded.connect()
     wrong, n = [], 0
@@ -82,7 +83,7 @@ def test_every_path_method_and_key(guarded):
                 right = rights[method] if method in rights else (rights.get("GET") if method == "HEAD" and r.status != 405 else None)
                 if right:
                     want = {401} if right != OPEN and caller not in MAY[ANY] else {403} if right != OPEN and caller not in MAY[right] else None
-                else:  # what is not there is told to everybody, as the documents tell it
+                else:  # everybody is told that it does not exist, as documented
                     want = {404, 405, 501} | (set() if caller in MAY[ANY] else {401}) | ({204} if method == "OPTIONS" else set())
                 if (r.status not in want) if want else (r.status in (401, 403)):
                     wrong.append((method, path, caller, r.status, want))
@@ -106,7 +107,8 @@ def test_the_matrix_has_every_path_of_the_daemon(guarded):
 
 
 def test_a_narrow_key_sees_no_other_route_anywhere(guarded):
-    """By any path and method that takes a name: what is refused for a route that is there but not for this key is refused in the same words as for one that is nowhere."""
+    """For any path and method with a name: the refusal for a route that exists but not for this key is the same as for
+    a route that does not exist."""
 
     def ask(method, path, name, body):
         r = guarded.call(method, path.replace("{}", name), body, [("Authorization", f"Bearer {KEYS['narrow']}")])

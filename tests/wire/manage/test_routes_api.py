@@ -151,7 +151,7 @@ BAD = [
 
 
 def test_a_name_in_any_script(sluice, data):
-    """As MLflow 2.x takes them: letters and digits of Unicode, in the file and by a call; they are called by every path."""
+    """As in MLflow 2.x: letters and digits of Unicode, in the file and by a call; every path can call them."""
     config = {**CONFIG, "endpoints": CONFIG["endpoints"] + [{"name": "ünï_ー", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m", "config": {}}}]}
     daemon = with_data(sluice, data, config)
     create(daemon, mock("имя-٣"))
@@ -168,7 +168,7 @@ def test_a_name_in_any_script(sluice, data):
 
 
 def test_a_misspelt_credential_goes_nowhere(sluice, data):
-    """It was stored as it came, and shown in the open."""
+    """Before, it was stored as it came, and shown."""
     daemon = with_data(sluice, data)
     for body in (openai("a", openai_api_kee="sk-lost-0123456789"), {**openai("a"), "limit": {"calls": 1, "renewal_period": "day", "token": "sk-lost-0123456789"}}):
         for method, path in (("POST", ROUTES), ("PUT", f"{OWN}/a")):
@@ -176,7 +176,7 @@ def test_a_misspelt_credential_goes_nowhere(sluice, data):
             assert reply.status == 400 and b"unknown key" in reply.body, reply.body
             assert b"lost" not in reply.body
     assert daemon.call("GET", f"{OWN}/a").status == 404
-    create(daemon, {**openai("b"), "note": "sk-lost-0123456789"})  # MLflow passes over it; so it is nowhere
+    create(daemon, {**openai("b"), "note": "sk-lost-0123456789"})  # MLflow ignores it; so it is stored nowhere
     assert b"lost" not in daemon.call("GET", f"{OWN}/b").body + daemon.call("GET", "/api/sluice/v1/audit").body
     daemon.stop()
     assert not any(b"sk-lost" in open(os.path.join(data, f), "rb").read() for f in os.listdir(data) if os.path.isfile(os.path.join(data, f)))
@@ -240,7 +240,7 @@ def test_put_replaces_whole_and_keeps_the_credential(sluice, upstream, data):
 
 
 def test_a_kept_credential_goes_only_where_it_was_given_for(sluice, upstream, data):
-    """Who may change a route must not learn the provider's key by leading the route to a place of their own."""
+    """Users who may change a route must not learn the provider's key by leading the route to another address."""
     def own(base, **more):
         return {"route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "m", "config": {"openai_api_base": base, **more}}}
 
@@ -253,7 +253,7 @@ def test_a_kept_credential_goes_only_where_it_was_given_for(sluice, upstream, da
     assert "openai_api_base" in reply.json()["error"]["message"] and "credential" in reply.json()["error"]["message"]
     assert ask_v1(daemon, "r").status == 200
     assert not theirs.requests and ours.requests[-1].get("authorization") == "Bearer sk-canary-1"
-    # with another key, and to the same place without one, it may
+    # with another key it may, and also to the same address without one
     assert daemon.call("PUT", path, own(theirs.base, openai_api_key="sk-other-22")).status == 200
     assert daemon.call("PUT", path, own(theirs.base)).status == 200
     assert ask_v1(daemon, "r").status == 200
@@ -277,7 +277,8 @@ def test_a_kept_key_of_aws_goes_nowhere_else_either(sluice, upstream, data):
 
 
 def test_a_call_does_not_say_how_an_upstream_is_reached(sluice, upstream, data):
-    """A proxy, headers and certificate authorities are the file's to say: a kept credential goes straight to where it was given for."""
+    """Only the file can set a proxy, headers and certificate authorities: a kept credential goes straight to the
+    address that it was given for."""
     ours, theirs = upstream(lambda x: x.reply(harness.CHAT_REPLY)), upstream(lambda x: x.reply(harness.CHAT_REPLY))
     daemon = with_data(sluice, data)
     route = openai("r", openai_api_base=ours.base)
@@ -345,7 +346,7 @@ def test_pages_of_many_dynamic_routes(sluice, data):
         assert second["next_page_token"] is None and len(second["routes"]) == 103
         got = [r["name"] for r in first["routes"] + second["routes"]]
         assert len(set(got)) == 3103
-    # The last one of the page goes: nothing is told twice or left out.
+    # The last route of the page is deleted: nothing is listed twice or left out.
     assert daemon.call("DELETE", ROUTES + first["routes"][100]["name"]).status == 200
     second = daemon.call("GET", f"{ROUTES}?page_token={first['next_page_token'].replace('+', '%2B')}").json()
     assert [r["name"] for r in second["routes"]] == got[3000:]
@@ -452,7 +453,7 @@ def test_db_check_and_backup_while_the_daemon_writes(sluice, data, tmp_path):
         assert db("backup", str(copy), "--data", data).returncode == 0
         for f in more:
             f.result()
-    assert db("backup", str(copy), "--data", data).returncode == 1  # never over a file that is there
+    assert db("backup", str(copy), "--data", data).returncode == 1  # never over an existing file
     (copy.parent / "secret.key").write_text(open(os.path.join(data, "secret.key")).read())
     daemon.stop()
     daemon.stopped = True
@@ -487,7 +488,7 @@ def test_a_database_that_cannot_be_used(sluice, data, damage):
     assert ask(daemon, "chat").status == 200
     reply = daemon.call("POST", ROUTES, mock("x"))
     assert reply.status == 503 and reply.get("x-sluice-error-type") == "sluice_store_unavailable" and reply.get("retry-after")
-    open(path, "wb").write(good)  # mended: it works again without a restart
+    open(path, "wb").write(good)  # repaired: it works again without a restart
     wait_for(lambda: daemon.call("POST", ROUTES, mock("x")).status in (200, 409), "the store works again")
     assert names(daemon)[3:] == ["kept", "x"]
 
@@ -590,7 +591,7 @@ def test_the_end_waits_for_answers(sluice, data):
 
 
 def test_the_operators_list_of_providers_holds_for_calls_too(sluice, data):
-    """MLFLOW_GATEWAY_ALLOWED_PROVIDERS: what is not in it is made by nobody."""
+    """MLFLOW_GATEWAY_ALLOWED_PROVIDERS: nobody can make a route with another provider."""
     daemon = with_data(sluice, data, env={"MLFLOW_GATEWAY_ALLOWED_PROVIDERS": "Mock,mosaicml"})
     create(daemon, mock("fine"))
     told = create(daemon, openai("other"), 400)

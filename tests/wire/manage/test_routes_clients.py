@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The unmodified mlflow client makes all seven calls: URI `databricks` with and without the SDK, and the http URI for those it allows there."""
+"""The unchanged mlflow client makes all seven calls: URI `databricks` with and without the SDK, and the http URI for
+those that it allows there."""
 import os
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def test_all_seven_calls(sluice, upstream, data, tmp_path, uri, sdk, auth):
     config = {**CONFIG, "upstream": {"allow": ["127.0.0.0/8"]}, **({"auth": {"admin_key": "$THE_ADMIN"}} if auth else {})}
     daemon = with_data(sluice, data, config, env={"THE_ADMIN": token})
     env = {k: v for k, v in os.environ.items() if not k.startswith(("DATABRICKS", "MLFLOW"))}
-    # A 429 is told at once: by default the clients wait and try again.
+    # The test sees a 429 at once: by default the clients wait and try again.
     env.update(MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", MLFLOW_DATABRICKS_ENDPOINT_HTTP_RETRY_TIMEOUT="1", HOME=str(tmp_path))
     if uri == "databricks":
         env.update(DATABRICKS_HOST=daemon.url, DATABRICKS_TOKEN=token, MLFLOW_ENABLE_DB_SDK=sdk)

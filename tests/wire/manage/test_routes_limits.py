@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""set_limits and get_limits over HTTP, and what the limits then do."""
+"""set_limits and get_limits over HTTP, and the effect of the limits."""
 import contextlib
 import signal
 import sqlite3
@@ -55,17 +55,17 @@ def test_the_files_limit(sluice, data):
     config = {"endpoints": [{**CONFIG["endpoints"][0], "limit": {"calls": 2, "renewal_period": "hour"}}]}
     daemon = with_data(sluice, data, config)
     shown = get(daemon, "chat")
-    assert shown == [limit(2, "user")]  # per principal, as MLflow counts
+    assert shown == [limit(2, "user")]  # each principal counts separately, as in MLflow
     assert ask(daemon, "chat").status == 200
-    assert put(daemon, "chat", shown) == {"limits": shown}  # what was read changes nothing
+    assert put(daemon, "chat", shown) == {"limits": shown}  # setting what was read changes nothing
     assert [ask(daemon, "chat").status for _ in range(2)] == [200, 429]
-    put(daemon, "chat", [limit(5, "route")])  # the stored one wins
+    put(daemon, "chat", [limit(5, "route")])  # the stored limit wins
     assert ask(daemon, "chat").status == 200
     daemon.stop()
     daemon.stopped = True
     daemon = with_data(sluice, data, config)
     assert get(daemon, "chat") == [limit(5, "route")]
-    put(daemon, "chat", [])  # the file's holds again
+    put(daemon, "chat", [])  # the file's limit is in force again
     assert get(daemon, "chat") == shown and ask(daemon, "chat").status == 429
 
 

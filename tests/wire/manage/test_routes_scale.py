@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many routes: what they cost those who are connected. SLUICE_SCALE=full takes the sizes of the promise (1,000 streams, 10,000 routes); else a fifth."""
+"""The cost of many routes for connected clients. SLUICE_SCALE=full takes the sizes of the promise (1,000 streams,
+10,000 routes); else a fifth."""
 import concurrent.futures
 import http.client
 import json
@@ -61,7 +62,7 @@ def make(daemon, names):
 
 
 def grown(daemon, with_streams, upstream):
-    """Resident bytes that STREAMS streams and MADE routes add, the streams opened all along."""
+    """Resident bytes that STREAMS streams and MADE routes add, with the streams open all the time."""
     names = [f"s{i}" for i in range(MADE)]
     held = [open_stream(daemon)]
     make(daemon, ["warm"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Routes with several targets, made by calls: what is taken, what is refused, what is kept and what is shown."""
+"""Routes with several targets, made by calls: what is taken, refused, kept and shown."""
 import collections
 import signal
 
@@ -107,18 +107,18 @@ def test_a_targets_credential_is_kept_for_its_own_place_only(sluice, data, three
     theirs = upstream(good)
     assert daemon.call("PUT", f"{OWN}/r", body(three)).status == 201
     bare = body(three, keys=[None] * 3)
-    bare["sluice"]["targets"].reverse()  # by its name, not by its place
+    bare["sluice"]["targets"].reverse()  # by its name, not by its index
     assert daemon.call("PUT", f"{OWN}/r", bare).status == 200
     assert {ask(daemon).get("x-sluice-target") for _ in range(3)} == {"model", "eu"}
     assert three[1].requests[-1].get("authorization") == "Bearer " + KEYS[1]
     stolen = body((three[0], theirs, three[2]), keys=[None] * 3)
     reply = daemon.call("PUT", f"{OWN}/r", stolen)
     assert reply.status == 400 and "sluice.targets[1].model.config.openai_api_base" in reply.json()["error"]["message"], reply.body
-    stolen["sluice"]["targets"][1]["name"] = "other"  # one of another name has nothing to keep
+    stolen["sluice"]["targets"][1]["name"] = "other"  # a target of another name has nothing to keep
     reply = daemon.call("PUT", f"{OWN}/r", stolen)
     assert reply.status == 400 and "openai_api_key" in reply.json()["error"]["message"], reply.body
     assert not theirs.requests and ask(daemon).status == 200
-    # the key of the route's own model is not for a target, nor the other way
+    # a target does not get the key of the route's own model, nor the other way round
     stolen = body((theirs, three[1], three[2]), keys=[None, KEYS[1], KEYS[2]])
     assert daemon.call("PUT", f"{OWN}/r", stolen).status == 400
 
@@ -142,7 +142,7 @@ def with_target(**more):
 
 
 INNER = openai("http://10.0.0.1/v1", "sk-canary-1")
-FAULTS = [  # what is said besides a route of its own, status, text
+FAULTS = [  # `sluice` of a route beside its targets, status, text
     (with_target(wieght=3), 400, 'sluice.targets[0]: unknown key "wieght": did you mean "weight"?'),
     (with_target(weight=-1), 400, "sluice.targets[0].weight"),
     (with_target(model={"provider": "openai", "name": "m", "config": {"openai_api_kee": "sk-canary-1"}}), 400, 'did you mean "openai_api_key"?'),

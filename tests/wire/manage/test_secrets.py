@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Credentials: another secret key for them, what happens when it is lost, and that none is ever told."""
+"""Credentials: replacing the secret key, what happens when it is lost, and that no credential is ever shown."""
 import json
 import os
 import re
@@ -64,7 +64,7 @@ def test_rotate_through_the_daemon_and_without_it(start, upstream):
     assert reply.status == 200 and reply.json() == {"routes": 3}
     keys.append((daemon.data / "secret.key").read_text())
     after = daemon.call("GET", f"{OWN}/r1", headers=bearer(daemon.admin))
-    assert after.get("etag") == before.get("etag")  # the route is the same; its fingerprint is another key's
+    assert after.get("etag") == before.get("etag")  # the route is the same; its fingerprint is made with the new key
     assert after.json()["secrets"] != before.json()["secrets"]
     done = command(daemon, "secret", "rotate", "--data", str(daemon.data), SLUICE_SERVER=daemon.url, SLUICE_KEY=daemon.admin)
     assert done.returncode == 0 and "3 routes" in done.stderr, done
@@ -139,8 +139,8 @@ def test_a_key_of_the_environment_is_yours_to_change(start):
 
 
 def test_a_canary_is_told_nowhere(start, upstream):
-    """The credential of a provider, an API key and the admin key: in no file but as ciphertext or hash (admin.key excepted), in no reply, log or
-    metric."""
+    """The credential of a provider, an API key and the admin key: in files only as ciphertext or hash (except
+    admin.key), in no reply, log or metric."""
     canaries = ["sk-canary-first-4711", "sk-canary-second-4711"]
 
     def refuse(x):
@@ -164,7 +164,7 @@ def test_a_canary_is_told_nowhere(start, upstream):
     call("PUT", f"{OWN}/canary", openai("canary", canaries[1], up.base))
     call("PUT", f"{OWN}/canary", {"route_type": "llm/v1/chat", "model": {"name": "kept", "provider": "openai", "openai_config": {"openai_api_base": up.base}}})
     call("GET", f"{OWN}/canary")
-    # what is refused
+    # refused calls
     call("POST", ROUTES, openai("a/b", canaries[0], up.base))
     call("POST", ROUTES, openai("x", canaries[0], "http://169.254.169.254/v1"))
     call("POST", ROUTES, openai("x", canaries[0], up.base, openai_api_type=canaries[1]))
@@ -240,7 +240,7 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_dialled(sluice, tmp_path
         refused = daemon.call("POST", path, call, [("x-request-id", "inside")])
         assert refused.status == 502 and up.n_connections == 0
         told = (refused.body + str(refused.headers).encode()).decode()
-        assert "not public" in told and "127.0.0.1" not in told and "::1" not in told  # what the name stands for is the operator's to know
+        assert "not public" in told and "127.0.0.1" not in told and "::1" not in told  # only the operator may know the address of the name
         assert re.search(r"(127\.0\.0\.1|\[::1\]):\d+ is no public address: it is refused unless upstream.allow has it", daemon.log_line("inside")["error"])
     assert "is no public address" in daemon.stderr
 

@@ -14,7 +14,7 @@ def route(name, n, **more):
 
 
 def pages_of(daemon):
-    """Each page's targets, as (route, target)."""
+    """The targets of each page, as (route, target)."""
     token, pages = "", []
     while token is not None:
         r = daemon.call("GET", OWN + (f"?page_token={token.replace('=', '%3D').replace('+', '%2B')}" if token else ""))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Bedrock that refuses what Bedrock refuses: signatures (by botocore's own signer), fields it does not know, turns that do not alternate, blank texts, calls without results, ids and
-names outside the alphabet, tool blocks without toolConfig, schemas without an object at the root. What is right it answers by a plan: a list of lists of blocks, one a call."""
+"""A Bedrock that refuses what Bedrock refuses: signatures (by botocore's own signer), unknown fields, turns that do not
+alternate, blank texts, calls without results, ids and names outside the alphabet, tool blocks without toolConfig,
+schemas without an object at the root. It answers good calls by a plan: a list of lists of blocks, one for each call."""
 import base64
 import json
 import re
@@ -27,7 +28,7 @@ class Refused(Exception):
 
 
 def check_signature(x, keys, service="bedrock", region="us-east-1"):
-    """Signs again what is said to be signed."""
+    """Signs again what the request says is signed."""
     given = x.get("authorization") or ""
     match = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=([^,]+), Signature=([0-9a-f]{64})", given)
     if not match or match[1] != keys[0]:
@@ -131,7 +132,8 @@ def event(name, payload, kind="event"):
 
 
 class Bedrock:
-    """An upstream's handler. `plan`: what each call in turn is answered with; `keys`: who may sign; `bearer`: or this token instead."""
+    """An upstream's handler. `plan`: the answers to the calls in turn; `keys`: who may sign; `bearer`: or this token
+    instead."""
 
     def __init__(self, plan, keys=KEYS, bearer=None):
         self.plan, self.keys, self.bearer, self.bodies = list(plan), keys, bearer, []

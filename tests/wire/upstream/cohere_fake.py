@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Cohere that refuses what Cohere refuses: members it does not know, numbers outside its ranges, empty messages, calls without their results, names of
-tools outside its alphabet, a form of the answer beside tools. What is right it answers by a plan: a list of messages, one a call."""
+"""A Cohere that refuses what Cohere refuses: unknown members, numbers outside its ranges, empty messages, calls without
+their results, names of tools outside its alphabet, a form of the answer beside tools. It answers good calls by a plan:
+a list of messages, one for each call."""
 import json
 import re
 
@@ -125,7 +126,7 @@ def ranked(body):
 
 
 class Cohere:
-    """An upstream's handler. `plan`: the message that each call in turn is answered with."""
+    """An upstream's handler. `plan`: the messages that answer the calls in turn."""
 
     def __init__(self, plan):
         self.plan = list(plan)

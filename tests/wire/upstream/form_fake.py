@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An OpenAI that takes forms, and refuses what OpenAI refuses: a form that cannot be read, a field it does not know, no file, a model it does not have."""
+"""An OpenAI that takes forms, and refuses what OpenAI refuses: a form that cannot be read, an unknown field, no file, a
+model that it does not have."""
 import json
 import re
 
@@ -20,7 +21,7 @@ class Refused(Exception):
 
 
 def parts(content_type, body):
-    """[(name, filename or None, bytes)] of a form to the letter."""
+    """[(name, filename or None, bytes)] of a form, read strictly."""
     found = re.fullmatch(r'multipart/form-data; ?boundary="?([^"]{1,70})"?', content_type or "")
     if not found:
         raise Refused(f"no boundary in {content_type!r}")
@@ -39,7 +40,7 @@ def parts(content_type, body):
 
 
 class Forms:
-    """An upstream's handler. `seen`: the parts of each call that was taken."""
+    """An upstream's handler. `seen`: the parts of each call that was accepted."""
 
     def __init__(self, key="sk-test-secret"):
         self.key, self.seen = key, []

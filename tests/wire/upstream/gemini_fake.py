@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Gemini that refuses what Gemini refuses: fields it does not know, roles, turns, empty parts, calls without their answers or their signature,
-schemas outside its subset. What is right it answers by a plan: a list of lists of parts, one a call."""
+"""A Gemini that refuses what Gemini refuses: unknown fields, roles, turns, empty parts, calls without their answers or
+their signature, schemas outside its subset. It answers good calls by a plan: a list of lists of parts, one for each
+call."""
 import base64
 import json
 import re
@@ -134,7 +135,7 @@ def check(body, model):
 
 
 class Gemini:
-    """An upstream's handler. `plan`: what each call in turn is answered with, a list of parts."""
+    """An upstream's handler. `plan`: the answers to the calls in turn, each a list of parts."""
 
     def __init__(self, plan):
         self.plan = list(plan)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Responses API that refuses what OpenAI's refuses: members it does not know, those of chats among them, items of another shape, outputs without their calls
-and calls without their outputs, reasoning that is not its own or stands alone, schemas that are not strict. What is right it answers by a plan: a list of
-outputs (lists of items), one a call."""
+"""A Responses API that refuses what OpenAI's refuses: unknown members (also those of chats), items of another form,
+outputs without their calls and calls without their outputs, reasoning that is not its own or stands alone, schemas that
+are not strict. It answers good calls by a plan: a list of outputs (lists of items), one for each call."""
 import json
 import re
 
@@ -161,7 +161,7 @@ class Responses:
             raise Refused("Response input messages must contain the word 'json' in some form to use 'text.format' of type 'json_object'.", "input")
 
     def output_of(self, body):
-        """The next of the plan, with ids; reasoning is closed where that is asked for."""
+        """The next output of the plan, with ids; reasoning is closed if that is asked for."""
         output = []
         for i, item in enumerate(self.plan.pop(0)):
             n = f"{len(self.bodies)}{i}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What users of OpenAI's clients see of a call: the same few facts from the client for Python and from the one for Node."""
+"""What users of OpenAI's clients see of a call: the same facts from the client for Python and from the one for Node."""
 import json
 import pathlib
 import subprocess

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers of models that refuse what theirs refuse: text-generation-inference with its rules for parameters, MLflow's model server with its one way to give inputs. What is
-right they answer with the texts (or vectors) of a plan, a call each."""
+"""Model servers that refuse what the real ones refuse: text-generation-inference with its rules for parameters,
+MLflow's model server with its one way to give inputs. They answer good calls with the texts (or vectors) of a plan, one
+for each call."""
 import json
 
 from bedrock_fake import KEYS, check_signature, frame
@@ -94,7 +95,8 @@ PART = {":event-type": "PayloadPart", ":content-type": "application/octet-stream
 
 
 class SageMaker:
-    """An upstream's handler: an endpoint named e, signed; its container is of OpenAI's words, or of text-generation-inference. A container's refusal is an error of the model."""
+    """An upstream's handler: an endpoint named e, signed; its container speaks OpenAI's language, or that of
+    text-generation-inference. A container's refusal is an error of the model."""
 
     def __init__(self, plan, texts=False):
         self.plan, self.texts, self.bodies = list(plan), texts, []

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conversations come back to the target that they were at, and what only one target reads goes to no other. The targets refuse what is not theirs."""
+"""Conversations go back to the target where they were, and state that only one target can read goes to no other. The
+targets refuse what is not theirs."""
 import collections
 import json
 import re
@@ -17,7 +18,7 @@ NOW = {"retries": 0}
 
 class Talks(Lab):
     def start(self, targets, kind="llm/v1/chat", data=None, server=None, auth=None, models=None, upstream=None, **sluice):
-        """A route `chat` of these targets: (name, target or None, more)."""
+        """A route `chat` with these targets: (name, target or None, more)."""
         entry = {"name": "chat", "endpoint_type": kind, "sluice": {"targets": [{"name": n, **({"model": model(t.base)} if t else {}), **more} for n, t, more in targets], **sluice}}
         sections = {"server": server, "auth": auth, "models": models, "upstream": upstream}
         self.config = {"endpoints": [entry], **{k: v for k, v in sections.items() if v}}
@@ -42,7 +43,7 @@ def lab(tmp_path):
 
 
 def chat(first, turns=1, **more):
-    """The body of the so manieth turn of a conversation that begins like that."""
+    """The body of turn n of a conversation with this beginning."""
     messages = [{"role": "user", "content": first}]
     for i in range(1, turns):
         messages += [{"role": "assistant", "content": f"answer {i}"}, {"role": "user", "content": f"question {i}"}]
@@ -204,7 +205,7 @@ def signing(lab, **more):
 
 
 def blocks_of(reply, stream):
-    """The content of an answer, as a client puts it back."""
+    """The content of an answer, as a client sends it back."""
     if not stream:
         return reply.json()["content"]
     events = [json.loads(line[6:]) for line in reply.body.decode().split("\n") if line.startswith("data: ")]
@@ -218,7 +219,7 @@ def say(lab, history, stream=False, headers=()):
 
 
 def turn(lab, history, stream=False, headers=()):
-    """One more turn. Who answered."""
+    """Makes one more turn. Returns who answered."""
     history.append({"role": "user", "content": "Hello" if not history else "go on"})
     r = say(lab, history, stream, headers)
     assert r.status == 200, r.body
@@ -228,7 +229,7 @@ def turn(lab, history, stream=False, headers=()):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_signatures_go_back_to_who_made_them(lab, stream):
-    """All conversations begin with the same words, in any order, and one session has several."""
+    """All conversations begin with the same texts, in any order, and one session has several."""
     signing(lab)
     talks = [[] for _ in range(6)]
     first = [turn(lab, talk, stream) for talk in talks]
@@ -349,7 +350,7 @@ def test_the_error_says_that_only_one_target_could_be_asked(lab, stream, fault):
     r = say(lab, [*talk, {"role": "user", "content": "go on"}], stream)
     assert r.status >= 500 and b.n == n, r.body
     assert r.json()["type"] == "error" and "no other target was asked: only 'a' has signatures or encrypted reasoning in the body" in r.json()["error"]["message"], r.body
-    # the same without it may go anywhere
+    # the same without it may go to any target
     plain = [{"role": m["role"], "content": [c for c in m["content"] if c["type"] != "thinking"] if m["role"] == "assistant" else m["content"]} for m in talk]
     r = say(lab, [*plain, {"role": "user", "content": "go on"}])
     assert r.status == 200 and r.get("x-sluice-target") == "b"
@@ -399,14 +400,14 @@ def test_affinity_off_leaves_signatures_alone(lab):
     talk = []
     assert turn(lab, talk) == "a"
     r = say(lab, [*talk, {"role": "user", "content": "go on"}])
-    assert r.status == 400 and r.get("x-sluice-target") == "b"  # as asked for
+    assert r.status == 400 and r.get("x-sluice-target") == "b"  # as the test wants
 
 
 # --- answers by their id ---
 
 
 class Keeps:
-    """A Responses API that keeps its answers, and knows no others."""
+    """A Responses API that keeps its responses, and knows no others."""
 
     def __init__(self, name):
         self.name, self.kept, self.asked = name, {}, []
@@ -502,7 +503,7 @@ def test_a_reload_keeps_breakers_and_conversations(lab):
     entry["targets"][1]["model"]["name"] = "gpt-4o"  # another model is another target
     lab.rewrite()
     wait_for(lambda: states(lab)["a"] == "closed", "the reload")
-    for n in range(7):  # the sum of the weights
+    for n in range(7):  # as many as the sum of the weights
         where(lab, chat(f"d{n}"))
     assert states(lab)["a"] == "open"
     entry["targets"][1]["model"]["config"]["openai_api_base"] = b.base  # and so is another address

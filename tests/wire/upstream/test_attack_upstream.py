@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An upstream that wants to do harm, beyond lying about its reply's length."""
+"""An upstream that wants to do harm, beyond wrong lengths of replies."""
 import json
 import threading
 import time
@@ -50,13 +50,13 @@ def test_a_connection_field_without_end_costs_no_more_than_its_length(sluice, up
         conn.send(head)
         reply = conn.reply()
         assert reply.status == 200
-        assert reply.get("x-kept") is None  # one that names more than can be looked for names all
+        assert reply.get("x-kept") is None  # a list that is too long names all fields
     assert time.monotonic() - start < 3
     assert not any(k.lower().startswith("x-stainless") for k, _ in up.requests[0].headers)
 
 
 def test_frames_without_end_are_counted(sluice, upstream):
-    """Each may be large; all together, over all streams, they may not."""
+    """Each may be large, but not all of them together, over all streams."""
     sent = threading.Semaphore(0)
 
     def handler(x):
@@ -98,7 +98,7 @@ def test_replies_that_wait_for_slow_clients_are_counted(sluice, upstream):
 
 
 def test_a_malformed_reply_is_told_as_the_upstreams(sluice, upstream):
-    """What checks bytes knows no sides: a client must not take it for a fault of its own request."""
+    """Parsers of bytes do not know whose bytes they are: a client must not think that its own request was wrong."""
     ok = "HTTP/1.1 200 OK\r\n"
     said = [ok + "A: \x01\r\n\r\n", ok + "A: b\r\n" * 300 + "\r\n", ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", ok + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
             ok + "Transfer-Encoding: chunked\r\n\r\n5;" + "x" * 2000]

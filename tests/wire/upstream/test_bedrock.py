@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Bedrock that is strict, driven by OpenAI's client over several turns; whose keys sign; broken frames and bad replies."""
+"""A strict Bedrock, with OpenAI's client over several turns; whose keys sign; broken frames and bad replies."""
 import json
 import urllib.parse
 
@@ -57,7 +57,7 @@ def test_tools_over_several_turns(sluice, upstream, stream, reasons):
     _, client, _ = start(sluice, upstream, fake)
     more = {"reasoning_effort": "low"} if reasons else {}
     turn(client, CALL["messages"], False, **more)
-    name = fake.bodies[0]["toolConfig"]["tools"][0]["toolSpec"]["name"]  # its own has a blank
+    name = fake.bodies[0]["toolConfig"]["tools"][0]["toolSpec"]["name"]  # its own name has a blank
     think = [{"reasoningContent": {"reasoningText": {"text": "hm", "signature": "c2ln"}}}] if reasons else []
     use = lambda i, n, x: {"toolUse": {"toolUseId": f"tooluse_{i}", "name": n, "input": x}}
     fake.plan = [[*think, use(1, name, {"city": "Oslo"}), use(2, "now", {})], [*think, use(3, name, {"city": "Rome"})], [{"text": "Cold."}], [{"text": "Bye."}]]
@@ -103,7 +103,7 @@ PLACE = {"Code": "Success", "AccessKeyId": SESSION[0], "SecretAccessKey": SESSIO
 
 
 class Machine(Bedrock):
-    """A Bedrock that takes the session's keys only, the token service and what the machine's metadata service says."""
+    """A Bedrock that takes only the session's keys, a token service, and the machine's metadata service."""
 
     def __init__(self):
         super().__init__([[{"text": "ok"}]] * 9, SESSION)
@@ -146,7 +146,7 @@ def test_a_role_is_assumed_once(sluice, upstream):
     assert ask(daemon).status == 200 and ask(daemon).status == 200 and len(machine.asked) == 1
     form = dict(urllib.parse.parse_qsl(machine.asked[0].body.decode()))
     assert form == {"Action": "AssumeRole", "Version": "2011-06-15", "RoleArn": "arn:aws:iam::1:role/r", "RoleSessionName": "ai-gateway-bedrock", "DurationSeconds": "1000"}
-    machine.keys = ("ASIAOTHER", "x", "y")  # those are no good any more: fetched anew, once
+    machine.keys = ("ASIAOTHER", "x", "y")  # those are not valid any more: fetched anew, once
     r = ask(daemon)
     assert r.status == 502 and r.get("x-sluice-error-type") == "provider_auth_failed" and len(machine.asked) == 2
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Behind real proxies: nginx and HAProxy, with nothing set and as docs/behind-a-proxy.md sets them."""
+"""Behind real proxies: nginx and HAProxy, with their defaults and with the settings of docs/behind-a-proxy.md."""
 import json
 import os
 import pathlib
@@ -48,7 +48,7 @@ def of_page(language, number=0):
 
 
 class Front:
-    """A proxy of its own on a free port, before the daemon on `behind`. The text says 443 and 5000 for the two."""
+    """A proxy on a free port, in front of the daemon on `behind`. In the text, 443 and 5000 stand for the two ports."""
 
     def __init__(self, kind, directory, text, behind, certs):
         self.dir, self.port = directory, free_port()
@@ -204,7 +204,7 @@ def test_whole_replies_and_large_bodies(world, name):
     for size in sizes:
         reply = conn.request("POST", "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": "x" * size}]}, key()).reply()
         assert (reply.status, reply.body, reply.complete) == (200, CHAT_REPLY, True), size
-    if name == "nginx, nothing set":  # as the page says: it allows 1 MiB
+    if name == "nginx, nothing set":  # the page says it: nginx allows 1 MiB
         conn.request("POST", "/v1/chat/completions", None, key(("Content-Length", str(2 << 20))))
         assert conn.reply().status == 413
 
@@ -228,7 +228,7 @@ def test_head_health_checks(world, name):
     conn = proxy.connect()
     for path in ("/health", "/ready"):
         reply = conn.request("HEAD", path).reply("HEAD")
-        whole = conn.request("GET", path).reply()  # on the same connection: no body followed the head
+        whole = conn.request("GET", path).reply()  # on the same connection: the head had no body after it
         assert (reply.status, reply.get("content-length")) == (200, str(len(whole.body)))
         assert (whole.status, whole.json()) == (200, {"status": "OK"})
 
@@ -277,7 +277,7 @@ def test_the_clients_address_by_the_proxy_protocol(sluice, front, mode, word):
     proxy = front("haproxy", text, port)
     for i, source in enumerate([CLIENT, "127.0.0.10", CLIENT]):
         conn = proxy.connect(source)
-        for j in range(2):  # and with what a client says itself, which is not believed
+        for j in range(2):  # and with values from the client itself, which do not count
             assert conn.request("GET", "/health", headers=[*SPOOFED, ("X-Request-Id", f"r{i}.{j}")]).reply().status == 200
             assert daemon.log_line(f"r{i}.{j}")["client"] == source
 
@@ -306,7 +306,7 @@ def test_under_a_path(sluice, front, url):
     assert sdk.json()["endpoint_url"] == (url or "https://127.0.0.1/llm") + "/gateway/chat/invocations"
 
 
-KEPT = {  # the prefix stays in the path; public_url alone, or what the proxy says
+KEPT = {  # the prefix stays in the path; public_url alone, or with the proxy's header
     "nginx": lambda said: ("nginx", of_page("nginx").replace("location / {", "location /llm/ {").replace('X-Forwarded-Prefix ""', f"X-Forwarded-Prefix {said}")),
     "haproxy": lambda said: ("haproxy", of_page("haproxy").replace("del-header X-Forwarded-Prefix", f"set-header X-Forwarded-Prefix {said}" if said != '""' else "del-header X-Forwarded-Prefix")),
 }
@@ -332,7 +332,7 @@ def test_under_a_path_that_the_proxy_keeps(sluice, upstream, front, tmp_path, na
         assert conn.request("GET", location, headers=key()).reply().status == 200
     assert conn.request("GET", "/llm/v1/models").reply().status == 401
     said = conn.request("GET", "/llm/v1/nothing", headers=key()).reply()
-    assert said.status == 404 and said.json()["error"]["type"]  # in OpenAI's words
+    assert said.status == 404 and said.json()["error"]["type"]  # in OpenAI's form
 
 
 @pytest.mark.parametrize("name", ["nginx, as the page says", "haproxy, as the page says"])
@@ -343,7 +343,8 @@ def test_a_clients_own_prefix_is_taken_away(sluice, front, name):
 
 
 def test_the_pages_settings_start(sluice):
-    """Every YAML block of the page that is Sluice's: as it stands, but for addresses, certificates and the delay at the end."""
+    """Every YAML block of the page that is for Sluice: unchanged, except addresses, certificates and the delay at the
+    end."""
     blocks = [b for b in (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.S)) if "server" in b]
     assert len(blocks) == 4
     for config in blocks:

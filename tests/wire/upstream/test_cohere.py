@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Cohere that is strict, driven by OpenAI's client over several turns; and bad replies."""
+"""A strict Cohere, with OpenAI's client over several turns; and bad replies."""
 import json
 
 import openai
@@ -45,7 +45,7 @@ def test_tools_over_several_turns(sluice, upstream, model, stream):
     fake = Cohere([{"content": [{"type": "text", "text": "ok"}]}])
     client, _ = start(sluice, upstream, fake, model)
     turn(client, [{"role": "user", "content": "x"}], stream, tools=TOOLS)
-    name = fake.bodies[-1]["tools"][0]["function"]["name"]  # its own has a hyphen
+    name = fake.bodies[-1]["tools"][0]["function"]["name"]  # its own name has a hyphen
     thought = [{"type": "thinking", "thinking": "Hm."}] if "reasoning" in model else []
     fake.plan = [{"content": thought, "tool_plan": "I look.", "tool_calls": [call(1, name, {"city": "Oslo"}), call(2, "now", {})]},
                  {"tool_calls": [call(3, name, {"city": "Rome"})]}, {"content": [*thought, {"type": "text", "text": "Cold."}]}, {"content": [{"type": "text", "text": "Bye."}]}]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Credentials that are fetched: what is asked for them, one fetch for many calls, refreshing, refusals, and who may borrow the machine's own."""
+"""Fetched credentials: the requests for them, one fetch for many calls, refreshing, refusals, and who may use the
+machine's own."""
 import base64
 import json
 import threading
@@ -100,7 +101,7 @@ def test_many_calls_wait_for_one_fetch(sluice, google):
 def test_a_token_that_is_refused_is_fetched_anew_once(sluice, google, more):
     daemon = sluice({"endpoints": [{**google.route(vertex_credentials=google.account()), **more}]})
     assert call(daemon).status == 200
-    google.n = 7  # t1 is no good any more
+    google.n = 7  # t1 is not valid any more
     r = call(daemon)
     assert r.status == 200 and len(google.tokens()) == 2 and r.get("x-sluice-attempts") == "2"
     google.n = 99
@@ -133,7 +134,7 @@ def test_a_refusal_may_quote_the_credential(sluice, google, kind, key):
 
 @pytest.mark.parametrize("how", ["silent", "down"])
 def test_an_endpoint_that_is_down_refuses_nothing(sluice, google, how):
-    """Asking again may help, and the operator hears which endpoint it is; the caller hears no address."""
+    """Another try may help, and the operator's log names the endpoint; the caller sees no address."""
     account = json.loads(google.account())
     if how == "down":
         account["token_uri"] = f"http://127.0.0.1:{free_port()}/token"
@@ -235,7 +236,7 @@ def test_entra_gives_a_token_for_a_clients_secret(sluice, upstream, provider):
     for t in threads:
         t.join()
     assert got == [200] * 6 and entra.forms == [{"grant_type": "client_credentials", "scope": "https://cognitiveservices.azure.com/.default", "client_id": "c&id", "client_secret": "s+e/c r&t"}]
-    entra.n = 7  # e1 is no good any more
+    entra.n = 7  # e1 is not valid any more
     r = call(daemon)
     assert r.status == 200 and len(entra.forms) == 2 and r.get("x-sluice-attempts") == "2"
 
@@ -280,7 +281,7 @@ def test_a_workloads_token_file_is_read_for_every_fetch(sluice, upstream, tmp_pa
     assert asked == [{"grant_type": "client_credentials", "scope": "https://cognitiveservices.azure.com/.default", "client_id": "cl",
                       "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion": "first.jwt"}]
     file.write_text("second.jwt")
-    refused = 1  # w1 is no good any more
+    refused = 1  # w1 is not valid any more
     assert call(daemon).status == 200 and asked[-1]["client_assertion"] == "second.jwt" and len(asked) == 2
 
 

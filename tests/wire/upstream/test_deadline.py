@@ -40,14 +40,14 @@ def test_a_route_with_one_target_has_it_too(tmp_path):
         line = s.log_line(r.get("x-request-id"))
         assert (line["status"], line["error_type"]) == (504, "caller_timeout") and "x-sluice-timeout" in line["error"]
         assert upstream.requests[0].get("x-sluice-timeout") is None
-        assert gone.get(timeout=5) is not None  # it is let go at once
+        assert gone.get(timeout=5) is not None  # the attempt is stopped at once
     finally:
         s.stop()
         upstream.close()
 
 
 def test_it_holds_over_all_attempts(lab):
-    """The first one fails after a while; the second one has only what is left."""
+    """The first one fails after a while; the second one has only the time that is left."""
 
     def late(ex):
         time.sleep(0.25)

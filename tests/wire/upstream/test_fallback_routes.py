@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`fallback.routes`: when the targets of a route are used up, the call goes on to another route."""
+"""`fallback.routes`: when no target of a route is left, the call goes on to another route."""
 import pytest
 
 from harness import CHAT, Sluice, wait_for
@@ -39,7 +39,7 @@ def route(name, where, to=(), provider="openai", kind="llm/v1/chat", entry=None,
 
 
 def header(target, name):
-    """Of the first request that it got."""
+    """A header of the first request that it got."""
     return next((v for k, v in target.upstream.requests[0].headers if k.lower() == name), None)
 
 
@@ -143,7 +143,7 @@ def test_what_no_target_of_the_route_can_serve_does_not_wait_for_one(lab):
     gate.arrived()
     second = send(lab.sluice)
     wait_for(lambda: depth(lab.sluice) == 1, "it waits")
-    r = lab.call(tools=[TOOL], n=2)  # which the first target there cannot serve either
+    r = lab.call(tools=[TOOL], n=2)  # the first target there cannot serve it either
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "other/up", "1"), r.body
     assert "queue_ms" not in lab.line() and (claude.n, depth(lab.sluice)) == (0, 1)
     for _ in range(2):
@@ -220,7 +220,7 @@ def test_where_the_others_limit_is_reached_the_error_is_the_routes_own(lab):
 def test_a_limit_counts_no_call_that_gets_no_place_there(lab):
     a, b, c = lab.target(error("500 Oops")), lab.target(), lab.target()
     other = route("x", b, entry={"limit": {"calls": 1, "renewal_period": "hour"}})
-    other["model"]["name"] = "plain-1"  # which takes no tools
+    other["model"]["name"] = "plain-1"  # it takes no tools
     lab.start(route("chat", a, ["x", "y"], breaker="off"), other, route("y", c), models=MODELS)
     assert [lab.call(tools=[TOOL]).get("x-sluice-target") for _ in range(2)] == ["y/model"] * 2
     assert lab.call().get("x-sluice-target") == "x/model"
@@ -260,7 +260,7 @@ def test_routes_made_by_calls_are_checked_and_never_go_round(lab):
     assert r.status == 400 and b"leads back to this route" in r.body, r.body
     r = lab.call(route="c")
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "fixed/model", "4")
-    # one that is gone is passed over; one that comes back as another type, too
+    # a route that is gone is passed over; so is one that comes back with another type
     assert lab.sluice.call("DELETE", f"{OWN}/a").status == 200
     assert lab.call(route="c").get("x-sluice-attempts") == "3"
     body = {**made(down.base), "route_type": "llm/v1/embeddings"}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every fault of a target at every way to choose another one: how often each is asked, and what the client gets, as the table says."""
+"""Every fault of a target with every way to choose another one: how often each target is asked, and what the client
+gets, as the table says."""
 import itertools
 
 import pytest
@@ -8,7 +9,8 @@ from faults import FAULTS, Target, Timed, call_on, judge, route_of
 from harness import Sluice, wait_for
 from test_traffic import closed_port
 
-# How the two targets stand to each other: (balance, more of the bad one, more of the good one). The bad one is first where that can be said.
+# The setting of the two targets: (balance, more of the bad one, more of the good one). The bad one is asked first if
+# the setting can say so.
 WAYS = {
     "tiers": ("weighted", {}, {"tier": 1}),
     "weighted": ("weighted", {"weight": 9}, {"weight": 1}),
@@ -20,7 +22,7 @@ WAYS = {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """One daemon with a route for each way, fault, and setting."""
+    """One daemon with a route for each balance, fault, and setting."""
     targets = {fault: Target(fault, act) for fault, (_, _, act) in FAULTS.items() if act}
     good = Target("good")
     entries = []

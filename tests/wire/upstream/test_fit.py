@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A target that cannot serve a call, by what is known of its model, is passed over before anything is sent, by name."""
+"""A target that cannot serve a call, as far as its model is known, is passed over before anything is sent, and
+named."""
 import pytest
 
 from harness import CHAT
@@ -29,7 +30,7 @@ def ask(lab, **more):
 
 
 LONG = [{"role": "user", "content": "word " * 2000}]
-CASES = [  # the model, what is asked, why it is passed over (None: it is not)
+CASES = [  # the model, the call, why it is passed over (None: it is not)
     ("plain-1", {"tools": [TOOL]}, "the model 'plain-1' takes no tools"),
     ("plain-1", {"tools": [TOOL], "tool_choice": "none"}, None),
     ("plain-1", {"messages": IMAGE}, "the model 'plain-1' takes no images"),
@@ -41,7 +42,7 @@ CASES = [  # the model, what is asked, why it is passed over (None: it is not)
     ("odd-1", {"tools": [TOOL], "messages": IMAGE}, None),  # nothing is known of that
     ("gpt-4o", {"tools": [TOOL], "messages": IMAGE, "response_format": SCHEMA}, None),
     ("tiny-1", {"messages": LONG}, "the model 'tiny-1' has a context length of 1000 tokens, and the prompt has about 25"),
-    ("tiny-1", {"messages": [{"role": "user", "content": "word " * 800}]}, None),  # an estimate is no more than that
+    ("tiny-1", {"messages": [{"role": "user", "content": "word " * 800}]}, None),  # it is only an estimate
 ]
 
 

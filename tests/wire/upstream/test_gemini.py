@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Gemini that is strict, driven by OpenAI's client over several turns; and bad replies."""
+"""A strict Gemini, with OpenAI's client over several turns; and bad replies."""
 import json
 
 import openai
@@ -53,7 +53,7 @@ def test_tools_over_several_turns(sluice, upstream, model, stream, ids):
     for _ in range(3):
         message = turn(client, messages, stream)
         messages.append(message)
-        for tool in reversed(message.get("tool_calls", [])):  # results need not come in the order of their calls
+        for tool in reversed(message.get("tool_calls", [])):  # results may come in another order than their calls
             assert tool["function"]["name"] in ("get weather", "now")
             json.loads(tool["function"]["arguments"])
             messages.append({"role": "tool", "tool_call_id": tool["id"], "content": json.dumps({"for": tool["function"]["name"]})})
@@ -66,7 +66,7 @@ def test_tools_over_several_turns(sluice, upstream, model, stream, ids):
 
 
 def turn_names(fake, client):
-    """The name under which the first tool goes up: its own has a blank."""
+    """The name of the first tool in the upstream's request: its own name has a blank."""
     fake.plan = [[{"text": "ok"}]]
     client.chat.completions.create(model="g", messages=[{"role": "user", "content": "x"}], tools=TOOLS)
     declarations = fake.bodies[-1]["tools"][0]["functionDeclarations"]
@@ -111,7 +111,7 @@ def test_bad_replies_are_bad_replies(sluice, upstream, body):
 
 
 def test_a_list_is_read_as_a_stream(sluice, upstream):
-    """What a proxy that drops `alt=sse` gives."""
+    """The reply through a proxy that drops `alt=sse`."""
     part = lambda t, f=None: {"candidates": [{"content": {"parts": [{"text": t}]}, **({"finishReason": f} if f else {})}]}
     other = upstream(lambda x: x.reply([part("He"), part("llo", "STOP")]))
     daemon = sluice({"endpoints": [{"name": "g", "endpoint_type": "llm/v1/chat",
@@ -136,7 +136,7 @@ def test_a_stream_without_its_end_is_broken(sluice, upstream):
 
 
 def test_what_is_beside_the_text(sluice, upstream):
-    """Images become texts, probabilities OpenAI's; what has no place is named."""
+    """Images become texts, and probabilities become OpenAI's; other members are named."""
     candidate = {"content": {"parts": [{"text": "A"}, {"inlineData": {"mimeType": "image/png", "data": "iVBO"}}, {"executableCode": {"language": "PYTHON", "code": "1"}}]},
                  "finishReason": "STOP", "groundingMetadata": {"webSearchQueries": ["q"]},
                  "logprobsResult": {"chosenCandidates": [{"token": "A", "tokenId": 1, "logProbability": -0.5}],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`hedge`: one more attempt elsewhere when the first token does not come."""
+"""`hedge`: one more attempt at another target when the first token does not come."""
 import json
 import queue
 import signal
@@ -15,7 +15,7 @@ ALL = {"after": "50ms", "at_most": "100%"}
 
 
 class Script:
-    """A target that is told when to go on, and tells when it was left."""
+    """A target that goes on when the test says so, and reports when it was left."""
 
     def __init__(self, then=answer, before=None):
         self.came, self.go, self.left = threading.Event(), threading.Event(), queue.Queue()
@@ -50,7 +50,7 @@ def in_flight(lab):
 
 
 def idle(lab):
-    """No attempt is left running at any target."""
+    """Checks that no attempt is left running at any target."""
     return not any(in_flight(lab))
 
 
@@ -80,7 +80,7 @@ def test_the_hedge_is_faster(lab, stream):
     r = lab.call(stream)
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "b", "2"), r.body
     assert r.complete and (not stream or b"[DONE]" in r.body)
-    assert slow.left.get(timeout=5) is not None  # it is aborted at once
+    assert slow.left.get(timeout=5) is not None  # it is stopped at once
     assert tries(lab, r) == [("a", "first", None, True), ("b", "hedge", None, False)]
     assert hedges(lab.sluice) == {"won": 1} and idle(lab)
     text = lab.sluice.call("GET", "/metrics").body.decode()
@@ -129,7 +129,7 @@ def test_a_hedge_that_fails_changes_nothing(lab, fault, kind):
 
 @pytest.mark.parametrize("fault", [error("500 Oops"), error("503 Busy"), lambda ex: ex.close()], ids=["500", "503", "closed"])
 def test_the_first_one_fails_meanwhile(lab, fault):
-    """The hedge is its successor, and no third attempt is made."""
+    """The hedge takes its place, and no third attempt is made."""
     slow, hedge = Script(then=fault), Script()
     start(lab, slow, hedge, answer)
     r = one_behind_the_other(lab, slow, hedge)
@@ -147,7 +147,7 @@ def test_both_fail_and_a_third_answers(lab):
 
 
 def test_both_fail_at_once(lab):
-    """In one turn of the loop, as often as not."""
+    """In one turn of the loop, about half of the time."""
     slow, hedge = Script(then=error("500 Oops")), Script(then=error("500 Oops"))
     hedge.go = slow.go
     start(lab, slow, hedge, answer, breaker="off", server={"workers": 1}, upstream={"retry_budget": {"least": 1000}})
@@ -164,7 +164,7 @@ def test_both_fail_at_once(lab):
 
 
 def test_an_error_that_moves_no_call_is_told(lab):
-    """A filter's refusal does not go round it by way of a hedge."""
+    """A hedge does not get around a filter's refusal."""
     slow, hedge = Script(then=error("400 Bad Request", FILTER)), Script(then=None)
     start(lab, slow, hedge)
     conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
@@ -196,7 +196,8 @@ def test_the_bounds_of_other_attempts_hold_for_it(lab, bound):
 
 
 def test_what_the_retry_budget_refuses_is_not_spent(lab):
-    """Half of the calls may be hedged. The second one is not, for the process may make no repeat: a later one is."""
+    """Half of the calls may have a hedge. The second call has none, because the retry budget is used up: a later one
+    has."""
     slow = Script()
     first, other = lab.target(slow), lab.target()
 
@@ -238,7 +239,7 @@ def test_nobody_else_is_left(lab):
 
 
 def test_a_target_that_takes_no_stream_options_is_known_by_its_refusal(lab):
-    """It gets no first attempts: the next hedge would fail as this one does."""
+    """It gets no first attempts: without memory of it, the next hedge would fail as this one does."""
     slow = Script()
     start(lab, slow, old)
     conn = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "stream": True})
@@ -266,7 +267,7 @@ def test_another_refusal_says_nothing_of_stream_options(lab, text):
 
 
 def test_the_first_one_fails_within_the_hedges_refusal(lab):
-    """What was heard of it is heard again, and the repeat without stream_options answers."""
+    """The plan gets what the hedge received, and the repeat without stream_options answers."""
     refusal = json.dumps({"error": {"message": "Unrecognized request argument: stream_options"}}).encode()
     head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(refusal)}\r\n\r\n".encode()
     slow, halves = Script(then=error("500 Oops")), Script(before=lambda ex: ex.send(head + refusal[:40]), then=lambda ex: ex.send(refusal[40:]))
@@ -315,7 +316,7 @@ def test_limits_are_charged_once(lab):
 
 
 def test_the_targets_own_p95(lab):
-    """Twenty fast calls make it known; then a slow one is hedged soon."""
+    """Twenty fast calls make the time known; then a slow one gets a hedge soon."""
     slow = Script(then=None)
     start(lab, answer, answer, hedge={"after": "p95", "at_most": "100%"})
     assert lab.names(25, stream=True) == ["a"] * 25

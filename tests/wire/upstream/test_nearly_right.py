@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstreams that are only nearly right: what their users see through the gateway, on bytes that pass and on bytes that are translated."""
+"""Upstreams that are nearly right: what their users see through the gateway, in bytes that pass and in translated
+ones."""
 import base64
 import json
 import urllib.parse
@@ -125,7 +126,7 @@ def test_the_heads_of_streams_are_told_not_to_wait(lab):
 
 # --- odd events ---
 
-# events between A and the stream's end, and the error's words: None where there is none
+# events between A and the stream's end, and the error's text: None if there is none
 ODD_EVENTS = {
     "no data": ("data:\n\n", None),
     "a comment as data": ("data: : keepalive\n\n", None),

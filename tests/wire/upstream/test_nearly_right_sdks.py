@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstreams that are only nearly right, as users of OpenAI's clients see them: the client for Python and the one for Node, on bytes that
-pass (/v1) and on bytes that are translated (MLflow's path, which both clients can be pointed at)."""
+"""Upstreams that are nearly right, as users of OpenAI's clients for Python and Node see them, in bytes that pass (/v1)
+and in translated ones (MLflow's path, which both clients can use)."""
 import json
 
 import pytest
@@ -25,7 +25,8 @@ def eyes():
 
 
 def look(lab, eyes, handler, expected, stream, path):
-    """`expected`: what is seen, its error as (class, status, words); one for both clients, or one by each client's name."""
+    """`expected`: what the user sees, with the error as (class, status, text); one for both clients, or one for each by
+    its name."""
     lab.up.handler = handler
     body = {"stream": True} if stream else {}
     for name, each in eyes.items():
@@ -43,7 +44,8 @@ def failure(status, words=""):
     return {"error": (CLASSES.get(status, "InternalServerError"), status, words)}
 
 
-# MLflow says what its own gateway says there. Its error bodies have no member `error`: the clients show their status alone.
+# MLflow's path answers like MLflow's gateway. Its error bodies have no member `error`, so the clients show only their
+# status.
 MLFLOW_STATUS = {"a list": 500, "a refused credential": 401}
 
 
@@ -86,7 +88,7 @@ def test_usage_that_only_we_asked_for(lab, eyes, name):
 @pytest.mark.parametrize("content_type", ["application/json", "", "text/plain", "application/octet-stream", "text/html; charset=utf-8"])
 @pytest.mark.parametrize("first", ["", "\ufeff", "\n\n", ": hello\n\n", "event: message\n", "id: 1\n", "retry: 5\n\n"])
 def test_streams_under_another_name(lab, eyes, content_type, first):
-    # Python's client takes a byte order mark for a part of the first field's name, and so does not see that event
+    # Python's client takes a byte order mark as a part of the first field's name, and so does not see that event
     expected = {"python": {"finish": ["stop"]}, "node": SAID_A} if first == "\ufeff" else SAID_A
     look(lab, eyes, streams(first + A + END + DONE, content_type=content_type), expected, True, V1)
     look(lab, eyes, streams(first + A + END + DONE, content_type=content_type), SAID_A, True, MLFLOW)
@@ -103,11 +105,11 @@ def tool(arguments, name=None, **more):
 
 NO_JSON = {"python": {**SAID_A, "error": ("JSONDecodeError", None, "")}, "node": {**SAID_A, "error": ("SyntaxError", None, "")}}
 CUT = {"text": "a", "error": ("APIError", None, "ended the stream before its end")}
-ODD_STREAMS = {  # the stream, what is seen of it at /v1, and at MLflow's path where that is something else
+ODD_STREAMS = {  # the stream, what the user sees of it at /v1, and at MLflow's path if that differs
     "[done]": (A + END + "data: [done]\n\n", SAID_A),
     "[DONE] without a blank": (A + END + "data:[DONE]\n\n", SAID_A),
     "[DONE] without a blank line": (A + END + "data: [DONE]\n", SAID_A),
-    # bytes pass: a client that reads on behind the finish sees what its upstream sent
+    # bytes pass: a client that reads on after the finish sees what its upstream sent
     "a page behind the finish": (A + END + "data: <html>\n\n" + DONE, NO_JSON, SAID_A),
     "half of JSON behind the finish": (A + END + "data: {bad\n\n" + DONE, NO_JSON, SAID_A),
     # Python's client knows NaN, Node's does not
@@ -117,7 +119,7 @@ ODD_STREAMS = {  # the stream, what is seen of it at /v1, and at MLflow's path w
     "a time to wait and no more": (A + "retry: 5\n\n" + END + DONE, SAID_A),
     "an id and no more": (A + "id: 9\n\n" + END + DONE, SAID_A),
     "pings, and an end spelt otherwise": (A + 'event: ping\ndata: {"type":"ping"}\n\n' * 3 + END + "data: [Done]\n\n", SAID_A),
-    # Python's client keeps an id for all that follows, and then takes a comment for an event
+    # Python's client keeps an id for all later events, and then takes a comment for an event
     "a comment behind an id": ("id: 7\n" + A + ": x\n\n" + END + DONE, {"python": {"text": "a", "error": ("JSONDecodeError", None, "")}, "node": SAID_A}, SAID_A),
     "a tool call whose id is empty later": (tool("", "f", id="t1", type="function") + tool('{"a"', id="") + tool(":1}", "", id=None) + delta({}, "tool_calls") + DONE,
                                             {"tools": [["f", '{"a":1}']], "finish": ["tool_calls"]}),

@@ -10,7 +10,7 @@ from test_traffic import Lab, answer, error, lab, model, old  # noqa: F401: lab 
 
 
 class Gate:
-    """A target that answers one call each time it is told to, and knows how many it has."""
+    """A target that answers one call each time the test says so, and knows how many it has."""
 
     def __init__(self, act=answer):
         self.act, self.came, self.go = act, queue.Queue(), threading.Semaphore(0)
@@ -51,7 +51,7 @@ def said(ex):
 
 
 def busy(lab, wait="20s", size=100, n=1, **more):
-    """A route with one place, which a call has."""
+    """A route with one place, which a call has taken."""
     gate = Gate()
     target = lab.target(gate)
     lab.start([("model", None, {"max_concurrent": n})], first=target, queue={"wait": wait, "size": size}, **more)
@@ -159,7 +159,7 @@ def test_one_principal_does_not_keep_others_out(lab):
     for text in ("a1", "a2", "a3"):
         add(text)
     add("b1")
-    r = conns[3].reply()  # the last one of who has the most
+    r = conns[3].reply()  # the last call of the principal with the most
     assert (r.status, r.get("x-sluice-error-type"), r.get("retry-after")) == (503, "sluice_overloaded", "20") and b"this caller" in r.body
     order = []
     for _ in range(3):
@@ -171,7 +171,7 @@ def test_one_principal_does_not_keep_others_out(lab):
 
 
 def test_over_workers(lab):
-    """Places are given from one worker's thread to another's; none is lost, and none is given twice."""
+    """One worker's thread gives places to another's; none is lost, and none is given twice."""
     lock, now, most = threading.Lock(), [0], [0]
 
     def count(ex):
@@ -228,7 +228,7 @@ def test_who_is_asked_again_waits_for_its_place_again(lab):
 
 
 def test_a_target_that_gets_well_is_taken(lab):
-    """Nobody gives a place back then: who waits sees it by itself."""
+    """Nobody gives a place back then: a waiting call notices the target by itself."""
     gate = Gate()
     full, rests = lab.target(gate), lab.target(error("429 Too Many", headers=[("Retry-After", "1")]))
     lab.start([("rests", rests, {}), ("full", full, {"tier": 1, "max_concurrent": 1})], queue={"wait": "20s"}, retries=0)
@@ -242,7 +242,7 @@ def test_a_target_that_gets_well_is_taken(lab):
 
 
 def test_a_target_that_rests_later_is_taken(lab):
-    """It begins to rest while somebody waits already, and nobody else comes."""
+    """Its wait begins while a call is waiting already, and no other call comes."""
     gate, full = Gate(), Gate()
     limited = error("429 Too Many", headers=[("Retry-After", "1")])
 

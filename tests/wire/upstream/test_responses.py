@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A strict Responses API, driven by OpenAI's client over several turns of chat; and replies and streams that are bad."""
+"""A strict Responses API, with OpenAI's client over several turns of chat; and bad replies and streams."""
 import json
 
 import openai
@@ -61,7 +61,7 @@ def test_tools_over_several_turns(sluice, upstream, model, stream):
     fake = Responses([[text("ok")]])
     client, _ = start(sluice, upstream, fake, model)
     turn(client, USER, stream, tools=TOOLS)
-    clock = fake.bodies[-1]["tools"][1]["name"]  # its own has blanks
+    clock = fake.bodies[-1]["tools"][1]["name"]  # its own name has blanks
     reasons = model.startswith("gpt-5")
     plan = [[thought("Hm.", "So."), text("I look."), call(1, "get-weather", {"city": "Oslo"}), call(2, clock, {})],
             [thought(), call(3, "get-weather", {"city": "Rome"})], [thought(), text("Cold.")], [text("Bye.")]]
@@ -110,7 +110,7 @@ SOURCE = {"type": "url_citation", "start_index": 0, "end_index": 2, "url": "http
 
 @pytest.mark.parametrize("up, down", [(False, False), (False, True), (True, False), (True, True)])
 def test_sources_come_whatever_is_streamed(sluice, upstream, up, down):
-    """`up`, `down`: what the server gives, whatever it was asked for, and what the client asks for."""
+    """`up`, `down`: whether the server streams, whatever it was asked for, and whether the client asks for a stream."""
     fake = Responses([[text("Hi", annotations=[SOURCE, {"type": "file_citation", "index": 1, "file_id": "f"}]), text("Ho", annotations=[SOURCE])]])
 
     def other(x):

@@ -15,7 +15,7 @@ def refused(sluice):
 
 
 def at_once(sluice, n):
-    """n calls by 16 clients; well within a second."""
+    """n calls by 16 clients, in much less than a second."""
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         return list(pool.map(lambda _: sluice.call("POST", "/v1/chat/completions", CHAT), range(n)))
 
@@ -27,9 +27,9 @@ def test_repeats_of_a_route_with_one_target_are_bounded(tmp_path):
         replies = at_once(s, 12)
         assert {r.status for r in replies} == {503}
         n_repeats = len(upstream.requests) - 12
-        assert 4 <= n_repeats <= 8  # of one second, or of two that the calls lay in
+        assert 4 <= n_repeats <= 8  # in one second, or in two if the calls fell into both
         assert sum(int(r.get("x-sluice-attempts")) for r in replies) == len(upstream.requests)
-        assert refused(s) == sum(r.get("x-sluice-attempts") != "4" for r in replies)  # that one used its own retries up
+        assert refused(s) == sum(r.get("x-sluice-attempts") != "4" for r in replies)  # that call used all its own retries
     finally:
         s.stop()
         upstream.close()

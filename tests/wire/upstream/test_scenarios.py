@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Outages of every kind under many calls: how many the clients see, how many attempts they cost, and that nothing is left over.
-
-SCENARIO_CALLS says how many calls a scenario has (10,000 in `make drill`)."""
+"""Outages of every kind during many calls: how many the clients see, how many attempts they cost, and that nothing is
+left over. SCENARIO_CALLS is the number of calls in a scenario (10,000 in `make drill`)."""
 import os
 import time
 
@@ -16,7 +15,7 @@ N = int(os.environ.get("SCENARIO_CALLS", "300"))
 CLIENTS = 8
 pytestmark = pytest.mark.timeout(max(180, N // 20))
 BREAKER = {"errors": 5, "ratio": "50%", "window": "10s", "open": "2s"}
-# A target that fails gets at most so many calls before its breaker opens: those that count, and those on their way meanwhile.
+# The most calls that a failing target gets before its breaker opens: those that count, and those that run meanwhile.
 BEFORE_OPEN = 5 + CLIENTS
 
 SLACK = 5
@@ -31,7 +30,7 @@ class Stage:
         return self.targets[-1]
 
     def start(self, *targets, **sluice):
-        """The route `chat`: a target, or (name, base), or either with more."""
+        """The route `chat`: each target as a target, or (name, base), or either with more."""
         rows = []
         for t in targets:
             t, more = t if isinstance(t, tuple) and isinstance(t[1], dict) else (t, {})
@@ -44,11 +43,11 @@ class Stage:
         return len(os.listdir(f"/proc/{self.sluice.proc.pid}/fd"))
 
     def at_rest(self):
-        """No call runs at any target any more, and no connection to a client is open."""
+        """True: no call runs at any target, and no connection to a client is open."""
         return all(t["in_flight"] == 0 for t in self.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"])
 
     def all_read(self, crowd):
-        """A target that was left may be so slow that it reads what it was asked only now."""
+        """A target that was left may be so slow that it reads its requests only now."""
         wait_for(lambda: sum(t.n_asked for t in self.targets) >= crowd.n_attempts, "what was sent is read")
 
     def judge(self, crowd, slack=0):
@@ -74,7 +73,7 @@ def stage(tmp_path):
 
 
 def probes(crowd):
-    """How often a breaker of 2 s may have looked meanwhile."""
+    """How often a breaker of 2 s may have tried the target meanwhile."""
     times = [c.end for c in crowd.calls]
     return int((max(times) - min(times)) / 2) + 1
 
@@ -97,7 +96,7 @@ def test_one_of_two_refuses_connections(stage, balance):
     good = stage.target("good")
     crowd = stage.start(("bad", f"http://127.0.0.1:{closed_port()}/v1"), good, balance=balance).run(N)
     assert crowd.n_errors == 0 and stage.judge(crowd) == 0 and good.n_asked == N
-    # Each that went to the bad one first was repeated there at most once.
+    # Each call that went to the bad one first was repeated there at most once.
     assert N <= crowd.n_attempts <= N + 2 * (BEFORE_OPEN + probes(crowd))
 
 
@@ -109,7 +108,7 @@ def test_one_of_two_is_down(stage, kind):
     assert good.n_asked == N and crowd.n_attempts == N + bad.n_asked
     n_twice = stage.judge(crowd)
     assert n_twice <= bad.n_asked <= 2 * (BEFORE_OPEN + probes(crowd))
-    assert kind == "529 with a wait" or stage.state("bad") != "closed"  # one that rests fails too seldom
+    assert kind == "529 with a wait" or stage.state("bad") != "closed"  # a target that asks to wait fails too seldom
 
 
 def test_one_of_two_accepts_and_never_answers(stage):
@@ -121,7 +120,7 @@ def test_one_of_two_accepts_and_never_answers(stage):
 
 
 def test_one_of_two_sends_a_byte_at_a_time(stage):
-    """Its head takes longer than first_byte says."""
+    """Its head takes longer than first_byte."""
     bad, good = stage.target("bad", dribble(0.02)), stage.target("good")
     crowd = stage.start((bad, {"timeouts": {"first_byte": "100ms"}}), good).run(N)
     stage.all_read(crowd)
@@ -131,7 +130,7 @@ def test_one_of_two_sends_a_byte_at_a_time(stage):
 
 @pytest.mark.parametrize("pieces", ["", "data: {", ": "])
 def test_one_of_two_sends_a_head_and_never_an_event(stage, pieces):
-    """What first_byte says holds until a stream has begun: a head alone, or a part of an event, is no beginning."""
+    """The time of first_byte runs until a stream has begun: a head alone, or a part of an event, is no beginning."""
 
     def head_and_no_more(ex):
         if not ex.json()["stream"]:
@@ -153,7 +152,7 @@ def test_one_of_two_sends_a_head_and_never_an_event(stage, pieces):
 
 @pytest.mark.parametrize("balance, least, most", [("weighted", 45, 55), ("least_busy", 0, 35), ("fastest", 0, 40)])
 def test_one_of_two_is_slow(stage, balance, least, most):
-    """In its time, but slower: nobody sees an error, nothing is asked twice, and who looks at it sends it less."""
+    """In time, but slower: no client sees an error, nothing is asked twice, and `fastest` sends it fewer calls."""
     slow, fast = stage.target("slow", after(0.05)), stage.target("fast")
     crowd = stage.start(slow, fast, balance=balance).run(N)
     assert crowd.n_errors == 0 and crowd.n_attempts == N == slow.n_asked + fast.n_asked
@@ -162,7 +161,7 @@ def test_one_of_two_is_slow(stage, balance, least, most):
 
 
 def test_one_of_two_flaps(stage):
-    """It takes some calls, and fails at the next ones until its breaker has opened."""
+    """It takes some calls, and then fails until its breaker has opened."""
     flap, good = stage.target("flap", by_turns(*[answer] * 20, *[error("500 Oops")] * 8)), stage.target("good")
     crowd = stage.start(flap, good).run(N).run(seconds=2.2)
     n = len(crowd.calls)
@@ -173,7 +172,7 @@ def test_one_of_two_flaps(stage):
 
 
 def test_one_of_two_is_rate_limited(stage):
-    """It takes some calls, and then says for how long it takes none."""
+    """It takes some calls, and then says how long it will take none."""
     limited = stage.target("limited", by_turns(*[answer] * 9, error("429 Too Many", headers=[("Retry-After", "1")])))
     good = stage.target("good")
     crowd = stage.start(limited, good).run(N).run(seconds=2.2)
@@ -185,7 +184,7 @@ def test_one_of_two_is_rate_limited(stage):
 
 
 def test_one_of_two_says_429_for_ever(stage):
-    """It does not say for how long: each call asks it once and goes on, and no breaker opens."""
+    """It does not say how long: each call asks it once and goes on, and no breaker opens."""
     limited, good = stage.target("limited", error("429 Too Many")), stage.target("good")
     crowd = stage.start(limited, good, balance="ordered").run(N)
     assert crowd.n_errors == 0 and (limited.n_asked, good.n_asked, crowd.n_attempts) == (N, N, 2 * N)
@@ -231,7 +230,7 @@ def test_a_wait_is_kept_that_google_says_in_the_body(stage):
 AWS = "application/vnd.amazon.eventstream"
 BUSY = aws_event("throttlingException", {"message": "Too many requests, please wait"}, "exception")
 STARTS = aws_event("messageStart", {"role": "assistant"})
-# What a stream of Bedrock's begins with, and whether it ends as HTTP says.
+# The beginning of a Bedrock stream, and whether it ends as HTTP says.
 FIRST_FRAMES = {"an exception": (BUSY, True), "half a frame": (STARTS[:20], True), "nothing": (b"", True), "half a frame, cut": (STARTS[:20], False)}
 
 
@@ -274,7 +273,7 @@ def test_a_stream_that_ends_inside_its_first_event_is_left(stage, piece):
 
 
 def test_one_of_two_sends_its_reply_a_byte_at_a_time(stage):
-    """Its head comes at once, and no pause is long: `total` of the target bounds that."""
+    """Its head comes at once, and no pause is long: the target's `total` ends it."""
 
     def dribbles(ex):
         data = raw_of(ex, answer)
@@ -295,7 +294,8 @@ def test_one_of_two_sends_its_reply_a_byte_at_a_time(stage):
 
 
 def test_one_breaks_its_streams(stage):
-    """Behind the first event nothing can be mended: the client is told, and nobody else is asked. What is whole is mended."""
+    """After the first event nothing can be replaced: the client gets an error, and no other target is asked. Whole
+    replies are replaced."""
 
     def breaks(ex):
         (cut_at(-12) if ex.json()["stream"] else answer)(ex)
@@ -312,7 +312,8 @@ def test_one_breaks_its_streams(stage):
 
 
 def test_all_are_down(stage):
-    """An error for each call, but not an attempt at each target for each: when the breakers are open it comes at once."""
+    """Each call gets an error, but not an attempt at each target: when the breakers are open, the error comes at
+    once."""
     a, b = stage.target("a", error("500 Oops")), stage.target("b", hang_up)
     crowd = stage.start(a, b).run(N)
     assert crowd.n_errors == N and stage.judge(crowd) <= 2 * (BEFORE_OPEN + probes(crowd))
@@ -352,7 +353,8 @@ class Byte:
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("how", ["reset", "close"])
 def test_a_reply_is_cut_at_each_byte(stage, stream, how):
-    """A whole reply is mended wherever it breaks. A stream is, until its first event has gone; then it ends with an error."""
+    """A whole reply is replaced wherever it breaks. So is a stream until its first event was sent; after that it ends
+    with an error."""
     bad, good = stage.target("bad"), stage.target("good")
     stage.start(bad, (good, {"tier": 1}), breaker="off", retries=0)
     conn, calls = Timed(stage.sluice.port), []
@@ -383,7 +385,7 @@ def test_a_reply_is_cut_at_each_byte(stage, stream, how):
             assert c.is_answered or b'"error"' in c.body, (n, c.body)
     assert judge(calls, stage.targets) == n_mended
     assert n_mended > 150 if stream else n_mended == size - 1
-    # Where a connection was used before and dies without a byte, its peer may have closed it before the call came: a fresh one is tried.
+    # When a used connection dies without a byte, its peer may have closed it before the call came: a new one is tried.
     assert call(measured).is_answered
     n = bad.n_asked
     assert call(cut_at(0, how=how)).target == "good" and calls[-1].is_answered and calls[-1].n_attempts == 2 and bad.n_asked - n <= 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers of models, each strict, driven by OpenAI's client; their faults."""
+"""Strict model servers, with OpenAI's client; their faults."""
 import openai
 import pytest
 
@@ -108,7 +108,7 @@ def test_inputs_and_params(sluice, upstream):
     r = client.chat.completions.create(model="chat", messages=[{"role": "user", "content": "hello"}], temperature=0, user="u")
     assert (r.choices[0].message.content, r.choices[0].finish_reason, r.usage) == ("Hi.", "stop", None)
     assert [c.text for c in client.completions.create(model="completions", prompt=["x", "y"], max_tokens=3).choices] == ["a", "b"]
-    assert [d.embedding for d in client.embeddings.create(model="embeddings", input=["x", "y"]).data] == [[0.5, 1.0], [0.25, 2.0]]  # base64 on the wire
+    assert [d.embedding for d in client.embeddings.create(model="embeddings", input=["x", "y"]).data] == [[0.5, 1.0], [0.25, 2.0]]  # base64 in the reply
     assert daemon.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "hello"}]}).json()["choices"][0]["message"]["content"] == "Ho."
     assert fake.bodies[:3] == [{"inputs": ["hello"], "params": {"temperature": 0, "user": "u"}}, {"inputs": ["x", "y"], "params": {"max_tokens": 3}}, {"inputs": ["x", "y"]}]
 

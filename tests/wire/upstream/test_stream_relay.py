@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Streams on their way: untouched while they are whole, ended with one error event when they break."""
+"""Streams on their way: unchanged while they are whole, ended with one error event when they break."""
 import json
 import time
 
@@ -214,7 +214,7 @@ def test_a_client_that_leaves_at_the_last_word_has_not_cancelled(lab, mlflow, la
     def handler(x):
         x.stream_head()
         x.chunk(A + last)
-        x.hold()  # the connection stays open behind it
+        x.hold()  # the connection stays open after it
 
     conn = lab.start(handler, stream=True, mlflow=mlflow)
     conn.head()
@@ -254,7 +254,7 @@ def test_large_events_count_as_memory(tmp_path):
     try:
         r = lab.call(sends(A, "data: " + "x" * (9 << 20)), stream=True)
         assert r.complete and b"server.limits.memory" in r.body and lab.log()["error_type"] == "sluice_overloaded"
-        text = A + event_of(chunk_of("x" * 3000000)) * 4 + END + DONE  # it is given back
+        text = A + event_of(chunk_of("x" * 3000000)) * 4 + END + DONE  # the memory is given back
         assert lab.call(sends(text), stream=True).body.decode() == text
     finally:
         lab.close()
@@ -275,7 +275,7 @@ def test_every_cut_of_a_small_stream(lab):
         if at < len(head):
             assert r.status == 502 and r.json()["error"]["message"]
             continue
-        if r.status == 502:  # a reset took the head with it
+        if r.status == 502:  # a reset destroyed the head, too
             assert at % 2
             continue
         if r.body == stream:
@@ -288,7 +288,7 @@ def test_every_cut_of_a_small_stream(lab):
 
 
 def test_events_leave_one_by_one(lab):
-    """The second event is sent only when the client has the first: nothing is held back."""
+    """The upstream sends the second event only when the client has the first: nothing is held back."""
 
     def handler(x):
         x.stream_head(headers=[("x-a", "1")])
@@ -419,7 +419,7 @@ def test_completions_stream_too(lab):
 
 
 def test_long_streams_cost_what_short_ones_do(lab):
-    """A hundred thousand events leave the daemon as large as a thousand do."""
+    """After a hundred thousand events the daemon is as large as after a thousand."""
 
     def many(n):
         def handler(x):
@@ -441,7 +441,7 @@ def test_long_streams_cost_what_short_ones_do(lab):
 
 @pytest.mark.parametrize("line", [b"\n", b":\n\n", b"x\n\n"], ids=["blank", "comment", "unknown"])
 def test_lines_that_say_nothing_cost_little(lab, line):
-    """As bytes that pass they take no more than as bytes that are read for a translation, give or take."""
+    """When they pass, they cost about as much as when they are read for a translation."""
 
     def handler(x):
         x.stream_head()

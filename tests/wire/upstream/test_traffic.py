@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Routes with several targets: who is asked, what happens when one fails, and what is told of it. The targets are scripted."""
+"""Routes with several targets: which is asked, what happens when one fails, and what is reported. The targets are
+scripted."""
 import collections
 import json
 import os
@@ -20,7 +21,7 @@ EVENTS = [
 
 
 def answer(ex):
-    """As a provider in good health."""
+    """A healthy provider."""
     if ex.json().get("stream"):
         ex.stream_head()
         for event in EVENTS:
@@ -42,7 +43,7 @@ def closed_port():
 
 
 def old(ex):
-    """It knows no stream_options."""
+    """It does not know stream_options."""
     if "stream_options" in ex.json():
         ex.reply({"error": {"message": "Unrecognized request argument supplied: stream_options", "type": "invalid_request_error"}}, "400 Bad Request")
     else:
@@ -50,7 +51,7 @@ def old(ex):
 
 
 class Target:
-    """An upstream whose manners a test changes as it goes."""
+    """An upstream whose behaviour a test changes."""
 
     def __init__(self, act=answer, base=None):
         self.act = act
@@ -210,7 +211,7 @@ def test_a_file_of_mlflow_3_splits_its_calls(lab):
     assert collections.Counter(lab.names(20)) == {"a": 16, "b": 4}
     assert [r["name"] for r in lab.sluice.call("GET", "/api/2.0/gateway/routes/").json()["routes"]] == ["a", "b", "chat"]
     a.act = b.act = error("500 Oops")
-    assert lab.call().status == 500 and a.n + b.n == 21  # a failure is the client's
+    assert lab.call().status == 500 and a.n + b.n == 21  # the client gets the failure
     assert lab.sluice.call("POST", "/gateway/a/invocations", {"messages": CHAT["messages"]}).status == 500
 
 
@@ -319,7 +320,7 @@ def test_a_target_that_never_answers_is_left(lab, stream):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_the_time_out_that_ruled_is_named(lab, stream):
-    """Of two targets each has its own: raising another setting would help nobody."""
+    """Of two targets each has its own setting: raising another one would not help."""
     bad = [lab.target(lambda ex: (stream and ex.stream_head(), ex.hold())) for _ in range(2)]
     lab.start([("a", bad[0], {"timeouts": {"first_byte": "100ms"}}), ("b", bad[1], {"tier": 1})], timeouts={"first_byte": "150ms"}, **NOW)
     r = lab.call(stream)
@@ -361,7 +362,7 @@ def test_nothing_is_sent_again_behind_the_first_byte(lab):
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("cause", ["billing", "auth"])
 def test_what_only_the_operator_can_mend_is_not_worth_another_call(lab, path, cause):
-    """Whatever the client speaks; MLflow's paths keep a refused credential's status."""
+    """In every dialect; MLflow's paths keep the status of a refused credential."""
     bad = lab.target(CAUSES[cause])
     lab.start([], first=bad)
     r = lab.sluice.call("POST", path, PATHS[path])
@@ -473,7 +474,7 @@ def claude_is_overloaded(ex):
 
 
 def deltas(r):
-    """The text of a stream in OpenAI's words, which must end as one."""
+    """The text of a stream in OpenAI's language, which must end correctly."""
     events = [line[6:] for line in r.body.decode().split("\n\n") if line.startswith("data: ")]
     assert events[-1] == "[DONE]", r.body
     return "".join(c["delta"].get("content") or "" for e in events[:-1] for c in json.loads(e)["choices"])
@@ -536,7 +537,7 @@ def test_metrics_name_the_target(lab):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_what_a_failed_target_said_is_in_the_log(lab, stream):
-    """Though another one answered; each attempt is listed, however much all of them have said."""
+    """Also when another one answered; each attempt is listed, however long all the texts are."""
     words = "the disk is full, sk-test-secret is out of luck, " + "and so on " * 40
     bad = [lab.target(error("500 Oops", {"error": {"message": f"{i}: {words}", "type": "server_error"}})) for i in range(7)]
     bad.append(lab.target(first_event_is_an_error if stream else page))
@@ -592,7 +593,7 @@ RULE = {"errors": 3, "ratio": "50%", "window": "60s", "open": "300ms"}
 
 
 def state_of(sluice, target="bad"):
-    """As the list and the metrics tell it."""
+    """The state in the list and in the metrics."""
     item = next(t for t in sluice.call("GET", "/api/sluice/v1/targets").json()["targets"] if t["target"] == target)
     number = {"closed": 0, "half-open": 1, "open": 2}[item["state"]]
     assert f'sluice_target_state{{route="chat",target="{target}"}} {number}\n' in sluice.call("GET", "/metrics").body.decode()
@@ -672,7 +673,7 @@ def test_a_breaker_that_is_off_opens_never(lab):
 def test_workers_share_a_breaker(lab):
     bad, good = lab.target(error("500 Oops")), lab.target()
     lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], breaker={**RULE, "errors": 5, "open": "1h"}, server={"workers": 4}, **NOW)
-    lab.names(40)  # each on a connection of its own
+    lab.names(40)  # each on its own connection
     assert bad.n == 5
 
 
@@ -698,7 +699,7 @@ def test_targets_are_listed(lab):
 
 
 def test_a_raw_passage_stays_at_the_first_target(lab):
-    """Its path is the first one's provider's."""
+    """Its path belongs to the first one's provider."""
     a, b = lab.target(error("503 Service Unavailable")), lab.target()
     lab.start([("a", a, {}), ("b", b, {"tier": 1})], **NOW)
     assert lab.call().get("x-sluice-target") == "b"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstreams that lie or fall silent behind a translation: what is told in another language must be as honest as what passes through."""
+"""Upstreams that lie or stop sending, with a translation: the errors in another language must be as honest as what
+passes through."""
 import json
 import time
 
@@ -102,7 +103,8 @@ def test_every_cut_of_a_stream_is_told_once(world, mlflow, end):
 @pytest.mark.parametrize("mlflow", [False, True], ids=["v1", "mlflow"])
 @pytest.mark.parametrize("end", ["close", "reset", "hold"])
 def test_a_break_behind_the_last_word_is_none(world, mlflow, end):
-    """The answer is whole, or its error is told: the connection that breaks then, or that nobody closes, says nothing new."""
+    """The answer is whole, or its error was sent: a connection that breaks after that, or that nobody closes, changes
+    nothing."""
     said = event({"type": "error", "error": {"type": "overloaded_error", "message": "too much"}})
     for text, errors, word in ((STREAM, 0, None), (event(START) + event(TEXT[0]) + said, 1, "provider_overloaded")):
         def handler(x):
@@ -149,7 +151,7 @@ def test_silence_in_each_phase(world, mlflow):
 @pytest.mark.skipif(SANITIZED, reason="memory is measured in the release build")
 @pytest.mark.parametrize("mlflow", [False, True], ids=["v1", "mlflow"])
 def test_a_slow_client_of_a_huge_stream_costs_no_memory(world, mlflow):
-    """1 GB of events: the upstream is held back while the client does not read, and nothing is kept."""
+    """1 GB of events: the upstream is paused while the client does not read, and nothing is kept."""
     sent = [0]
     piece = event(delta(0, type="text_delta", text="x" * 1000))
     block = (b"%x\r\n%b\r\n" % (len(piece), piece)) * 50
@@ -171,7 +173,7 @@ def test_a_slow_client_of_a_huge_stream_costs_no_memory(world, mlflow):
     conn = world.start(pour, mlflow, True)
     conn.head()
     last = -1
-    while last != sent[0]:  # until it is held back
+    while last != sent[0]:  # until it is paused
         last = sent[0]
         time.sleep(0.3)
     assert sent[0] < 60 << 20, "nobody held it back"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to upstreams: kept, re-tried once and only when that is safe, given up in time, aborted with their client, held back for it."""
+"""Connections to upstreams: kept, retried once and only when that is safe, given up in time, stopped with their client,
+paused for it."""
 import json
 import os
 import pathlib
@@ -205,7 +206,7 @@ def test_localhost_is_found_whichever_family_listens(sluice, upstream):
 
 
 class FullListener:
-    """Accepts nothing: its queue is full, so a connection is never made."""
+    """Accepts nothing: its queue is full, so no connection is ever made."""
 
     def __init__(self):
         self.sock = socket.socket()
@@ -346,7 +347,7 @@ def test_total_time_is_set_in_three_places(sluice, upstream, where):
 
 
 def unread(x_body):
-    """An upstream that takes a connection and reads nothing of the body."""
+    """An upstream that accepts a connection and reads nothing of the body."""
 
     def on_connect(conn):
         conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -402,7 +403,7 @@ def thread_states(pid):
 
 
 def test_an_answer_that_comes_in_the_turn_of_its_request(lab):
-    """The request waits for the turn's end and is borrowed: it must leave before the client's body is given back."""
+    """The request waits for the turn's end and is borrowed: it must be sent before the client's body is freed."""
     lab = lab()
     bodies, connections = queue.Queue(), queue.Queue()
 
@@ -467,7 +468,7 @@ def test_client_gone_aborts_the_upstream(lab, phase, how):
         ends.put(time.monotonic())
 
     took = []
-    for _ in range(3):  # a loaded machine may be slow itself: one of three must keep the promise
+    for _ in range(3):  # a loaded machine may be slow itself: one of three must be fast enough
         ready.clear()
         conn = lab.start(handler, stream="stream" in phase or phase == "paused", mlflow="mlflow" in phase)
         assert ready.wait(10)
@@ -485,7 +486,7 @@ def test_client_gone_aborts_the_upstream(lab, phase, how):
 
 @pytest.mark.parametrize("how", ["close", "reset", "tls"])
 def test_client_gone_behind_more_than_the_head_limit(sluice, upstream, certs, how):
-    """Reading has stopped for what it pipelined; its end lies behind bytes that nobody reads."""
+    """Reading has stopped because of what it pipelined; its end comes after bytes that nobody reads."""
     closed = []
     up = upstream(lambda x: closed.append(x.wait_closed()))
     tls = {"tls": {"cert": certs[0], "key": certs[1]}} if how == "tls" else {}
@@ -631,7 +632,8 @@ BIG = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "model":
 
 @pytest.mark.parametrize("kind", ["keep-alive", "close"])
 def test_a_client_that_takes_it_slowly_is_not(lab, kind):
-    """A collected reply leaves in one write and is complete long before the client has it; it takes longer than every time-out, but it moves."""
+    """A collected reply is sent in one write and is complete long before the client has it; it takes longer than every
+    time-out, but it moves."""
     lab = lab({"server": {"workers": 1, "timeouts": {"write_idle": "700ms", "keep_alive": "500ms"}}, "upstream": {"limits": {"reply": "64MiB"}}})
     lab.up.handler = lambda x: x.reply(BIG)
     conn = lab.daemon.connect()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upstreams that lie: what a whole reply can be, and what the client gets for it. Never a crash, never two error bodies, never a part of a reply that
-looks whole."""
+"""Upstreams that lie: all forms of whole replies, and what the client gets for them. Never a crash, never two error
+bodies, never a part of a reply that looks complete."""
 import gzip
 import json
 import pathlib
@@ -78,7 +78,7 @@ def test_lawful_replies_pass_untouched(lab, name):
     assert m.status == 200 and m.json()["choices"][0]["message"]["content"] == "hi \u00e9"
 
 
-# Before a byte of the reply's body can have left: an error.
+# Before a byte of the reply's body can have been sent: an error.
 REFUSED = {
     "nothing": b"",
     "not http": b"SSH-2.0-OpenSSH_9.2\r\n",
@@ -163,7 +163,7 @@ def test_an_error_whose_coding_is_not_understood_keeps_its_status(lab, name, sta
     assert r.get("content-encoding") is None
 
 
-# The head was good, so the client has it; then the reply must be seen to be cut.
+# The head was good, so the client has it; then it must be visible that the reply is cut.
 CUT = {
     "too short": OK + b"Content-Length: %d\r\n\r\n" % (len(CHAT_REPLY) + 1) + CHAT_REPLY,
     "chunked without its end": CHUNKED + chunks(CHAT_REPLY),
@@ -188,7 +188,7 @@ def test_what_breaks_is_cut(lab, name):
     r = lab.call(CUT[name])
     if r.status == 200:
         assert not r.complete and b"error" not in r.body and lab.log()["error_type"] == BROKEN
-    else:  # nothing of it had left yet
+    else:  # nothing of it had been sent yet
         assert (r.status, r.complete) == (502, True) and r.get("x-sluice-error-type") == BAD and r.json()["error"]["message"]
     assert lab.n_requests == 1
     m = lab.call(CUT[name], mlflow=True)
@@ -211,7 +211,7 @@ def test_a_broken_reply_has_no_end_for_http_1_0_either(lab):
 
 
 def test_every_cut_of_a_small_reply_is_seen(lab):
-    """Closed and reset behind every byte: head, length; chunked; both dialects."""
+    """Closed and reset after every byte: head, length; chunked; both dialects."""
     small = b'{"id":"x","object":"chat.completion","choices":[],"usage":{"prompt_tokens":1}}'
     for whole in (OK + b"Content-Length: %d\r\n\r\n" % len(small) + small, CHUNKED + chunks(small, 40) + b"0\r\n\r\n"):
         head = whole.index(b"\r\n\r\n") + 4
@@ -253,7 +253,7 @@ def test_an_openai_error_passes_as_it_is(lab):
     (b'{"detail": "Slow down."}', "Slow down."), (b'{"object": "error", "message": "Bad model", "type": "invalid_model", "param": null, "code": "1500"}', "Bad model"),
     (b'{"detail": [{"loc": ["body", "n"], "msg": "Input should be 1"}]}', "body.n: Input should be 1"), (b"{}", "")])
 def test_an_error_in_another_shape_becomes_openais(lab, body, message):
-    """OpenAI's clients look in `error` only: the one for Node says "no body" of all these."""
+    """OpenAI's clients look only in `error`: the one for Node says "no body" for all these."""
     r = lab.call(error(b"422 X", body, more=b"x-ratelimit-remaining-tokens: 7\r\n"))
     assert r.status == 422 and message in r.json()["error"]["message"] and r.json()["error"]["message"] and r.get("x-ratelimit-remaining-tokens") == "7"
     for passes in (b'{"error": "text", "code": "c"}', b'{"error": {"message": 5}, "detail": "d"}'):
@@ -286,7 +286,7 @@ def test_a_refused_credential_is_the_gateways_fault(lab, status):
 REFUSED_BY_400 = [
     ({"error": {"message": "Incorrect API key provided: sk-test-secret", "type": "invalid_request_error"}}, "provider_auth_failed"),
     ({"code": "Client specified an invalid argument", "error": "Incorrect API key provided: sk-test-secret."}, "provider_auth_failed"),
-    # LiteLLM's proxy without a database, asked with another key than its own
+    # LiteLLM's proxy without a database, called with another key than its own
     ({"error": {"message": "No connected db.", "type": "no_db_connection", "param": None, "code": "400"}}, "provider_auth_failed"),
     ({"error": {"message": "Authentication Error, sk-test-secret", "type": "auth_error", "param": "None", "code": "400"}}, "provider_auth_failed"),
     ({"error": {"message": "Budget has been exceeded! Current cost: 2, Max budget: 1", "type": "budget_exceeded", "param": None, "code": "400"}}, "provider_billing"),
@@ -302,7 +302,7 @@ REFUSED_BY_400 = [
 
 @pytest.mark.parametrize("said, kind", REFUSED_BY_400)
 def test_a_credential_that_is_refused_with_400(lab, said, kind):
-    """The client's call is not at fault, and its SDK would tell its user so."""
+    """The client's call is not wrong, but its SDK would say so to its user."""
     r = lab.call(error(b"400 Bad Request", json.dumps(said).encode()))
     assert (r.status, r.get("x-sluice-error-type")) == (400 if kind == "provider_rejected" else 502, kind), r.body
     if kind != "provider_rejected":
@@ -323,12 +323,12 @@ def test_a_404_without_json_leads_to_the_base_url(lab, page, type_):
         assert not page or said.startswith(page.split(b"<title>")[-1].split(b"<")[0].decode().strip())
     r = lab.call(error(b"404 X", b'{"error":{"message":"The model does not exist"}}'), mlflow=True)
     assert r.json()["detail"] == "The model does not exist" and "error" not in lab.log()
-    r = lab.call(error(b"404 X", b'[{"error":{"message":"no such model"}}]'))  # as Gemini tells it
+    r = lab.call(error(b"404 X", b'[{"error":{"message":"no such model"}}]'))  # in Gemini's form
     assert r.status == 404 and "base URL" not in r.json()["error"]["message"]
 
 
 def test_a_base_url_without_its_version_is_told(sluice, upstream):
-    """Whatever the server says of the path; where a deployment is asked for, no version is missing."""
+    """Whatever the server says about the path; for a deployment, no version is missing."""
     bodies = [{"detail": "Not Found"}, {"error": {"message": "Invalid URL (POST /chat/completions)", "type": "invalid_request_error", "param": None, "code": None}}, b"<html>"]
     up = upstream(lambda x: x.reply(bodies[int(x.json()["messages"][0]["content"])], "404 Not Found"))
     azure = {"name": "azure", "endpoint_type": "llm/v1/chat", "model": {"provider": "azure", "name": "m", "config": {
@@ -416,7 +416,7 @@ def test_headers_up(lab):
 
 
 def test_the_body_differs_only_in_its_model(lab):
-    """Odd spacing, unknown members, number spellings, repeated members: all travel."""
+    """Odd spacing, unknown members, forms of numbers, repeated members: all are passed on."""
     body = (b'\t{ "messages" : [ {"role":"user","content":"h\\u00e9 \\ud83d\\ude00 \xc3\xa9", "x":1E+2} ] ,\r\n  "mo\\u0064el" :\t"chat" , "temperature":1.50e-0, '
             b'"seed": 12345678901234567890123, "logit_bias":{"50256":-100}, "tools":[], "a":null, "a":2 , "response_format": {"type":"text"} } \n')
     conn = lab.daemon.connect()
@@ -431,7 +431,7 @@ def test_the_body_differs_only_in_its_model(lab):
 @pytest.mark.parametrize("kind", ["text/plain", "application/json"])
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/gateway/chat/invocations"])
 def test_a_credential_is_not_told_in_halves(lab, path, kind, before):
-    """Wherever a long error is cut."""
+    """For every place where a long error may be cut."""
     lab.up.handler = lambda x: x.reply(before + b"sk-test-secret" + b"z" * 100, status="400 Bad Request", content_type=kind)
     r = lab.daemon.call("POST", path, {"messages": [{"role": "user", "content": "x"}], **({"model": "chat"} if path.startswith("/v1") else {})})
     assert r.status == 400 and b"sk-test-s" not in r.body, r.body[-200:]
@@ -445,7 +445,7 @@ def test_a_credential_is_not_told_in_halves_of_an_event(lab):
 
 
 def test_gzip_bombs_stay_small(lab):
-    """A reply of 200 MB in 200 kB: passed on at the client's pace where it may be, refused where it must be collected."""
+    """A reply of 200 MB in 200 kB: passed on at the client's pace if it may be, refused if it must be collected."""
     z = zlib.compressobj(9, zlib.DEFLATED, 31)
     million = b'"' + b"x" * 999998 + b'"'
     bomb = z.compress(b'{"choices":[') + b"".join(z.compress(million + b",") for _ in range(200)) + z.compress(b"1]}") + z.flush()
@@ -488,11 +488,11 @@ def test_collected_replies_count_into_the_memory_limit(tmp_path):
             m = lab.call(reply, mlflow=True)
             assert m.status == 503 and m.get("x-sluice-error-type") == "sluice_overloaded" and m.get("retry-after")
             assert "server.limits.memory" in m.json()["detail"]
-        for _ in range(20):  # all is given back
+        for _ in range(20):  # all memory is given back
             m = lab.call(OK + N + CHAT_REPLY, mlflow=True)
             assert m.status == 200
         assert lab.call(OK + b"Content-Length: %d\r\n\r\n" % len(big) + big).body == big, "passed on, not collected"
-        hidden = b'{"x":"' + b"y" * 6000000 + b'","choices":[{}]}'  # whether it is an answer is not seen in time
+        hidden = b'{"x":"' + b"y" * 6000000 + b'","choices":[{}]}'  # it is not visible early enough whether it is an answer
         m = lab.call(OK + b"Content-Length: %d\r\n\r\n" % len(hidden) + hidden)
         assert m.status == 503 and "server.limits.memory" in m.json()["error"]["message"]
         assert lab.call(OK + N + CHAT_REPLY).status == 200

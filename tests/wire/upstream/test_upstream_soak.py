@@ -17,7 +17,7 @@ PACKED = gzip.compress(b'{"a":"' + b"x" * 2000000 + b'"}', 1)
 
 
 def handler(x):
-    """What the upstream does is drawn by the request: the client's own draw does not matter to it."""
+    """The request's seed decides what the upstream does, independent of what its client does."""
     rnd = random.Random(x.json()["seed"])
     kind = rnd.choice(["reply", "reply", "stream", "stream", "gzip", "pour", "silent", "error", "close", "reset", "half"])
     if kind == "reply":
@@ -85,7 +85,7 @@ def test_nothing_is_left_over(tmp_path, secure):
         one(0)
         seen = [fds()]
 
-        def is_quiet():  # what the daemon has at rest; idle connections are gone after 200 ms
+        def is_quiet():  # the daemon's memory at rest; idle connections are gone after 200 ms
             time.sleep(0.05)
             seen.append(fds())
             return len(seen) > 10 and len(set(seen[-10:])) == 1

@@ -58,7 +58,7 @@ def test_routes_with_a_proxy_of_their_own_share_no_connection(sluice, upstream, 
     for _ in range(2):
         for name in ("chat", "direct", "other", "given"):
             assert ask(daemon, name).body == CHAT_REPLY, name
-    # What a route says itself has no exceptions; each way has its own connection, and keeps it.
+    # A route's own proxy has no exceptions; each way has its own connection, and keeps it.
     assert (len(first.heads), len(second.heads), up.n_connections) == (1, 1, 4)
     assert "secret-word" not in daemon.stderr + daemon.log_path.read_text()
 
@@ -79,7 +79,7 @@ def test_authorities_and_certificates_of_a_route(sluice, upstream, ca, tmp_path)
         chat_route(up.base), chat_route(up.base, "authority", tls={"ca": other.path}), chat_route(up.base, "whole", tls=whole)]})
     reply = ask(daemon)
     assert reply.status == 502 and "certificate of 127.0.0.1" in reply.json()["error"]["message"]
-    reply = ask(daemon, "authority")  # no certificate of ours: the upstream hangs up
+    reply = ask(daemon, "authority")  # no client certificate: the upstream hangs up
     assert reply.status == 502 and not up.requests
     assert ask(daemon, "whole").body == CHAT_REPLY and len(up.requests) == 1
     # The files are watched: another authority is in force without a signal.
