@@ -9,12 +9,12 @@
 #include "answers_text.h"
 
 #define TEXT_MAX   8192 /* of one answer or one piece of a stream */
-#define DIMENSIONS 64   /* of the embedding: about 1 KB, as the chat reply */
+#define DIMENSIONS 64   /* of the embedding: about 1 KB, like the chat reply */
 
 #define CREATED "1735689600"
 #define MODEL   "gpt-4o-mini-2024-07-18"
 
-/* A plausible set of what OpenAI's API sends beside the body; a gateway has to pass or to drop each. */
+/* The headers that OpenAI's API plausibly sends; a gateway has to pass on or drop each. */
 #define COMMON_HEADERS                         \
     "Date: Wed, 01 Jan 2025 00:00:00 GMT\r\n"  \
     "openai-processing-ms: 412\r\n"            \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fixed texts the mock upstream answers with, written once at start. */
+/* The fixed texts that the mock upstream answers with, written once at the start. */
 #ifndef BENCH_ANSWERS_H
 #define BENCH_ANSWERS_H
 
@@ -19,9 +19,9 @@ struct stream_text {
     size_t n;
 };
 
-/* The chat answer as another API gives it, and its stream with as many pieces. */
+/* The chat answer in another API's form, and its stream with the same number of pieces. */
 struct other_answer {
-    const char *path, *stream_path; /* their ends; equal: the body says which is meant */
+    const char *path, *stream_path; /* the ends of the paths; equal: the body decides between them */
     struct text whole;
     struct stream_text stream;
 };
@@ -29,12 +29,12 @@ enum other_api { OTHER_MESSAGES, OTHER_GEMINI, OTHER_CONVERSE, OTHER_COHERE, OTH
 
 struct answers {
     struct text chat, completion, embedding, transcription, not_found, bad_request;
-    struct stream_text plain;      /* as without stream_options */
-    struct stream_text with_usage; /* as with include_usage: `"usage":null` in each chunk, and one chunk more */
+    struct stream_text plain;      /* without stream_options */
+    struct stream_text with_usage; /* with include_usage: `"usage":null` in each chunk, and one more chunk */
     struct other_answer others[OTHER_COUNT];
 };
 
-/* Dies when memory is short. `n_chunks` counts the events with a choice in them; 2 to CHUNKS_MAX. */
+/* Ends the process when memory is short. `n_chunks` counts the events with a choice; 2 to CHUNKS_MAX. */
 void answers_init(struct answers *a, size_t n_chunks);
 void answers_done(struct answers *a);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The chat answer as Google, Amazon and Cohere give it, and as OpenAI's Responses API does. */
+/* The chat answer in the form of Google, Amazon, Cohere, and OpenAI's Responses API. */
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one check of the limiter costs, uncontended, in nanoseconds: one line of JSON. */
+/* Measures the cost of one check of the limiter, without contention, in nanoseconds: one line of JSON. */
 #include "gate/policy/limit.h"
 
 #include <stdio.h>

@@ -35,7 +35,7 @@
 #define MAX_REQUESTS    10000000
 #define MAX_EVENTS      256
 #define MAX_TARGETS     8
-#define HOLD_RAMP       64 /* streams being opened at a time: below every listen queue */
+#define HOLD_RAMP       64 /* the most streams that are being opened at a time: fewer than any listen queue takes */
 
 struct target {
     struct sockaddr_in peer;
@@ -44,8 +44,8 @@ struct target {
     struct client *clients;
     size_t n_started, n_done, n_connects;
     size_t n_granted;         /* requests that may be started by the end of this burst */
-    uint64_t *latency, *ttfb; /* nanoseconds, one a request done */
-    uint64_t nsec;            /* the bursts' time */
+    uint64_t *latency, *ttfb; /* nanoseconds, one for each request that is done */
+    uint64_t nsec;            /* the time of all bursts */
 };
 
 struct client {
@@ -53,7 +53,7 @@ struct client {
     int fd;
     size_t sent;
     uint64_t began;
-    uint64_t first; /* the first body byte's time, 0 before it */
+    uint64_t first; /* when the first body byte came; 0 before that */
     bool wants_write;
     bool is_busy;
     struct reply reply;
@@ -71,7 +71,7 @@ struct load {
     char buf[READ_BYTES];
 };
 
-/* A wrong reply: nothing measured after it would count. */
+/* A wrong reply: nothing that is measured after it would be valid. */
 SL_NORETURN static void client_fail(const struct client *c, const char *why)
 {
     const struct target *t = c->target;
@@ -157,7 +157,7 @@ static void client_done(struct load *l, struct client *c)
     client_next(l, c);
 }
 
-/* Opens the next stream when one more is open, so that never more than the ramp are under way. */
+/* Opens the next stream when one more is open, so that at most HOLD_RAMP are being opened. */
 static void client_opened(struct load *l, struct target *t)
 {
     if (++l->n_open == l->n_clients) {
@@ -245,7 +245,7 @@ static void stdin_on_event(struct load *l)
     }
 }
 
-/* One turn of the loop; when nothing comes for the whole time-out the run has failed. */
+/* One turn of the loop. When nothing comes for the whole time-out, the run has failed. */
 static void load_turn(struct load *l, int timeout_msec)
 {
     struct epoll_event events[MAX_EVENTS];
@@ -285,7 +285,7 @@ static void load_run(struct load *l)
     }
 }
 
-/* Until standard input ends. */
+/* Waits until standard input ends. */
 static void load_hold(struct load *l)
 {
     struct target *t = &l->targets[0];

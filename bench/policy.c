@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one decision about a route's targets costs, uncontended, in nanoseconds: one line of JSON. A decision is the
- * pick, its begin and its end. Among the targets are some that take no calls, and calls run at all others. */
+/* Measures the cost of one decision about a route's targets, without contention, in nanoseconds: one line of JSON. A
+ * decision is the pick, its begin and its end. Some of the targets take no calls, and all others have running calls. */
 #include "gate/policy/pick.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "base/num.h"
 #include "base/random.h"
 
-#define ROUNDS  300 /* short ones: the best of them was not disturbed */
+#define ROUNDS  300 /* short rounds: the best one was not disturbed */
 #define N_MAX   1000
 #define RUNNING 3 /* calls at each target */
 
@@ -80,7 +80,7 @@ int main(void)
         double worst = 0;
         for (unsigned balance = 0; balance < SL_ARRAY_LEN(names); balance++) {
             double nsec = run((enum sl_balance)balance, sizes[k], 0);
-            double again = run((enum sl_balance)balance, sizes[k], 1); /* behind one that failed */
+            double again = run((enum sl_balance)balance, sizes[k], 1); /* after a target that failed */
             printf("%s\"%s_%u_ns\":%.1f", balance || k ? "," : "{", names[balance], sizes[k], nsec);
             worst = SL_MAX(worst, SL_MAX(nsec, again));
         }

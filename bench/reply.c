@@ -12,7 +12,7 @@ static void reply_fail(struct reply *r, const char *why)
     r->error = why;
 }
 
-/* The body is over: it is right when nothing is missing. */
+/* The body is over: the reply is right if nothing is missing. */
 static void reply_finish(struct reply *r)
 {
     if (r->want_at != r->want_len) {
@@ -22,7 +22,7 @@ static void reply_finish(struct reply *r)
     r->state = REPLY_DONE;
 }
 
-/* A NUL in what is wanted stands for any letter or digit: of the clock, or of an id that was made up. */
+/* A NUL in the wanted text stands for any letter or digit, of the clock or of a made-up id. */
 static bool is_wanted(const char *want, const char *data, size_t len)
 {
     if (memcmp(want, data, len) == 0) {
@@ -38,7 +38,7 @@ static bool is_wanted(const char *want, const char *data, size_t len)
     return true;
 }
 
-/* What is wanted says REPLY_NUMBER here: goes over the digits there are. */
+/* The wanted text has REPLY_NUMBER here: skips the digits of the reply. */
 static size_t take_number(struct reply *r, const char *data, size_t len)
 {
     size_t n = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one signature of Amazon's costs (SigV4, the day's key kept), in nanoseconds: one line of JSON. */
+/* Measures the cost of one of Amazon's signatures (SigV4, with the day's key kept), in nanoseconds: one line of
+ * JSON. */
 #include "llm/sign/aws.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #define CALLS 20000
 
-/* Of the processor: others may use the machine. */
+/* CPU time: others may use the machine, too. */
 static double cpu_nsec(void)
 {
     struct timespec t;

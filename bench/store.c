@@ -21,7 +21,7 @@
 #define LOOKUPS 2000000u
 #define CHANGES 2000u
 #define ROUNDS  7
-/* Of the disk's own speed. */
+/* To measure the disk's own speed. */
 #define PROBE_PAGES 1024
 #define PROBE_USEC  300000
 
@@ -111,7 +111,7 @@ static void texts_make(uint32_t i, char name[32], char spec[256])
         name);
 }
 
-/* What a route is in its own words. */
+/* The bytes of a route's texts. */
 static double text_bytes(void)
 {
     char name[32], spec[256];
@@ -161,7 +161,7 @@ static void fill(struct bench *b, uint32_t from, uint32_t to)
     free(asks);
 }
 
-/* As an exchange does: find by a name that came from outside, take and leave a reference. */
+/* Like an exchange: finds a route by a name from outside, takes a reference and gives it back. */
 static double lookup_nsec(struct bench *b, uint32_t n)
 {
     enum { NAMES = 4096 };
@@ -181,7 +181,7 @@ static double lookup_nsec(struct bench *b, uint32_t n)
     return nsec;
 }
 
-/* What the disk does by itself: the same write again and again, as the log of a database writes. */
+/* The disk's own speed: the same write again and again, like the log of a database. */
 static double fdatasync_rate(const char *dir)
 {
     char path[4200], page[4096] = { 0 };
@@ -271,7 +271,7 @@ static int double_cmp(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* How many syncs of this disk one create of many writers takes, the median of the rounds; and that round's rates. */
+/* How many syncs of this disk one create of many writers takes, as the median of the rounds, and that round's rates. */
 static void creates_print(struct bench *b, const char *dir, uint32_t first)
 {
     double ratio[ROUNDS], sync[ROUNDS], made[ROUNDS], sorted[ROUNDS];
@@ -314,7 +314,7 @@ int main(int argc, char **argv)
     uint64_t start = sl_clock_usec();
     store_open(&b, argv[1]);
     printf("\"start_ms\":%.0f,", (double)(sl_clock_usec() - start) / 1000.0);
-    /* The heap was used before, and what was freed is used again: a lower bound. */
+    /* The heap was used before, and freed memory is used again: so this is a lower bound. */
     printf("\"bytes_a_route\":%.0f,\"text_bytes_a_route\":%.0f,", (double)(rss_bytes() - before) / n, text_bytes());
     printf("\"lookup_many_ns\":%.1f,", lookup_nsec(&b, n));
     printf("\"change_many_us\":%.1f,", change_usec(&b, n));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The load generator's reader of replies: a benchmark whose check cannot fail would count wrong replies as fast ones.
- */
+/* Tests the load generator's reader of replies: a benchmark whose check cannot fail would count wrong replies as fast
+ * ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 static const struct {
     const char *name, *text, *want;
     enum reply_state state; /* after all bytes and the connection's end */
-    size_t rest;            /* bytes behind the reply */
+    size_t rest;            /* bytes after the reply */
     bool closes;
 } cases[] = {
     { "length", OK "Content-Length: 5\r\n\r\nhello", "hello", REPLY_DONE, 0, false },
@@ -51,7 +51,7 @@ static const struct {
     { "nothing", "", "", REPLY_WRONG, 0, false },
 };
 
-/* Feeds the text in two pieces, split at `at`, as reads would bring them; the bytes that were not taken. */
+/* Feeds the text in two pieces, split at `at`, like two reads; returns the bytes that were not taken. */
 static size_t feed_split(struct reply *r, size_t i, size_t at)
 {
     const char *text = cases[i].text;

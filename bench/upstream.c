@@ -33,8 +33,8 @@
 #include "answers.h"
 #include "util.h"
 
-#define KEEP_BYTES 16384  /* head and the part of the body in which `"stream"` is looked for */
-#define READ_BYTES 262144 /* the rest of a long body goes by in reads of this size */
+#define KEEP_BYTES 16384  /* the head and the part of the body in which it looks for `"stream"` */
+#define READ_BYTES 262144 /* the rest of a long body is read in pieces of this size */
 #define MAX_EVENTS 256
 #define BACKLOG    4096
 
@@ -45,12 +45,12 @@ struct conn {
     SSL *ssl;
     enum state state;
     size_t kept;        /* bytes in `in` */
-    size_t head_len;    /* of them the head's */
+    size_t head_len;    /* the head's part of them */
     uint64_t body_left; /* bytes of the body still to come */
-    char last;          /* the body's last byte so far */
+    char last;          /* the last byte of the body so far */
     const struct stream_text *stream;
     size_t next_piece;
-    uint64_t due; /* of the next piece, ns */
+    uint64_t due; /* when the next piece is due, ns */
     TAILQ_ENTRY(conn) pace;
     TAILQ_ENTRY(conn) all;
     char in[KEEP_BYTES];
@@ -65,7 +65,7 @@ struct upstream {
     bool hold, is_over;
     struct answers answers;
     struct conn_list all;
-    struct conn_list pacing; /* in the order of `due`, for the delay is the same for all */
+    struct conn_list pacing; /* in the order of `due`, because the delay is the same for all */
     char buf[READ_BYTES];
 };
 
@@ -88,7 +88,8 @@ static void conn_close(struct upstream *u, struct conn *c)
     free(c);
 }
 
-/* Whole or false: what is written is small, and a peer that lets it pile up to the socket's limit has failed. */
+/* Writes everything, or false: the texts are small, and a peer that lets them pile up to the socket's limit has
+ * failed. */
 static bool conn_write(struct conn *c, const struct text *t)
 {
     if (c->ssl) {
@@ -151,7 +152,7 @@ static bool path_ends(const struct conn *c, const char *path)
     return end && (size_t)(end - target) > len && memcmp(end - len, path, len) == 0;
 }
 
-/* NULL: none of the other APIs. */
+/* NULL: the path is not of the other APIs. */
 static const struct other_answer *other_asked(const struct upstream *u, const struct conn *c)
 {
     for (size_t i = 0; i < OTHER_COUNT; i++) {
@@ -163,7 +164,7 @@ static const struct other_answer *other_asked(const struct upstream *u, const st
     return NULL;
 }
 
-/* NULL: a whole answer is wanted, or none is there. */
+/* NULL: the request wants a whole answer, or there is no stream. */
 static const struct stream_text *stream_asked(const struct upstream *u, const struct conn *c)
 {
     const struct other_answer *other = other_asked(u, c);
@@ -207,7 +208,7 @@ static bool conn_answer(struct upstream *u, struct conn *c)
     return conn_write(c, t);
 }
 
-/* A complete head has a body whose length is named, or none; false for anything else. */
+/* True: the head is complete, and its body has a length or is missing. False for everything else. */
 static bool conn_read_head(struct conn *c)
 {
     size_t len = 0;
@@ -226,7 +227,7 @@ static bool conn_read_head(struct conn *c)
     return true;
 }
 
-/* Counts body bytes in; false when more came than the request had, for none of the gateways pipelines. */
+/* Counts body bytes. False: more came than the request had, which is a fault because none of the gateways pipelines. */
 static bool conn_take_body(struct conn *c, const char *data, size_t len)
 {
     if (len > c->body_left) {
@@ -253,7 +254,7 @@ static bool conn_on_head_bytes(struct conn *c, size_t n)
     return conn_read_head(c) && conn_take_body(c, c->in + c->head_len, c->kept - c->head_len);
 }
 
-/* One read, into the kept part while it has room, else past it; false when the connection is over. */
+/* Does one read: into the kept part while it has room, else the bytes are dropped. False: the connection is over. */
 static bool conn_step(struct upstream *u, struct conn *c, bool *ret_more)
 {
     bool keep = c->state != S_BODY || c->kept < sizeof c->in;
@@ -285,7 +286,7 @@ static void conn_on_event(struct upstream *u, struct conn *c)
             return;
         }
         if (!c->ssl && (c->state != S_BODY || c->kept < sizeof c->in)) {
-            return; /* level-triggered: what is left wakes us again, and mostly nothing is */
+            return; /* the poll is level-triggered: it reports what is left, and mostly nothing is */
         }
     }
 }
@@ -319,7 +320,7 @@ static void listener_on_event(struct upstream *u)
     }
 }
 
-/* Writes what is due; the time until the next piece, or a minute. */
+/* Writes the pieces that are due; returns the time until the next one, or a minute. */
 static struct timespec pacing_run(struct upstream *u)
 {
     uint64_t wait = 60000000000u;
@@ -331,7 +332,7 @@ static struct timespec pacing_run(struct upstream *u)
             break;
         }
         TAILQ_REMOVE(&u->pacing, c, pace);
-        c->state = S_HEAD; /* out of the queue: a close must not take it out again */
+        c->state = S_HEAD; /* out of the queue, so that a close does not remove it again */
         if (!stream_step(u, c)) {
             conn_close(u, c);
         }

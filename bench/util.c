@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define READ_STEP 65536 /* bytes a file's buffer grows by */
+#define READ_STEP 65536 /* how many bytes a file's buffer grows at a time */
 
 void bench_die(const char *fmt, ...)
 {

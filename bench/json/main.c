@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON reader beside simdjson's DOM parser, on the same request: rounds by turns, the median of the ratios. Both
- * check UTF-8, both use their parser object again. The last line is JSON for bench/rows.py. */
+/* Compares the JSON reader with simdjson's DOM parser, on the same request: rounds in turns, the median of the ratios.
+ * Both check UTF-8, and both use their parser object again. The last line is JSON for bench/rows.py. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What both readers read, and what the yardstick can do. */
+/* The text that both readers read, and the functions of simdjson. */
 #ifndef SL_BENCH_JSON_REQUEST_H
 #define SL_BENCH_JSON_REQUEST_H
 
@@ -14,7 +14,8 @@ extern "C" {
  */
 size_t bench_json_request(char *out, size_t cap);
 
-/* simdjson's DOM parser, used again for every parse. The text needs `bench_simd_padding` readable bytes behind it. */
+/* simdjson's DOM parser, used again for every parse. The text needs `bench_simd_padding` readable bytes after its
+ * end. */
 struct bench_simd;
 struct bench_simd *bench_simd_new(void);
 void bench_simd_free(struct bench_simd *simd);

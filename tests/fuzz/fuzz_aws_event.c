@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Amazon's event stream gives the same however it is split. The first byte is the size of the pieces; the checksums
- * are made right, so that what lies behind them is reached. */
+/* Amazon's event stream gives the same result however it is split. The first byte is the size of the pieces; the
+ * checksums are corrected, so that the code after them is reached. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <zlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Bedrock says: a whole reply (a text that begins with '{'), else the frames of a stream, one a line: the name of
- * an event, behind a '!' that of an exception, and behind a blank its JSON. Checksums are fuzz_aws_event's matter. The
- * first byte's highest bit is the dialect. */
+/* Bedrock's replies: a whole reply (a text that begins with '{'), else the frames of a stream, one on each line: the
+ * name of an event, or with a '!' before it that of an exception, then a blank and its JSON. fuzz_aws_event.c covers
+ * checksums. The first byte's highest bit is the dialect. */
 #include "llm_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libsluice makes of a server's bytes: a stream gives the same answer however it is split, a body is read in every
- * shape, and every text that comes out is UTF-8 with a NUL behind. The first byte is the size of the pieces, the second
- * says how much of the rest is a path. */
+/* What libsluice makes from a server's bytes: a stream gives the same answer however it is split, a body is read in
+ * every form, and every text that comes out is UTF-8 with a NUL at its end. The first byte is the size of the pieces;
+ * the second says how much of the rest is a path. */
 #include <stdint.h>
 
 #include "client/priv.h"
@@ -57,7 +57,7 @@ static void stream_read(struct sl_str text, size_t piece, struct sl_buf *out)
     }
     r = r ? r : slc_events_finish(&events);
     sl_buf_add_i64(out, r);
-    sl_buf_add_c(out, events.fault_text); /* may quote bytes: it is cleaned where an error is made of it */
+    sl_buf_add_c(out, events.fault_text); /* it may quote bytes: they are cleaned when an error is made from it */
     text_put_c(out, events.fault_type);
     struct sluice_event *event;
     while ((event = slc_events_pop(&events))) {
@@ -68,7 +68,7 @@ static void stream_read(struct sl_str text, size_t piece, struct sl_buf *out)
         text_put_c(out, sluice_event_finish_reason(event));
         slc_event_free(event, &libc);
     }
-    /* As a call hands it over. */
+    /* The same as a call does it. */
     struct sluice_result result = { .answer = events.answer };
     answer_put(out, &result);
     slc_events_done(&events);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams of the provider cohere into both dialects: whole and cut give the same, and only events of JSON. The first
- * byte is the size of the pieces, its highest bit the dialect. */
+/* Streams of the provider cohere into both dialects: whole and cut, the result is the same, and only events of JSON.
+ * The first byte is the size of the pieces; its highest bit is the dialect. */
 #include "llm_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dialects that are read to the canonical call, in front of every language of an upstream. The first byte says which
- * dialect, the second which upstream and how large the pieces of a stream are. The rest is a request, a whole reply, an
- * error's body and a stream at once. What goes up is JSON, what comes down is read by the language's own reader, and a
- * stream is the same whole and in pieces. */
+/* Dialects that are read into the canonical call, with upstreams of every language. The first byte chooses the dialect,
+ * the second the upstream and the size of a stream's pieces. The rest is a request, a whole reply, an error's body and
+ * a stream at once. What goes up is JSON, what comes down is read by the language's own reader, and a stream gives the
+ * same result whole and in pieces. */
 #include "llm/chat/chat.h"
 #include "llm/form/models.h"
 #include "llm_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A row's number is in the corpus: new ones stand at the end. */
+/* The corpus has row numbers: add new rows at the end. */
 static const struct sl_dialect *const dialects[] = { &sl_dialect_anthropic, &sl_dialect_cohere,  &sl_dialect_gemini,
                                                      &sl_dialect_responses, &sl_dialect_bedrock, &sl_dialect_openai,
                                                      &sl_dialect_mlflow,    &sl_dialect_mlflow3 };
@@ -17,7 +17,7 @@ static const struct sl_dialect *const dialects[] = { &sl_dialect_anthropic, &sl_
 static const struct upstream {
     const char *provider, *model;
     const char *keys[3]; /* of the configuration */
-    const char *map;     /* which holds them; NULL: they stand at the top */
+    const char *map;     /* the map that has them; NULL: they are at the top */
 } upstreams[] = {
     { "openai", "gpt-4.1", { "openai_api_key" }, NULL },
     { "openai", "gpt-5-mini", { "openai_api_key", "openai_api" }, NULL },
@@ -105,7 +105,7 @@ static void request_check(const struct sl_http_req *req)
     sl_buf_done(&out);
 }
 
-/* Returns what its build said. */
+/* Returns the result of its build. */
 static void call_fuzz(struct llm_fuzz *f, const struct sl_dialect *dialect, const struct sl_target *target,
                       struct sl_str body)
 {
@@ -141,7 +141,7 @@ static void count_fuzz(struct llm_fuzz *f, const struct sl_dialect *dialect, str
     sl_buf_done(&out);
 }
 
-/* The same bytes as one text, or several, that are to be embedded. */
+/* The same bytes as one text or several texts for embedding. */
 static void embed_fuzz(struct llm_fuzz *f, const struct sl_dialect *dialect, const struct sl_target *target,
                        struct sl_str body)
 {
@@ -174,7 +174,7 @@ static bool has_words(const struct sl_reply *reply)
     return false;
 }
 
-/* A whole reply, and the body of an error. What its own reader would not take was not well written. */
+/* A whole reply, and the body of an error. Its own reader must accept what was written. */
 static void reply_fuzz(struct llm_fuzz *f, const struct sl_dialect *dialect, const struct sl_language *upstream,
                        struct sl_str body)
 {
@@ -188,11 +188,11 @@ static void reply_fuzz(struct llm_fuzz *f, const struct sl_dialect *dialect, con
         SL_ASSERT(r == 0 || r == SL_E_INVAL); /* arguments that are no object */
         if (r == 0) {
             llm_fuzz_check_json(sl_buf_str(&out));
-            bool is_answer = has_words(&reply); /* of an end alone its own reader may say that it is none */
-            r = dialect->language->read_reply   /* MLflow's is for clients alone */
+            bool is_answer = has_words(&reply); /* for an end alone, its own reader may say that it is no answer */
+            r = dialect->language->read_reply   /* MLflow's is for clients only */
                     ? dialect->language->read_reply(&call, &f->env, sl_buf_str(&out), &f->arena, &reply, &err)
                     : 0;
-            /* An answer that was held back, and has no word, ends as an error of Cohere's. */
+            /* A held answer without words ends as an error in Cohere's language. */
             SL_ASSERT(r == 0 || !is_answer || (reply.n_choices && reply.choices[0].finish == SL_FINISH_CONTENT_FILTER));
         }
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls brought into form. The first byte chooses the family of rules (names, shape, media, people, all of them), the
- * second which of its rules hold. What a rule promises is asserted. */
+/* Calls that are brought into form. The first byte chooses the family of rules (names, shape, media, people, all of
+ * them), the second its rules. The promises of each rule are asserted. */
 #include "llm/form/form.h"
 #include "llm/form/ids.h"
 #include "llm/form/params.h"
@@ -64,7 +64,7 @@ static void shape_check(const struct sl_form *form, const struct sl_chat *chat)
         for (uint32_t j = 0; j < message->n_parts && (shape & SL_SHAPE_NO_BLANK); j++) {
             SL_ASSERT(message->parts[j].kind != SL_PART_TEXT || !sl_raw_is_blank(message->parts[j].text));
         }
-        if ((shape & SL_SHAPE_SYSTEM_APART) && i > 0) { /* none stands behind another's words */
+        if ((shape & SL_SHAPE_SYSTEM_APART) && i > 0) { /* none is after another role's message */
             SL_ASSERT(message->role != SL_ROLE_SYSTEM || chat->messages[i - 1].role == SL_ROLE_SYSTEM);
         }
         if ((shape & SL_SHAPE_ALTERNATE) && i > 0 && is_users && message->role == chat->messages[i - 1].role) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The head check judges the same however the head is split; what passes it and the parser has fields that lie inside,
- * and llhttp frames it in the same way; a chunked body decodes to the same bytes however it is split. The first byte
- * chooses request or response. */
+/* The head check decides the same however the head is split. A head that passes it and the parser has fields that are
+ * slices of it, and llhttp frames it in the same way. A chunked body decodes to the same bytes however it is split. The
+ * first byte chooses request or response. */
 #include <llhttp.h>
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole and in pieces: the same bytes out, the same verdict. */
+/* Whole and in pieces: the same bytes come out, with the same verdict. */
 #include <stdint.h>
 
 #include "wire/inflate.h"

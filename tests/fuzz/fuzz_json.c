@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the reader accepts must be well-formed: links nest, slices lie inside, every value is itself a document; a
- * shallow parse judges the same. Edits of what was accepted must give something that is accepted. */
+/* What the reader accepts must be well-formed: links nest, slices are inside, every value is itself a document; a
+ * shallow parse decides the same. Edits of an accepted text must give an accepted text. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sl_json doc;
     sl_json_init(&doc, NULL);
     if (sl_json_parse(&doc, text) == 0 && sl_json_is(sl_json_root(&doc), SL_JSON_OBJECT)) {
-        /* A name that is spelt with escapes is found by the reader only: the wire never does that. */
+        /* Only the reader finds a name with escapes in it: no API sends such names. */
         struct sl_json_val want = SL_JSON_ABSENT;
         for (struct sl_json_iter it = sl_json_each(sl_json_root(&doc)); sl_json_next(&it);) {
             if (sl_str_eq(sl_json_raw(it.key), SL_STR("\"usage\""))) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MLflow dialect's reader. The first byte says the route's type and the content type. What is accepted goes up as
- * JSON that is accepted again with nothing left to change; what is refused is told in JSON, in both shapes. */
+/* The reader of the MLflow dialect. The first byte chooses the route's type and the content type. An accepted call goes
+ * up as JSON, which is accepted again with nothing left to change; a refusal is JSON, in both forms. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -47,7 +47,7 @@ static void refused_check(const struct sl_llm_error *refused)
     }
 }
 
-/* MLflow 3's reader: what it refuses is one text. */
+/* MLflow 3's reader: its refusal is one text. */
 static void three_check(const struct sl_incoming *in, struct sl_arena *arena)
 {
     for (int has_route = 0; has_route < 2; has_route++) {

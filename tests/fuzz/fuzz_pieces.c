@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces of replies: a JSON string cut at any place into two gives what it gives whole, and arguments are always the
- * text of an object. The first byte chooses the place. */
+/* Pieces of replies: a JSON string that is cut in two at any place gives the same result as the whole, and arguments
+ * are always the text of an object. The first byte chooses the place. */
 #include "llm/core/pieces.h"
 #include "llm_fuzz.h"
 
@@ -11,7 +11,7 @@ static struct sl_str piece(struct llm_fuzz *f, struct sl_half *half, struct sl_s
     struct sl_str text = SL_STR_NONE, raw = sl_arena_printf(&f->arena, "\"%.*s\"", SL_STR_ARG(inside));
     SL_ASSERT(raw.p);
     if (sl_json_parse(&f->scratch, raw) < 0) {
-        return SL_STR_NONE; /* cut inside an escape or a character: no upstream does */
+        return SL_STR_NONE; /* cut within an escape or a character: no upstream does that */
     }
     SL_ASSERT(sl_half_text(half, sl_json_root(&f->scratch), &f->arena, &text) == 0);
     return sl_arena_dup(&f->arena, text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenAI's Responses API, both ways: by the first byte's bits 4 to 6 a client's request to it, a whole reply of it, or
- * a stream of it. Its highest bit is the dialect, its lowest ones the size of a stream's pieces. */
+/* OpenAI's Responses API in both directions: bits 4 to 6 of the first byte choose a client's request, a whole reply, or
+ * a stream. Its highest bit is the dialect, its lowest bits are the size of a stream's pieces. */
 #include "llm/form/models.h"
 #include "llm/responses/responses.h"
 #include "llm_fuzz.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON Schemas cast into subsets: the first two bytes choose the rules, the rest is the schema. What comes out is JSON,
- * has none of the words that the subset refuses at its root, and casting it again changes nothing that matters: it is
- * taken. */
+/* JSON Schemas that are brought into subsets: the first two bytes choose the rules, the rest is the schema. The result
+ * is JSON, has none of the keywords that the subset refuses at its root, and is accepted when it is brought in
+ * again. */
 #include "llm/form/schema.h"
 #include "llm_fuzz.h"
 

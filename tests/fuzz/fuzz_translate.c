@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of both dialects to every provider of another language: what goes up is JSON, what is refused has an error.
+/* Requests of both dialects to every provider of another language: what goes up is JSON, and a refusal has an error.
  * The first byte chooses dialect, type and provider; the upstream's reply is the same bytes. */
 #include "llm/form/models.h"
 #include "llm_fuzz.h"

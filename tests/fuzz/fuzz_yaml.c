@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration file: whatever it holds, it is bound or refused with at least one error that has a text. No file and
+/* A configuration file: whatever it has, it is bound, or refused with at least one error that has a text. No file and
  * no environment is read. */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the fuzz targets of the translation layer share: targets bound from literals, an arena, a scratch document. */
+/* Functions for the fuzz targets of the translation layer: targets bound from literals, an arena, a scratch
+ * document. */
 #ifndef SL_FUZZ_LLM_H
 #define SL_FUZZ_LLM_H
 
@@ -32,7 +33,7 @@ static inline void llm_fuzz_done(struct llm_fuzz *f)
     sl_arena_done(&f->arena);
 }
 
-/* JSON that we wrote must be JSON. */
+/* JSON that Sluice wrote must be JSON. */
 static inline void llm_fuzz_check_json(struct sl_str text)
 {
     struct sl_json doc;
@@ -77,7 +78,7 @@ static inline int llm_fuzz_on_frame(void *arg, const struct sl_frame *frame)
     return r;
 }
 
-/* A stream in pieces through a provider into a dialect: what comes out is events of JSON. */
+/* Puts a stream in pieces through a provider into a dialect: only events of JSON come out. */
 static inline int llm_fuzz_stream(struct llm_fuzz *f, const struct sl_language *upstream, enum sl_llm_type type,
                                   const struct sl_dialect *dialect, struct sl_str bytes, size_t piece,
                                   struct sl_buf *ret_out)
@@ -117,7 +118,7 @@ static inline int llm_fuzz_stream(struct llm_fuzz *f, const struct sl_language *
     return r;
 }
 
-/* The first byte is the size of the pieces, its highest bit the dialect. */
+/* The first byte is the size of the pieces; its highest bit is the dialect. */
 static inline int llm_fuzz_stream_of(const struct sl_language *upstream, enum sl_llm_type type, const uint8_t *data,
                                      size_t size)
 {

@@ -15,7 +15,7 @@ static void replay(const char *dir, const char *name)
     if (!f) {
         return;
     }
-    /* In memory of exactly its size, so that a sanitizer sees the first byte behind it. */
+    /* In memory of exactly its size, so that a sanitizer sees a read of the first byte after it. */
     fseek(f, 0, SEEK_END);
     long n = ftell(f);
     rewind(f);

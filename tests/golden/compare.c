@@ -28,7 +28,7 @@ static bool compare_texts(struct compare *cmp, struct sl_json_val got, struct sl
     return sl_str_eq(a, b) || differ(cmp, "another text");
 }
 
-/* JSON inside a string. Pieces of a stream's arguments are no JSON by themselves: then the texts count. */
+/* JSON inside a string. Pieces of a stream's arguments are no JSON alone: then the texts are compared. */
 static bool compare_arguments(struct compare *cmp, struct sl_json_val got, struct sl_json_val want)
 {
     struct sl_json a, b;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Equality of JSON values as the golden cases mean it: member order is free, numbers count by value, the `arguments` of
- * a function are compared after parsing, and places that are volatile are not compared. */
+/* Equality of JSON values for the golden cases: the order of members does not count, numbers count by value, the
+ * `arguments` of a function are compared after parsing, and places that change are not compared. */
 #ifndef SL_TEST_GOLDEN_COMPARE_H
 #define SL_TEST_GOLDEN_COMPARE_H
 
@@ -15,7 +15,7 @@ struct compare {
     const char *why;
 };
 
-/* Whether they are equal; if not, `path` and `why` say where and how. */
+/* True: they are equal. Otherwise `path` and `why` say where and how they differ. */
 bool compare_vals(struct compare *cmp, struct sl_json_val got, struct sl_json_val want);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every provider has a golden case for each thing that it can do, and a page. usage: test_coverage GOLDEN PROVIDERS.md
- */
+/* Checks that every provider has a golden case for each of its abilities, and a page. usage: test_coverage GOLDEN
+ * PROVIDERS.md */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +44,7 @@ static enum sl_llm_type type_of(struct sl_json_val root, struct sl_json_val requ
                                                             : SL_LLM_CHAT;
 }
 
-/* What the cases of a folder exercise: the bits of SL_CAP_*. */
+/* The abilities that the cases of a folder use: the bits of SL_CAP_*. */
 static unsigned caps_of(const char *folder)
 {
     char path[1024];
@@ -82,7 +82,7 @@ static void each_capability_has_a_case(void **state)
     (void)state;
     for (size_t i = 0; sl_provider_at(i); i++) {
         const struct sl_provider *p = sl_provider_at(i);
-        bool has_upstream = !p->local && !p->successor; /* there are none without one */
+        bool has_upstream = !p->local && !p->successor; /* without one there are no cases */
         unsigned missing = has_upstream ? p->caps & ~caps_of(p->name) : 0;
         if (missing) {
             fail_msg("%s: no golden case for the capabilities 0x%x", p->name, missing);

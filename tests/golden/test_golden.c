@@ -150,7 +150,7 @@ static const char *config_of(struct sl_str provider)
     return NULL;
 }
 
-/* The provider's, and what the case has besides. */
+/* The provider's configuration, and the members that the case adds. */
 static const char *config_make(struct golden *g, struct sl_str provider)
 {
     struct sl_json_val more = sl_json_get(sl_json_root(&g->file), "config");
@@ -163,7 +163,7 @@ static const char *config_make(struct golden *g, struct sl_str provider)
     return sl_arena_printf(&g->h.arena, "%.*s,%.*s", SL_STR_ARG(base), SL_STR_ARG(sl_str_sub(raw, 1, raw.n))).p;
 }
 
-/* Which dialect and type a path has; the first that fits. */
+/* Finds dialect and type of a path; the first that fits. */
 static void path_find(struct golden *g, struct sl_str path)
 {
     static const struct {
@@ -199,7 +199,7 @@ static void path_find(struct golden *g, struct sl_str path)
     g->type = is_chat ? SL_LLM_CHAT : rows[i].type;
 }
 
-/* /v1: the route has the model's own name. MLflow's paths: the case says which route stands behind it. */
+/* /v1: the route has the model's own name. MLflow's paths: the case names the route. */
 static void target_make(struct golden *g, struct sl_json_val request)
 {
     struct sl_json_val root = sl_json_root(&g->file), route = sl_json_get(root, "route");
@@ -258,7 +258,7 @@ static void left_out_check(struct golden *g, struct sl_str got, struct sl_str wa
     }
 }
 
-/* Of the call and of a whole reply the head names it. */
+/* For the call and for a whole reply the head names it. */
 static void dropped_check(struct golden *g, struct sl_str of_call, uint32_t lost, struct sl_json_val down)
 {
     char names[SL_LOST_TEXT_MAX];
@@ -272,7 +272,7 @@ static void dropped_check(struct golden *g, struct sl_str of_call, uint32_t lost
 
 struct events {
     struct golden *g;
-    struct sl_buf list; /* a JSON list of the data lines; texts that are not JSON as strings */
+    struct sl_buf list; /* a JSON list of the data lines; texts that are not JSON are strings */
 };
 
 static int event_add(void *arg, const struct sl_sse_event *event)
@@ -332,7 +332,7 @@ static struct sl_str events_list(struct golden *g, struct sl_str stream)
     return list;
 }
 
-/* Each event's `created` is the gateway's clock; and what the case says of a reply. */
+/* Changing parts: each event's `created` (the gateway's clock), and those that the case lists for its reply. */
 static struct sl_json_val events_volatile(struct golden *g, struct sl_json *doc, uint32_t n)
 {
     struct sl_json_val more = sl_json_get(sl_json_root(&g->file), "volatile");
@@ -351,7 +351,7 @@ static struct sl_json_val events_volatile(struct golden *g, struct sl_json *doc,
     return sl_json_root(doc);
 }
 
-/* A stream that goes on untouched: its events, without those that are dropped. */
+/* A stream that passes unchanged: its events, without those that are dropped. */
 static struct sl_str stream_pass(struct golden *g, struct sl_str bytes)
 {
     struct sl_pass_state state = { .usage = SL_USAGE_NONE };
@@ -407,7 +407,7 @@ static void stream_check(struct golden *g, const struct sl_call *call, struct sl
     sl_json_done(&volatile_doc);
 }
 
-/* Returns what of it is lost. */
+/* Returns the parts of it that are lost. */
 static uint32_t reply_check(struct golden *g, const struct sl_call *call, struct sl_json_val up,
                             struct sl_json_val down)
 {
@@ -429,7 +429,7 @@ static uint32_t reply_check(struct golden *g, const struct sl_call *call, struct
     return is_same ? 0 : reply.lost | sl_lost_of_reply(g->dialect->language, g->type, &reply);
 }
 
-/* An error that stands where its language's clients look for it: it goes on as it is. */
+/* True: the error is where clients of its language look for it, so it passes unchanged. */
 static bool has_error_member(struct golden *g, struct sl_str body)
 {
     const char *member = g->dialect->language->error_member;
@@ -453,7 +453,7 @@ static void response_check(struct golden *g, const struct sl_call *call, struct 
     }
     g->h.env.upstream_headers = &headers;
     if (status >= 300 && is_same_language(g) && has_error_member(g, body_of(g, up))) {
-        assert_int_equal(status_of(down), status); /* it goes on as it is */
+        assert_int_equal(status_of(down), status); /* it passes unchanged */
         body_check(g, body_of(g, up), sl_json_get(down, "body"), SL_JSON_ABSENT);
     } else if (status >= 300) {
         struct sl_llm_error error = { 0 };
@@ -468,7 +468,7 @@ static void response_check(struct golden *g, const struct sl_call *call, struct 
     g->h.env.upstream_headers = NULL;
 }
 
-/* As the gateway asks: a translated stream's usage is wanted by somebody. */
+/* Like the gateway: it always wants the usage of a translated stream. */
 static bool asks_usage(const struct golden *g, const struct sl_call *call)
 {
     return call->is_stream && !call->has_stream_options && g->target.provider->stream_usage == SL_USAGE_ASK &&

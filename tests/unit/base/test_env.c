@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets of the environment: moved at the first read, kept for the next ones. */
+/* Secrets of the environment: moved away at the first read, kept for later reads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static void test_moved(void **state)
 
     sl_env_secrets_freeze();
     assert_string_equal(sl_env_secret("SLUICE_TEST_TWO"), "second-secret");
-    assert_string_equal(getenv("SLUICE_TEST_TWO"), ""); /* others may walk the list: it stays as it is */
+    assert_string_equal(getenv("SLUICE_TEST_TWO"), ""); /* others may walk the list: it stays unchanged */
     assert_memory_equal(second + 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0", 13);
     assert_string_equal(sl_env_secret("SLUICE_TEST_TWO"), "second-secret");
     sl_env_secrets_done();

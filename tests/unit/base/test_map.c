@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The map against a model that remembers which keys are in; the typed lists. */
+/* The map against a model that remembers which keys are in it; the typed lists. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +71,7 @@ static void keys_are_bytes_of_any_length(void **state)
     (void)state;
     static const char bytes[40] = { 0 };
     struct sl_map map = { 0 };
-    for (size_t n = 0; n < sizeof(bytes); n++) { /* zeroes only: the length tells them apart */
+    for (size_t n = 0; n < sizeof(bytes); n++) { /* only zeroes: the length is the only difference */
         assert_int_equal(sl_map_put(&map, sl_str_make(bytes, n), (void *)(uintptr_t)(n + 1)), 0);
     }
     for (size_t n = 0; n < sizeof(bytes); n++) {

@@ -45,7 +45,7 @@ static void an_arena_is_rewound(void **state)
     sl_arena_done(&arena);
 }
 
-/* What is large is taken from the budget, or refused; what is small is counted only. */
+/* Large blocks are taken from the budget, or refused; small ones are only counted. */
 static void an_arena_takes_from_a_budget(void **state)
 {
     (void)state;
@@ -85,7 +85,7 @@ static void a_cache_keeps_so_many_chunks(void **state)
     for (int i = 0; i < 5; i++) {
         assert_non_null(sl_arena_alloc(&arena, SL_ARENA_CHUNK / 2 + 1));
     }
-    assert_non_null(sl_arena_alloc(&arena, SL_ARENA_CHUNK * 2)); /* of no standard size: never kept */
+    assert_non_null(sl_arena_alloc(&arena, SL_ARENA_CHUNK * 2)); /* no standard size: never kept */
     sl_arena_done(&arena);
     assert_int_equal(cache.n_free, 2);
     sl_arena_init(&arena, &cache);
@@ -108,7 +108,7 @@ static void a_buffer_has_a_maximum_and_fails_stickily(void **state)
     assert_int_equal(sl_buf_status(&buf), SL_E_LIMIT);
     assert_int_equal(buf.len, 1000);
     sl_buf_drop(&buf, 999);
-    sl_buf_add_char(&buf, 'y'); /* there would be room now, but what is missing would be missing in the middle */
+    sl_buf_add_char(&buf, 'y'); /* now there would be room, but the missing bytes would be missing in the middle */
     assert_int_equal(buf.len, 1);
     sl_buf_reset(&buf);
     sl_buf_add_i64(&buf, INT64_MIN);
@@ -178,7 +178,7 @@ static void a_budget_is_never_exceeded(void **state)
     assert_true(sl_budget_take(NULL, SIZE_MAX));
 }
 
-/* What is taken of a part is taken of the whole; where one of both has no room, nothing is. */
+/* Bytes of a part count in the whole, too; when one of both has no room, nothing is taken. */
 static void a_part_of_a_budget_has_a_bound_of_its_own(void **state)
 {
     (void)state;
@@ -192,12 +192,12 @@ static void a_part_of_a_budget_has_a_bound_of_its_own(void **state)
     assert_int_equal(part.used, 20);
     assert_false(sl_budget_is_past(&whole, 95));
     assert_true(sl_budget_is_past(&whole, 94));
-    sl_budget_force(&part, 50); /* without asking either */
+    sl_budget_force(&part, 50); /* a forced take counts, too */
     assert_true(sl_budget_is_over(&part) && sl_budget_is_over(&whole));
     sl_budget_give(&part, 70);
     assert_int_equal(part.used, 0);
     assert_int_equal(whole.used, 75);
-    assert_true(sl_budget_take_own(&part, 30)); /* it is counted in the whole already */
+    assert_true(sl_budget_take_own(&part, 30)); /* the whole counts it already */
     assert_false(sl_budget_take_own(&part, 1));
     assert_int_equal(whole.used, 75);
     sl_budget_give_own(&part, 30);
@@ -228,7 +228,7 @@ static void base64_comes_back(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *plain; /* NULL: not sound */
+        const char *text, *plain; /* NULL: damaged */
     } cases[] = {
         { "YQ==", "a" },  { "YWI=", "ab" }, { "YWJj", "abc" }, { "dTpwOnc=", "u:p:w" }, { "+/+/", "\xfb\xff\xbf" },
         { "", NULL },     { "====", NULL }, { "YQ=", NULL },   { "YQ", NULL },          { "Y===", NULL },

@@ -124,7 +124,7 @@ static void integers_have_bounds(void **state)
         { "0", 0, UINT64_MAX, 0, 0 },
         { "18446744073709551615", 0, UINT64_MAX, 0, UINT64_MAX },
         { "18446744073709551616", 0, UINT64_MAX, SL_E_RANGE, 0 },
-        { "18446744073709551616x", 0, UINT64_MAX, SL_E_INVAL, 0 }, /* what is no number is never too large */
+        { "18446744073709551616x", 0, UINT64_MAX, SL_E_INVAL, 0 }, /* a text that is no number is never too large */
         { "00000000000000000000000000001", 0, 1, 0, 1 },
         { "2", 3, 5, SL_E_RANGE, 0 },
         { "3", 3, 5, 0, 3 },

@@ -13,7 +13,7 @@ static void compared_and_cut(void **state)
     (void)state;
     struct sl_str s = SL_STR("Content-Length");
     assert_true(sl_str_case_eq(s, SL_STR("cONTENT-lENGTH")));
-    assert_false(sl_str_case_eq(SL_STR("a@["), SL_STR("a`{"))); /* beside the letters, 32 apart */
+    assert_false(sl_str_case_eq(SL_STR("a@["), SL_STR("a`{"))); /* next to the letters, 32 apart */
     assert_false(sl_str_case_eq(SL_STR("\xc3\x84"), SL_STR("\xc3\xa4")));
     assert_true(sl_str_has_prefix(s, SL_STR("Content")) && sl_str_has_prefix(s, SL_STR("")));
     assert_false(sl_str_has_prefix(SL_STR("Con"), SL_STR("Content")));

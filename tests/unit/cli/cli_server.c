@@ -17,7 +17,8 @@ static struct {
     char folder[64], path[96];
 } server = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
-/* A request whole: its head, and the body that its content-length says. The length of the head; 0: the peer went. */
+/* Reads a whole request: its head, and the body of its content-length. Returns the length of the head; 0: the peer
+ * went. */
 static size_t request_read(int fd, char *text, size_t size)
 {
     size_t n = 0;
@@ -112,7 +113,7 @@ const char *cli_server_asked(void)
 
 void cli_server_stop(void)
 {
-    shutdown(server.fd, SHUT_RDWR); /* accept ends */
+    shutdown(server.fd, SHUT_RDWR); /* accept ends then */
     pthread_join(server.thread, NULL);
     close(server.fd);
     unlink(server.path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of the command line share. */
+/* Functions for the tests of the command line. */
 #ifndef SLUICE_CLI_TEST_H
 #define SLUICE_CLI_TEST_H
 
@@ -15,11 +15,11 @@
 
 #include "cli/command.h"
 
-/* Standard output and standard error go into a text from here on. */
+/* Sends standard output and standard error into a text from here on. */
 void cli_test_catch(void);
-/* What was written since; lives until the next one. Both streams are the process's again. */
+/* Returns what was written since; valid until the next catch. Both streams are the process's again. */
 const char *cli_test_caught(void);
-/* `line` split at its blanks ('…' is one word) and parsed; "sluice" is put before it. Catches what is said. */
+/* Splits `line` at its blanks ('…' is one word) and parses it; "sluice" is put before it. Catches what is printed. */
 void cli_test_parse(const char *line, struct cli_meaning *meaning);
 
 #endif

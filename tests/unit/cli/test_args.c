@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Command lines: what they mean, what is said about wrong ones. */
+/* Command lines: what they mean, and the messages about wrong ones. */
 #include "cli_test.h"
 
 static void names_lead_to_commands(void **state)
@@ -111,7 +111,7 @@ static void options_arrive(void **state)
     assert_int_equal(m.args.files.n, 2);
     assert_string_equal(m.args.files.v[1], "y");
     assert_string_equal(m.args.temperature, "0.5");
-    assert_int_equal(m.args.max_tokens, 1); /* one more than what was said */
+    assert_int_equal(m.args.max_tokens, 1); /* the option's default is not used up */
     assert_int_equal(m.args.retries, 1);
     assert_int_equal(m.args.timeout_msec, 120000);
     assert_string_equal(m.args.ca, "c");
@@ -213,7 +213,7 @@ static void near_words(void **state)
     }
 }
 
-/* Whatever is added to the table can be asked about, by each of its names, and its example is a line that parses. */
+/* Every row of the table has help under each of its names, and its example is a line that parses. */
 static void every_row_has_help_and_an_example_that_works(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole commands against prepared answers: what is asked of the gateway, what is shown, the exit code. */
+/* Whole commands against prepared answers: the requests to the gateway, the output, the exit code. */
 #include <unistd.h>
 
 #include "cli_server.h"
@@ -53,8 +53,7 @@ static const struct cli_answer answers[] = {
 };
 
 struct call {
-    const char *line, *asked,
-        *said; /* parts of what was asked ("": nothing) and of both streams; NULL: not looked at */
+    const char *line, *asked, *said; /* parts of the requests ("": none) and of both streams; NULL: not checked */
     int exit_code;
 };
 
@@ -150,7 +149,7 @@ static void what_does_not(void **state)
     calls_check(cases, sizeof(cases) / sizeof(cases[0]), answers);
 }
 
-/* One answer to everything. */
+/* One answer to every request. */
 static void refusals(void **state)
 {
     (void)state;
@@ -205,7 +204,7 @@ static const struct cli_answer declared[] = {
     { NULL, NULL, NULL },
 };
 
-/* Files of routes against a gateway that has one route by a call, and one of its own file. */
+/* Files of routes against a gateway that has one route made by a call, and one of its own file. */
 static void files_of_routes(void **state)
 {
     (void)state;

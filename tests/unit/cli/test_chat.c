@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice chat` and `sluice status`: from a pipe, and on a terminal of the test's own, where it types and reads. */
+/* `sluice chat` and `sluice status`: from a pipe, and on a terminal of the test, which types and reads there. */
 #include <fcntl.h>
 #include <locale.h>
 #include <poll.h>
@@ -11,7 +11,7 @@
 #include "cli_server.h"
 #include "cli_test.h"
 
-#define DEADLINE_MSEC 60000 /* of a machine that does much else */
+#define DEADLINE_MSEC 60000 /* for a machine that is busy with other work */
 #define ROUTE(name, type)                                                                                         \
     "{\"name\":\"" name "\",\"route_type\":\"llm/v1/" type "\",\"model\":{\"name\":\"m\",\"provider\":\"mock\"}," \
     "\"route_url\":\"/gateway/" name "/invocations\",\"limit\":null}"
@@ -135,7 +135,7 @@ static void screen_type(const char *keys)
     assert_int_equal(write(screen.fd, keys, strlen(keys)), strlen(keys));
 }
 
-/* Reads until `want` stands behind what was waited for before. */
+/* Reads until `want` comes, after the text that was waited for before. */
 static void screen_shows(const char *want)
 {
     struct pollfd fd = { screen.fd, POLLIN, 0 };
@@ -185,10 +185,10 @@ static void a_person_talks(void **state)
     screen_type("hi\r");
     screen_shows("Hello.");
     screen_shows(PASTES);
-    screen_type("/hlep\r"); /* a person can try again */
+    screen_type("/hlep\r"); /* the user can try again */
     screen_shows("did you mean /help?");
     screen_shows(PASTES);
-    screen_type("\033[200~two\rlines\r\033[201~\r"); /* one message, whose last line break is not Enter */
+    screen_type("\033[200~two\rlines\r\033[201~\r"); /* one message: its last line break is not Enter */
     screen_shows("Hello.");
     if (!strstr(cli_server_asked(), "\"content\":\"two\\u000alines\"}")) {
         fail_msg("asked: %s", cli_server_asked());
@@ -196,7 +196,7 @@ static void a_person_talks(void **state)
     screen_shows(PASTES);
     screen_type("\004");
     assert_int_equal(screen_end(), 0);
-    /* What was said is the history of the next one. */
+    /* The messages are the history of the next chat. */
     screen_start("chat chat --quiet");
     screen_shows(PASTES);
     screen_type("\020\r"); /* Ctrl-P: the message before */
@@ -230,7 +230,7 @@ static int begin(void **state)
     (void)state;
     setlocale(LC_CTYPE, "C.UTF-8");
     cli_server_start();
-    /* Where somebody runs the test at a terminal, that one is not meant. */
+    /* The terminal of a user who runs the test must not be used. */
     int null = open("/dev/null", O_RDONLY);
     return null >= 0 && dup2(null, STDIN_FILENO) == STDIN_FILENO ? 0 : -1;
 }

@@ -7,9 +7,9 @@ static void settings(void **state)
 {
     (void)state;
     static const struct {
-        const char *line; /* behind "routes create" */
+        const char *line; /* after "routes create" */
         int exit_code;
-        const char *json; /* or what is said */
+        const char *json; /* or the message */
     } cases[] = {
         { "", 0, "" },
         { "--set a=b", 0, ",\"config\":{\"a\":\"b\"}" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose fault it was. */
+/* Whose fault an error is. */
 #include "cli/cli.h"
 #include "cli_test.h"
 
@@ -58,7 +58,7 @@ static void what_waiting_helps_against(void **state)
     static const struct {
         const char *type;
         int status;
-        const char *says; /* NULL: waiting is no help */
+        const char *says; /* NULL: waiting does not help */
     } cases[] = {
         { "policy_rate_limited", 429, "the gateway's limit" },
         { "provider_rate_limited", 429, "the provider's limit" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `sluice status` reads and how it shows it. */
+/* How `sluice status` reads the metrics and shows them. */
 #include <locale.h>
 #include <math.h>
 
@@ -90,7 +90,7 @@ static void quantiles(void **state)
     }
 }
 
-/* A page of `n` routes; route 41 has been busiest since the look before when `is_later`. */
+/* A page of `n` routes; when `is_later`, route 41 has been the busiest since the page before. */
 static void many_read(struct page *page, int n, bool is_later)
 {
     char *text = NULL;
@@ -140,7 +140,7 @@ static void the_busiest_is_seen(void **state)
     page_done(&now.page);
 }
 
-/* Of many as many as there is room for, and no route's line is lost by that. */
+/* Shows as many as there is room for, without losing a route's line. */
 static void targets_without_calls_are_told(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests out of texts and options. */
+/* Requests made from texts and options. */
 #include "cli/prompt.h"
 #include "cli_test.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which gateway is asked, and who could listen on the way. */
+/* Which gateway is called, and who could listen on the way. */
 #include "cli/cli.h"
 #include "cli_test.h"
 

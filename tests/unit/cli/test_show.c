@@ -71,7 +71,7 @@ static void nothing_steers_a_terminal(void **state)
     }
 }
 
-/* A stream may be cut anywhere: what is whole UTF-8 is shown the same, and nothing dangerous comes through. */
+/* A stream may be cut anywhere: whole UTF-8 is shown the same, and nothing dangerous gets through. */
 static void pieces_are_shown_as_the_whole(void **state)
 {
     (void)state;
@@ -97,7 +97,7 @@ static void pieces_are_shown_as_the_whole(void **state)
     }
 }
 
-/* Every message is one line, whatever its arguments bring. */
+/* Every message is one line, whatever is in its arguments. */
 static void messages_are_one_line(void **state)
 {
     (void)state;
@@ -166,7 +166,7 @@ static void tables_without_a_terminal(void **state)
     cli_test_catch();
     assert_int_equal(cli_table_end(&args, &table), 0);
     const char *got = cli_test_caught();
-    /* A test may be run on a terminal, too. */
+    /* The test may also run on a terminal. */
     assert_true(strcmp(got, "a b c\t\n?x?\t\xc3\xa4\n") == 0 || strstr(got, "a b c  -"));
 }
 

@@ -190,7 +190,7 @@ static int on_event(void *arg, sluice_call *call, const sluice_event *event)
     struct outcome *o = arg;
     size_t len;
     if (!current) {
-        current_set(call); /* a blocking call has no handle but this */
+        current_set(call); /* a blocking call has no other handle */
     }
     if (strlen(sluice_event_json(event, &len)) != len) {
         abort();
@@ -275,7 +275,7 @@ static void loop(const sluice_request *request, struct outcome *o)
     current_set(call);
     while (!o->n_ends) {
         struct pollfd fds[SLUICE_POLL_MAX];
-        size_t n = sluice_poll_add(client, fds, SLUICE_POLL_MAX); /* one call: there is room */
+        size_t n = sluice_poll_add(client, fds, SLUICE_POLL_MAX); /* one call: there is enough room */
         poll(fds, (nfds_t)n, sluice_poll_timeout(client, -1));
         if (sluice_poll_drive(client, fds, n, NULL) < 0) {
             break;
@@ -441,7 +441,7 @@ int main(int argc, char **argv)
     }
     free(line);
     if (control >= 0) {
-        pthread_join(thread, NULL); /* the test closes its end with standard input's */
+        pthread_join(thread, NULL); /* the test closes its end together with standard input */
     }
     sluice_close(client);
     return 0;

@@ -12,13 +12,13 @@
 const char *server_url(void);
 /* Serves one connection until its peer closes. */
 void server_serve(int fd);
-/* Lets `n` calls of /gateway/held/… go, now or when they come. */
+/* Answers `n` calls of /gateway/held/…, now or when they come. */
 void server_release(int n);
-/* Requests, whole replies and connections so far. A reply that was counted lies in its client's socket. */
+/* The number of requests, whole replies and connections so far. A reply that was counted is in its client's socket. */
 int server_count(void);
 int server_replies(void);
 int server_connections(void);
-/* What /gateway/script/… sends from now on: a whole reply, head and all. Borrowed. */
+/* Sets what /gateway/script/… sends from now on: a whole reply with its head. Borrowed. */
 void server_script(const char *raw);
 
 #define SERVER_SLOW_MSEC 60

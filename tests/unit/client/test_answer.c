@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model answered: text, finish reason and tool calls, of whole replies and of what a stream adds up to; numbers
- * of embeddings; values by their path. */
+/* A model's answer: text, finish reason and tool calls, of whole replies and of streams; numbers of embeddings; values
+ * by their path. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,8 @@ static sluice_result *parse(const char *json)
     return result;
 }
 
-/* The events, with '\n' between them, as a stream that ends with "[DONE]". */
+/* The events, with '
+ * ' between them, as a stream that ends with "[DONE]". */
 static sluice_result *stream(const char *events, int64_t max_reply_bytes)
 {
     static char raw[1 << 16];
@@ -61,7 +62,7 @@ static sluice_result *stream(const char *events, int64_t max_reply_bytes)
     return result;
 }
 
-/* "text|finish_reason|id name arguments|…" of one choice, "-" for what is not there. */
+/* "text|finish_reason|id name arguments|…" of one choice, "-" for a missing value. */
 static void choice_write(const sluice_choice *choice, char *out, size_t cap)
 {
     const char *text = sluice_choice_text(choice, NULL), *finish = sluice_choice_finish_reason(choice);
@@ -175,7 +176,7 @@ static const struct {
     { TOOL("\"index\":0,\"id\":\"c\",\"function\":{\"name\":\"get_\"}")
           TOOL("\"index\":0,\"function\":{\"name\":\"it\"}"),
       "-|-|c get_it -" },
-    /* without an index: by their ids; what has none goes on with the last */
+    /* without an index: by their ids; a piece without an id belongs to the last call */
     { TOOL("\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":\"1\"}")
           TOOL("\"id\":\"c2\",\"function\":{\"name\":\"g\",\"arguments\":\"2\"}")
               TOOL("\"function\":{\"arguments\":\"3\"}") TOOL("\"id\":\"c1\",\"function\":{\"arguments\":\"4\"}"),
@@ -226,7 +227,7 @@ static void too_much_is_not_kept(void **state)
             events + n, sizeof(events) - n,
             DELTA("\"content\":\"0123456789012345678901234567890123456789012345678901234567890123\""));
     }
-    result = stream(events, 1280); /* exactly as much as there is */
+    result = stream(events, 1280); /* exactly as many bytes as there are */
     assert_int_equal(strlen(sluice_result_text(result, NULL)), 1280);
     sluice_result_free(result);
     result = stream(events, 1279);

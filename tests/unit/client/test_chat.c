@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chats built by calls: what JSON they make, what they refuse, and that a refused call changes nothing. */
+/* Chats built by calls: the JSON that they make, what they refuse, and that a refused call changes nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -149,18 +149,18 @@ static void what_is_built(void **state)
     }
 }
 
-#define REFUSE(call, said)                                                                              \
-    do {                                                                                                \
-        assert_int_equal(call, SLUICE_EUSAGE);                                                          \
-        const char *text = sluice_error_text(sluice_chat_error(chat));                                  \
-        if (!strstr(text, said)) {                                                                      \
-            fail_msg("'%s' does not say '%s'", text, said);                                             \
-        }                                                                                               \
-        assert_int_equal(sluice_chat_add(chat, "user", "later"), SLUICE_EUSAGE); /* it is kept, */      \
-        assert_null(sluice_chat_json(chat, NULL));                                                      \
-        assert_string_equal(sluice_error_text(sluice_chat_error(chat)), text); /* the first of them, */ \
-        sluice_chat_clear_error(chat);                                                                  \
-        assert_string_equal(sluice_chat_json(chat, NULL), before); /* and nothing has changed */        \
+#define REFUSE(call, said)                                                                                \
+    do {                                                                                                  \
+        assert_int_equal(call, SLUICE_EUSAGE);                                                            \
+        const char *text = sluice_error_text(sluice_chat_error(chat));                                    \
+        if (!strstr(text, said)) {                                                                        \
+            fail_msg("'%s' does not say '%s'", text, said);                                               \
+        }                                                                                                 \
+        assert_int_equal(sluice_chat_add(chat, "user", "later"), SLUICE_EUSAGE); /* the error is kept, */ \
+        assert_null(sluice_chat_json(chat, NULL));                                                        \
+        assert_string_equal(sluice_error_text(sluice_chat_error(chat)), text); /* the first of them, */   \
+        sluice_chat_clear_error(chat);                                                                    \
+        assert_string_equal(sluice_chat_json(chat, NULL), before); /* and nothing has changed */          \
     } while (0)
 
 static void what_is_refused(void **state)
@@ -247,7 +247,7 @@ static void a_chat_is_sent(void **state)
     assert_string_equal(sluice_chat_json(chat, NULL),
                         "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":"
                         "\"h\xc3\xa9llo\"},{\"role\":\"assistant\",\"content\":\"a\xc3\xa9\"}]}");
-    /* What went wrong in the chat is told where it is sent, and stays the chat's. */
+    /* An error in the chat is reported when it is sent, and stays in the chat. */
     sluice_chat_add(chat, "user", "\xff");
     assert_int_equal(sluice_chat_query(client, "chat", chat, &result, &err), SLUICE_EUSAGE);
     assert_string_equal(sluice_error_text(err), "the text is not UTF-8");
@@ -256,7 +256,7 @@ static void a_chat_is_sent(void **state)
     assert_int_equal(sluice_chat_query_stream(client, "chat", chat, NULL, NULL, NULL, NULL), SLUICE_EUSAGE);
     assert_non_null(sluice_chat_error(chat));
     sluice_chat_free(chat);
-    assert_int_equal(sluice_perform(client, request, NULL, NULL), 0); /* its body is its own */
+    assert_int_equal(sluice_perform(client, request, NULL, NULL), 0); /* the request has its own body */
     sluice_request_free(request);
     sluice_close(client);
 }

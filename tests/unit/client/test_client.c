@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a program may do to a client: threads, fork, callbacks that call back, its own clock and sockets. */
+/* What a program may do with a client: threads, fork, callbacks that call back, its own clock and sockets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +44,7 @@ static int query(sluice_client *client, const char *route, sluice_error **err)
     return sluice_query(client, route, chat, SLUICE_NUL_TERMINATED, NULL, err);
 }
 
-/* The call, which takes `&err`, is a caller's mistake and says so. */
+/* The call, which takes `&err`, is a caller's mistake, and the error says so. */
 #define ASSERT_REFUSED(call, said)                                            \
     do {                                                                      \
         sluice_error *err = NULL;                                             \
@@ -98,7 +98,7 @@ static void *silent_run(void *arg)
 static void wait_request(int before)
 {
     while (server_count() == before) {
-        usleep(1000); /* the server thread has no event to give */
+        usleep(1000); /* the server thread has no event for this */
     }
 }
 
@@ -113,10 +113,10 @@ static void a_second_thread_is_refused(void **state)
     wait_request(before);
     ASSERT_REFUSED(query(s.client, "chat", &err), "another thread");
     assert_int_equal(sluice_fds(s.client, fds, 4), 0);
-    sluice_cancel_all(s.client); /* that one may come from anywhere */
+    sluice_cancel_all(s.client); /* this call may come from any thread */
     pthread_join(thread, NULL);
     assert_int_equal(s.code, SLUICE_ECANCELLED);
-    assert_int_equal(query(s.client, "chat", NULL), 0); /* and now it is ours */
+    assert_int_equal(query(s.client, "chat", NULL), 0); /* and now this thread has it */
     sluice_close(s.client);
 }
 
@@ -186,7 +186,7 @@ static int on_event_misuse(void *arg, sluice_call *call, const sluice_event *eve
     in->refused += query(in->client, "chat", NULL) == SLUICE_EUSAGE;
     in->refused += sluice_drive(in->client, -1, 0, NULL) == SLUICE_EUSAGE;
     in->refused += sluice_wait(in->client, 0, NULL) == SLUICE_EUSAGE;
-    sluice_close(in->client); /* does nothing here */
+    sluice_close(in->client); /* it must do nothing here */
     sluice_call_free(call);   /* nor this: the blocking call frees it */
     return 0;
 }
@@ -231,12 +231,12 @@ static int on_event_start_and_free(void *arg, sluice_call *call, const sluice_ev
     if (in->n_events++ == 0) {
         sluice_callbacks callbacks = SLUICE_CALLBACKS_INIT;
         callbacks.on_end = on_end_finish;
-        for (int i = 0; i < 30; i++) { /* enough to move what the client keeps */
+        for (int i = 0; i < 30; i++) { /* enough to move the memory that the client keeps */
             stream_start(in, &callbacks);
         }
         sluice_call_free(in->other);
         in->other = NULL;
-        sluice_call_free(call); /* its own */
+        sluice_call_free(call); /* its own call */
         in->n_ends++;
     }
     return 0;
@@ -321,7 +321,7 @@ static void waits_follow_the_given_clock(void **state)
 static int socket_make(void *arg, int family, int type, int protocol)
 {
     int *n = arg;
-    return ++*n > 1 ? socket(family, type, protocol) : -1; /* the first time none */
+    return ++*n > 1 ? socket(family, type, protocol) : -1; /* the first time there is none */
 }
 
 static void sockets_come_from_the_program(void **state)
@@ -487,7 +487,7 @@ static void fluent_calls(void **state)
 
 int main(void)
 {
-    /* As a program that takes no care: a write to a dead connection must not kill it. */
+    /* As in a careless program: a write to a dead connection must not kill it. */
     signal(SIGPIPE, SIG_DFL);
     server_url(); /* before there are threads */
     unsetenv("SLUICE_SERVER");

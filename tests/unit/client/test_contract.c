@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the headers promise beside the calls themselves: many descriptors, queues, pauses, cancelled walks, a client
+/* The promises of the headers beside the calls themselves: many descriptors, queues, pauses, cancelled walks, a client
  * that another thread closes, forks, and structures of other versions. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@
 
 static const char body[] = "{\"messages\": []}";
 
-/* The clock that the clients go by: the real one, and what the test lets pass at once. */
+/* The clock of the clients: the real one, plus the time that the test skips. */
 static _Atomic uint64_t skipped_usec;
 
 static uint64_t now_usec(void *arg)
@@ -34,7 +34,7 @@ static uint64_t now_usec(void *arg)
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000 + skipped_usec;
 }
 
-/* More than a busy machine ever takes for a step of these tests. */
+/* More than a busy machine ever needs for a step of these tests. */
 #define IDLE_MSEC 60000
 static void time_skip(uint64_t msec)
 {
@@ -142,7 +142,7 @@ static void the_needed_count_comes_back(void **state)
     sluice_close(client);
 }
 
-/* Until the server has `n` requests. */
+/* Waits until the server has `n` requests. */
 static void requests_await(sluice_client *client, int n)
 {
     while (server_count() < n) {
@@ -162,7 +162,7 @@ static void end_await(sluice_client *client, sluice_call *call)
     }
 }
 
-/* Eight calls that each take most of the time-out, over one connection: the last waits for many of them. */
+/* Eight calls that each take most of the time-out, over one connection: the last one waits for many of them. */
 static void waiting_in_the_own_queue_is_no_silence(void **state)
 {
     (void)state;
@@ -186,8 +186,8 @@ static void waiting_in_the_own_queue_is_no_silence(void **state)
     sluice_close(client);
 }
 
-/* The answers lie in the sockets while the program does something else for longer than the server may be silent. On
- * connections that were made before: libcurl has timers of its own while it makes one, and would read by chance. */
+/* The answers are in the sockets while the program does something else for longer than the server may be silent. The
+ * connections were made before, because libcurl has timers of its own while it connects, and would read by chance. */
 static void a_program_that_was_away_makes_no_silence(void **state)
 {
     (void)state;
@@ -198,7 +198,7 @@ static void a_program_that_was_away_makes_no_silence(void **state)
         requests_await(client, requests + 2);
         server_release(2);
         while (is_away && server_replies() < replies + 2) {
-            usleep(1000); /* the server's threads have no event to give, and the client must not look */
+            usleep(1000); /* the server's threads have no event for this, and the client must not read */
         }
         time_skip(is_away ? 2 * IDLE_MSEC : 0);
         assert_int_equal(sluice_drive(client, -1, 0, NULL), 0);
@@ -230,7 +230,7 @@ static void on_end_note(void *arg, sluice_call *call, int code)
     p->code = code;
 }
 
-/* Until everything is there and nothing more happens by itself. */
+/* Waits until everything is there and nothing more happens by itself. */
 static void settle(sluice_client *client, const struct paused *p)
 {
     for (int quiet = 0; quiet < 5 && !p->ends;) {
@@ -269,7 +269,7 @@ static void a_pause_holds_at_every_event(void **state)
                 assert_int_equal(sluice_wait(client, -1, NULL), 0);
             }
             assert_int_equal(p.n, how ? at : 3);
-            /* Cancelled with nothing left to give, it had ended already. */
+            /* A call with nothing left to give had ended already when it was cancelled. */
             assert_int_equal(p.code, how && at < 3 ? SLUICE_ECANCELLED : 0);
             sluice_call_free(call);
             sluice_close(client);
@@ -334,9 +334,9 @@ static void another_thread_may_close(void **state)
         int before = server_count();
         assert_int_equal(pthread_create(&thread, NULL, other_run, &o), 0);
         while (server_count() == before) {
-            usleep(1000); /* the server thread has no event to give */
+            usleep(1000); /* the server thread has no event for this */
         }
-        sluice_close(o.client); /* the sanitizers would tell, were it freed below the other's feet */
+        sluice_close(o.client); /* if it were freed while the other thread uses it, the sanitizers would say so */
         pthread_join(thread, NULL);
         assert_true(o.code == SLUICE_ECANCELLED || (i > 0 && o.code == 0));
     }
@@ -432,7 +432,7 @@ static void callbacks_of_other_versions(void **state)
         void *later[8];
     } newer;
     static const struct {
-        size_t size; /* beside that of sluice_callbacks */
+        size_t size; /* in addition to that of sluice_callbacks */
         size_t set;  /* which of the later members is not NULL; 8: none */
         int want;
     } cases[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation of the library, and every one of libcurl's, fails once: the call says so, nothing leaks (the
- * allocators count; the sanitizer build looks, too), and the client works afterwards. */
+/* Every allocation of the library, and every one of libcurl's, fails once: the call reports it, nothing leaks (the
+ * allocators count; the sanitizer build checks, too), and the client works afterwards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,9 +19,9 @@
 static const char chat[] = "{\"messages\": []}";
 
 struct counter {
-    _Atomic long made;    /* allocations and growths asked for */
+    _Atomic long made;    /* allocations and growths so far */
     _Atomic long fail_at; /* the one that fails; 0: none */
-    _Atomic long fail_on; /* and all behind it, while this is set */
+    _Atomic long fail_on; /* while this is set, all later ones fail, too */
     _Atomic long alive;
 };
 
@@ -172,7 +172,7 @@ static int run_routes(sluice_client *client, sluice_error **err)
     return r ? r : sluice_delete_route(client, "n", err);
 }
 
-/* A chat through the same allocator, sent, answered by a stream, continued and sent again. */
+/* A chat with the same allocator: sent, answered by a stream, continued and sent again. */
 static int run_chat(sluice_client *client, sluice_error **err)
 {
     sluice_chat *talk = sluice_chat_new_alloc(our_alloc, &ours);
@@ -232,7 +232,7 @@ static void fail_from(struct counter *c, long at, long all_behind)
     atomic_store(&c->fail_at, at);
 }
 
-/* One scenario with the nth allocation failing, n counting up until the scenario needs no more. */
+/* One scenario with the nth allocation failing; n grows until the scenario needs no more. */
 static void scenario_torture(struct counter *c, size_t i, long all_behind)
 {
     for (long at = 1;; at++) {
@@ -251,7 +251,7 @@ static void scenario_torture(struct counter *c, size_t i, long all_behind)
         sluice_error_free(err);
         err = NULL;
         if (client) {
-            r = run_query(client, &err); /* it works on */
+            r = run_query(client, &err); /* it still works */
             if (r < 0) {
                 print_error("%s, allocation %ld: afterwards: %s\n", scenarios[i].name, at, sluice_error_text(err));
             }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every function of the interface with nothing where something is wanted: none crashes, and each says what its header
+/* Every function of the interface with NULL for something that it needs: none crashes, and each does what its header
  * promises. A wire test checks that no function is missing here. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ static sluice_result *result;
 static sluice_request *request;
 static sluice_call *call;
 
-/* Refused, with words, and without an error to fill in, too. */
+/* It is refused, with a text, also when no error is asked for. */
 #define REFUSED(without, with)                                   \
     do {                                                         \
         assert_int_equal(without, SLUICE_EUSAGE);                \
@@ -140,7 +140,7 @@ static void no_request_and_no_call(void **state)
     sluice_cancel(NULL);
 }
 
-/* What any view of nothing gives, and any view without a path or a place for its answer. */
+/* The result of any view of NULL, and of any view without a path or a place for its answer. */
 static void events_checked(const sluice_event *event)
 {
     sluice_tokens tokens = SLUICE_TOKENS_INIT;

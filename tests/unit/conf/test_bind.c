@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The binder: what a restart is needed for, what stays hidden, what a map that is laid over leaves alone. */
+/* The binder: which changes need a restart, which values stay hidden, which values a map over a struct leaves alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,7 +83,7 @@ static const struct {
     { "{ count: 1 }", "{ count: 2 }", "" }, /* a reload applies it */
     { "{ text: a }", "{ text: b }", "text;" },
     { "{}", "{ text: b }", "text;" },
-    { "{ inner: { wait: 5s } }", "{}", "" }, /* the default, said or not */
+    { "{ inner: { wait: 5s } }", "{}", "" }, /* the default, written or not */
     { "{ inner: { wait: 1s, names: [a, b] }, custom: x }", "{ inner: { wait: 1000ms, names: [a, c] }, custom: yyy }",
       "inner.names;custom;" },
     { "{ inner: { names: [a] } }", "{ inner: { names: [] } }", "inner.names;" },
@@ -179,7 +179,7 @@ static const struct sl_opt pair_rows[] = {
     { "wait", SL_OPT_USEC, offsetof(struct pair, wait_usec), "5s", 0, 0, 0, NULL, NULL, NULL, "" },
     { NULL },
 };
-/* The pair's rows stand beside the others. */
+/* The pair's rows are beside the others. */
 static const struct sl_opt wide_rows[] = {
     { "flag", SL_OPT_BOOL, offsetof(struct wide, flag), "false", 0, 0, 0, NULL, NULL, NULL, "" },
     { "", SL_OPT_ROWS, offsetof(struct wide, pair), NULL, 0, 0, 0, NULL, pair_rows, NULL, "" },
@@ -203,7 +203,7 @@ static void what_is_not_said_is_filled_in(void **state)
         bool flag;
         int word;
     } cases[] = {
-        /* what the others say: count 3, wait 7s, flag true, word green */
+        /* the others: count 3, wait 7s, flag true, word green */
         { "{ text: x }", 3, 7, true, 1 },
         { "{ text: x, count: 2 }", 2, 7, true, 1 },
         { "{ text: x, count: null }", 3, 7, true, 1 },
@@ -232,7 +232,7 @@ static void what_is_not_said_is_filled_in(void **state)
     struct wide a = { .pair = { 1, 5 } }, b = { .pair = { 2, 6 } };
     char path[64] = "";
     sl_opt_each_restart(wide_rows, &a, &b, on_restart, path);
-    assert_string_equal(path, "wait"); /* count takes a reload only */
+    assert_string_equal(path, "wait"); /* count needs only a reload */
     assert_string_equal(sl_opt_nearest(wide_rows, SL_STR("cuont")), "count");
     assert_string_equal(sl_opt_required(wide_rows), "text");
     assert_ptr_equal(sl_opt_find(wide_rows, SL_STR("wait")), &pair_rows[1]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a secret comes from, and what is noted for whoever watches the files. */
+/* Where a secret comes from, and which files are noted so that they can be watched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,8 +39,8 @@ static const struct {
     { "$", NULL, "\"$\" must be followed by the name" },
     { "%s/newline", "key", NULL },
     { "{ file: '%s/crlf' }", "key", NULL },
-    { "{ file: '%s/two' }", "key\n", NULL }, /* one newline is the editor's, the other is not */
-    { "{ file: newline }", "key", NULL },    /* beside the file that names it */
+    { "{ file: '%s/two' }", "key\n", NULL }, /* the editor adds one newline, the other one belongs to the secret */
+    { "{ file: newline }", "key", NULL },    /* relative to the file that names it */
     { "{ file: '%s/empty' }", NULL, "is empty" },
     { "{ file: '%s/only' }", NULL, "is empty" },
     { "{ file: '%s/large' }", NULL, "is larger than 65536 bytes" },
@@ -82,7 +82,7 @@ static void each_form_gives_its_secret(void **state)
             assert_true(r < 0);
             assert_non_null(strstr(err.text, cases[i].error));
         }
-        /* Every file that was meant is noted, there or not. */
+        /* Every file that was meant is noted, whether it exists or not. */
         bool is_file = hole || strstr(cases[i].yaml, "file:");
         assert_int_equal(files.n, is_file);
         sl_secret_done(&secret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* YAML to values: how scalars are typed, what merge keys and aliases give, and what is refused where. */
+/* YAML to values: the types of scalars, the results of merge keys and aliases, and what is refused where. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

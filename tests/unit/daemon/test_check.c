@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice check`, the commands on a data directory, and the admin key's way in: files in, words and exit codes out. */
+/* `sluice check`, the commands for a data directory, and where the admin key comes from: files in, messages and exit
+ * codes out. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,7 +115,7 @@ static void the_admin_keys_way_in(void **state)
         { SL_AUTH_KEYS, false, true, NULL, "", SL_E_INVAL, "is a directory", NULL },
         { SL_AUTH_KEYS, false, true, NULL, NULL, 0, NULL, "" },
         { SL_AUTH_KEYS, false, false, NULL, NULL, SL_E_INVAL, "there is no key: set SLUICE_ADMIN_KEY", NULL },
-        /* From here on it is set: a secret of the environment is read once. */
+        /* From here on it is set: a secret of the environment is read only once. */
         { SL_AUTH_KEYS, false, true, KEY, "another-key-of-some-length", 0, NULL, KEY },
         { SL_AUTH_KEYS, true, true, KEY, NULL, 0, NULL, NULL },
         { SL_AUTH_ABSENT, false, true, KEY, NULL, 0, NULL, NULL },

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the command line to what the daemon is asked to do. */
+/* From the command line to the options of the daemon. */
 #include "cli_test.h"
 #include "daemon/commands.h"
 #include "daemon/daemon.h"
 
-/* What was asked of the daemon last; its parts themselves are not here. */
+/* The last options for the daemon; its own parts are not in this test. */
 static struct sl_serve_opts asked;
 static char asked_listen[320];
 static const char *asked_for, *asked_data, *asked_file;
@@ -47,7 +47,7 @@ int sl_cmd_secret_rotate(const char *data, bool *ret_is_running)
     return 0;
 }
 
-/* The exit code, and what was said in *said. */
+/* Returns the exit code, and in *said the output. */
 static int run(const char *line, const char **said)
 {
     struct cli_meaning m;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice serve` in a child of the test: what it tells its supervisor, serves, takes over from a changed file, and how
- * it ends. It listens on unix sockets only, and every step waits for what the daemon says. */
+ * it ends. It listens on unix sockets only, and every step waits for the daemon's output. */
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include "cli_test.h"
 #include "daemon/daemon.h"
 
-#define DEADLINE_MSEC 60000 /* of a machine that does much else */
+#define DEADLINE_MSEC 60000 /* for a machine that is busy with other work */
 #define ROUTE(name)   "  - { name: " name ", endpoint_type: llm/v1/chat, model: { provider: mock, name: m } }\n"
 #define SLOW(name)                                                                                                   \
     "  - { name: " name ", endpoint_type: llm/v1/chat, model: { provider: mock, name: m, config: { latency: 1h } } " \
@@ -38,7 +38,7 @@ static void file_put(const char *name, const char *text)
 
 static struct child {
     pid_t pid;
-    int notify;    /* what a supervisor hears */
+    int notify;    /* what a supervisor gets */
     int errors[2]; /* its standard error */
 } child;
 
@@ -52,7 +52,7 @@ static int unix_socket(const char *path, int type)
     return fd;
 }
 
-/* `inherited`: a listening socket that a supervisor hands over, or -1. */
+/* `inherited`: a listening socket from a supervisor, or -1. */
 static void child_start(const struct sl_serve_opts *opts, int inherited)
 {
     char path[64], pid[16];
@@ -81,7 +81,7 @@ static void child_start(const struct sl_serve_opts *opts, int inherited)
     close(child.errors[1]);
 }
 
-/* What it said on standard error until its end. */
+/* Its standard error until its end. */
 static const char *child_errors(void)
 {
     static char text[16384];
@@ -99,7 +99,7 @@ static const char *child_errors(void)
     return text;
 }
 
-/* The next word to the supervisor that has `want`. */
+/* Waits for the next message to the supervisor that has `want`. */
 static void child_says(const char *want)
 {
     char text[1024] = "";
@@ -115,7 +115,7 @@ static void child_says(const char *want)
     }
 }
 
-/* Waits for its end. The exit code; what it said in *said. */
+/* Waits for its end. Returns the exit code, and in *said its output. */
 static int child_end(const char **said)
 {
     int status;
@@ -152,7 +152,7 @@ static int client_open(const char *request)
     return fd;
 }
 
-/* Until the daemon closes. */
+/* Reads until the daemon closes. */
 static const char *client_read(int fd)
 {
     static char text[65536];
@@ -219,7 +219,7 @@ static void a_changed_file_is_taken_over(void **state)
     kill(child.pid, SIGHUP);
     child_says("READY=1\nSTATUS=serving; the changed configuration was refused");
     client_gets(ASK("two"), "\"finish_reason\"");
-    /* Nobody says so: the file itself is watched. */
+    /* Without a signal: the daemon watches the file itself. */
     file_put("c.yaml", QUICK "endpoints:\n" ROUTE("one") ROUTE("two") ROUTE("three"));
     child_says("READY=1\nSTATUS=serving, 3 routes");
     file_put("c.yaml", SERVER("workers: 1, timeouts: { drain_delay: 0s }") "endpoints: []\n");
@@ -246,7 +246,7 @@ static void a_log_file_is_opened_again(void **state)
     client_gets(ASK("one"), "200 OK");
     assert_int_equal(rename("a.log", "old.log"), 0);
     kill(child.pid, SIGUSR1);
-    while (access("a.log", F_OK) < 0) { /* the file is all there is to see of it */
+    while (access("a.log", F_OK) < 0) { /* only the file shows it */
         usleep(1000);
     }
     client_gets(ASK("one"), "200 OK");
@@ -268,7 +268,7 @@ static void a_second_signal_ends_at_once(void **state)
     client_gets(GET("/ready"), "HTTP/1.1 200");
     kill(child.pid, SIGTERM);
     child_says("STOPPING=1");
-    client_gets(GET("/ready"), "HTTP/1.1 503"); /* new connections are taken for another hour */
+    client_gets(GET("/ready"), "HTTP/1.1 503"); /* new connections are accepted for another hour */
     kill(child.pid, SIGHUP);                    /* too late */
     kill(child.pid, SIGINT);
     const char *said;
@@ -310,7 +310,7 @@ static void a_socket_can_be_handed_over(void **state)
     const char *said;
     assert_int_equal(child_end(&said), 0);
     assert_non_null(strstr(said, "listening on unix:s (handed over), 2 workers"));
-    assert_int_equal(access("s", F_OK), 0); /* it is its owner's */
+    assert_int_equal(access("s", F_OK), 0); /* it belongs to its owner */
     close(fd);
     unlink("s");
     fd = unix_socket("s", SOCK_DGRAM);
@@ -366,7 +366,7 @@ static void a_data_directory_is_kept(void **state)
         child_start(&opts, -1);
         child_says("READY=1");
         client_gets(ASK("one"), "HTTP/1.1 401");
-        /* One directory has one daemon. */
+        /* One directory can have only one daemon. */
         bool is_running = false;
         cli_test_catch();
         int check = sl_cmd_db_check("data"), rotate = sl_cmd_secret_rotate("data", &is_running);

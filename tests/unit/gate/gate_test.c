@@ -48,7 +48,7 @@ static int listen_any(unsigned *ret_port)
     return fd;
 }
 
-/* Two ends of one connection. */
+/* The two ends of one connection. */
 static void pair_make(int fds[2])
 {
     unsigned port;
@@ -63,7 +63,7 @@ static void pair_make(int fds[2])
     close(listener);
 }
 
-/* What has come is added to `buf`. False: the other end has closed. */
+/* Adds what has come to `buf`. False: the other end has closed. */
 static bool take(int fd, struct sl_buf *buf)
 {
     char room[4096];
@@ -76,7 +76,7 @@ static bool take(int fd, struct sl_buf *buf)
 
 /* --- the upstream --- */
 
-/* Is that a whole request? */
+/* True: it is a whole request. */
 static bool is_whole(struct sl_str text)
 {
     ptrdiff_t end = sl_str_find(text, SL_STR("\r\n\r\n"), 0);
@@ -100,7 +100,7 @@ static void upstream_say(struct gate_test *g)
 {
     size_t n = strlen(g->unsent), piece = g->piece ? SL_MIN(g->piece, n) : n;
     ssize_t sent = n ? write(g->up, g->unsent, piece) : 0;
-    if (sent < 0) { /* the gateway has heard enough */
+    if (sent < 0) { /* the gateway has enough */
         assert_true(errno == EPIPE || errno == ECONNRESET);
         piece = n;
     } else {
@@ -198,7 +198,7 @@ void gate_test_turn(struct gate_test *g)
     }
 }
 
-/* The body in place of its chunks. */
+/* Replaces the chunks by the body. */
 static void chunks_join(struct sl_buf *got)
 {
     struct sl_buf out = SL_BUF_INIT(64 << 20);
@@ -249,7 +249,7 @@ void gate_test_check(struct gate_test *g, const char *what, int status, const ch
 
 /* --- life --- */
 
-/* `text` with the port where it says PORT. */
+/* `text` with the port in place of PORT. */
 static void port_put(struct sl_buf *out, const char *text, unsigned port)
 {
     const char *at;

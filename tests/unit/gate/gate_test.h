@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole gate on one loop of the test's thread: a worker, a client's socket, and an upstream that says what it is told
- * to. No process, no other thread but the access log's. */
+/* A whole gate on one loop of the test's thread: a worker, a client's socket, and a scripted upstream. No process, and
+ * no other thread than the access log's. */
 #ifndef SL_TEST_GATE_TEST_H
 #define SL_TEST_GATE_TEST_H
 
@@ -24,49 +24,50 @@ struct gate_test {
     struct sl_notices notices;
     struct sl_engine engine;
     struct sl_worker worker;
-    int upstream; /* listens; routes name its port as "PORT" */
+    int upstream; /* listens; routes have its port as "PORT" */
     unsigned port;
-    char dir[64]; /* the store's; "": it runs without */
+    char dir[64]; /* for the store; "": it runs without one */
 
-    /* of the exchange that runs */
+    /* Of the running exchange. */
     int client; /* -1: closed */
     struct sl_buf got;
-    const char *const *replies; /* what the upstream sends to one request after the other; NULL: it just closes */
+    const char *const *replies; /* what the upstream sends to its requests, one after the other; NULL: it closes */
     unsigned n_replies, n_asked;
-    size_t piece;        /* it sends so many bytes a turn; 0: all at once */
-    const char *unsent;  /* what is left of its reply; NULL: it has none */
+    size_t piece;        /* how many bytes it sends in a turn; 0: all at once */
+    const char *unsent;  /* the rest of its reply; NULL: none */
     int up;              /* its connection; -1: none */
     bool is_held;        /* it keeps the last connection open */
     bool is_up_gone;     /* the gateway has closed the connection that is held */
-    struct sl_buf asked; /* the last request, all of it */
+    struct sl_buf asked; /* the whole last request */
 };
 
-/* `config` in YAML; each "PORT" in it becomes the upstream's port. Fails the test where it is refused. */
+/* `config` is YAML; each "PORT" in it becomes the upstream's port. The test fails if it is refused. */
 void gate_test_start(struct gate_test *g, const char *config);
 /* The same with the configuration in a file. */
 void gate_test_start_file(struct gate_test *g, const char *config);
-/* A store in a folder of its own, which gate_test_end removes. */
+/* Makes a store in its own folder, which gate_test_end removes. */
 void gate_test_store(struct gate_test *g);
-/* The access log goes to that file; it is whole after gate_test_end. Before the first call. */
+/* Writes the access log to that file; it is complete after gate_test_end. Call this before the first call. */
 void gate_test_log(struct gate_test *g, const char *path);
-/* Waits for all that is open, and frees. */
+/* Waits for everything that is open, and frees. */
 void gate_test_end(struct gate_test *g);
-/* Around a test of a table: *state is a world that began with `config`. One at a time. */
+/* For tests of a table: *state is a world with `config`. One at a time. */
 int gate_test_setup(void **state, const char *config);
 int gate_test_teardown(void **state);
 
 /* Connects a client and sends `request`. The upstream answers its requests with `replies` (NULL at the end). */
 void gate_test_send(struct gate_test *g, const char *request, const char *const *replies);
-/* The same with a request to write: `headers` has whole lines; `body` NULL: none. */
+/* The same with the parts of a request: `headers` has whole lines; `body` NULL: none. */
 void gate_test_call(struct gate_test *g, const char *method, const char *path, const char *headers, const char *body,
                     const char *const *replies);
 /* One turn of the loop, of the client's reading and of the upstream. */
 void gate_test_turn(struct gate_test *g);
-/* Until the gateway closes the client's connection. What came; borrowed until the next. */
+/* Runs until the gateway closes the client's connection. Returns what came; borrowed until the next call. */
 struct sl_str gate_test_reply(struct gate_test *g);
-/* Waits for the reply, which has this status and all of `has` (NULL at the end), but not `hasnt` (may be NULL). */
+/* Waits for the reply, which must have this status and all of `has` (NULL at the end), but not `hasnt` (may be
+ * NULL). */
 void gate_test_check(struct gate_test *g, const char *what, int status, const char *const *has, const char *hasnt);
-/* Runs until `cond`; fails the test after 10 s. */
+/* Runs until `cond` is true; fails the test after 10 s. */
 #define GATE_UNTIL(g, cond)                                                                              \
     do {                                                                                                 \
         uint64_t until_ = sl_loop_now(&(g)->engine.loop) + 10000000;                                     \

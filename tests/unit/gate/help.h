@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration from a text, and what it says of it. */
+/* A configuration from a text, and its problems. */
 #ifndef SL_TEST_GATE_HELP_H
 #define SL_TEST_GATE_HELP_H
 
@@ -31,11 +31,11 @@ static inline struct loaded load(const char *text)
     if (sl_config_load_text("f", sl_str_c(text), &l.arena, &l.problems, &l.config) < 0) {
         l.config = NULL;
     }
-    l.problems.arena = NULL; /* it moves with the copy that is given back */
+    l.problems.arena = NULL; /* it moves with the returned copy */
     return l;
 }
 
-/* The same as the file of that name: it may have secrets by reference, and borrow from its machine. */
+/* The same for a file: it may have references to secrets, and use its machine's identity. */
 static inline struct loaded load_file(const char *path)
 {
     struct loaded l = { .config = NULL };
@@ -62,7 +62,7 @@ static inline void said(const struct loaded *l, uint32_t i, char out[SL_PROBLEM_
     sl_problem_format(&l->problems.v[i], true, out, SL_PROBLEM_LINE_MAX);
 }
 
-/* Is there a problem whose line has `want`? */
+/* True: a problem's line has `want`. */
 static inline bool says(const struct loaded *l, const char *want)
 {
     for (uint32_t i = 0; i < l->problems.n; i++) {

@@ -39,7 +39,7 @@ static unsigned lines_count(const char *path, unsigned next[WRITERS])
     char line[128];
     unsigned n = 0;
     if (!file) {
-        return 0; /* no rotation came between */
+        return 0; /* no rotation between */
     }
     while (fgets(line, sizeof(line), file)) {
         unsigned w, i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of conversations: what it knows, for how long, and that it never grows. Time is virtual. */
+/* The table of conversations: what it remembers, for how long, and that it never grows. Time is virtual. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ static void a_key_is_known_until_its_time_is_over(void **state)
     assert_int_equal(sl_affinity_find(table, 7, 10 * SEC + HOUR - 1), 70);
     assert_int_equal(sl_affinity_find(table, 7, 10 * SEC + HOUR), 0);
     assert_int_equal(sl_affinity_find(table, 8, 10 * SEC), 0);
-    sl_affinity_put(table, 7, 71, HOUR, 20 * SEC); /* it went elsewhere, and its time begins anew */
+    sl_affinity_put(table, 7, 71, HOUR, 20 * SEC); /* it went elsewhere, and its time starts again */
     assert_int_equal(sl_affinity_find(table, 7, 20 * SEC + HOUR - 1), 71);
     assert_int_equal(sl_affinity_count(table, 20 * SEC), 1);
     assert_int_equal(sl_affinity_count(table, 2 * HOUR), 0);
@@ -40,7 +40,7 @@ static void a_key_is_known_until_its_time_is_over(void **state)
     sl_affinity_free(NULL);
 }
 
-/* All keys of one row, and far more of them than it has places. */
+/* All keys of one row, many more than it has places. */
 static void where_all_places_are_taken_the_first_to_end_goes(void **state)
 {
     (void)state;
@@ -58,7 +58,7 @@ static void where_all_places_are_taken_the_first_to_end_goes(void **state)
     sl_affinity_free(table);
 }
 
-/* A day of conversations, a hundred times as many as there is room for: those of the last minutes are known. */
+/* A day of conversations, a hundred times as many as there is room for: those of the last minutes are still known. */
 static void a_day_of_conversations_fits(void **state)
 {
     (void)state;
@@ -84,7 +84,7 @@ static void a_day_of_conversations_fits(void **state)
     sl_affinity_free(table);
 }
 
-/* One caller fills the table over and over; what others had stays, and theirs are bounded by the rest. */
+/* One caller fills the table again and again; the conversations of others stay, and his have only the rest. */
 static void one_callers_flood_pushes_out_no_others(void **state)
 {
     (void)state;
@@ -94,7 +94,7 @@ static void one_callers_flood_pushes_out_no_others(void **state)
     struct sl_rng rng = { { 3, 5 } };
     for (size_t i = 0; i < FEW; i++) { /* of eight callers */
         few[i] = sl_affinity_key(100 + i % 8, sl_rng_next(&rng));
-        sl_affinity_put(table, few[i], i + 1, HOUR, 0); /* which end before all others */
+        sl_affinity_put(table, few[i], i + 1, HOUR, 0); /* which expire before all others */
     }
     for (size_t i = 0; i < 20 * MAX; i++) {
         uint64_t key = sl_affinity_key(7, sl_rng_next(&rng));
@@ -108,9 +108,9 @@ static void one_callers_flood_pushes_out_no_others(void **state)
     for (size_t i = 0; i < SL_ARRAY_LEN(last); i++) {
         n += sl_affinity_find(table, last[i], 2 * SEC) != 0;
     }
-    assert_true(n > SL_ARRAY_LEN(last) * 8 / 10); /* the flood has its newest, where there is room */
+    assert_true(n > SL_ARRAY_LEN(last) * 8 / 10); /* the flood keeps its newest, as far as there is room */
     assert_true(sl_affinity_count(table, 2 * SEC) <= MAX);
-    sl_affinity_put(table, sl_affinity_key(7, 5), 9, HOUR, 3 * HOUR); /* what is over is nobody's */
+    sl_affinity_put(table, sl_affinity_key(7, 5), 9, HOUR, 3 * HOUR); /* an expired place belongs to nobody */
     assert_int_equal(sl_affinity_count(table, 3 * HOUR), 1);
     assert_true(sl_affinity_key(0, 0) != 0);
     sl_affinity_free(table);

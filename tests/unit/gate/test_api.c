@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The management calls, one behind the other on a gate with a store: what each makes of what those before it have
- * left. */
+/* The management calls, one after the other on a gate with a store: each works with the results of those before it. */
 #include "base/buf.h"
 #include "gate/watch/metrics.h"
 #include "gate_test.h"
@@ -24,7 +23,7 @@
 struct step {
     const char *method, *path, *headers, *body;
     int status;
-    const char *has[4], *hasnt; /* NULL ends what it has */
+    const char *has[4], *hasnt; /* NULL ends the list */
 };
 
 static int begin(void **state)
@@ -89,7 +88,7 @@ static void routes_are_made_read_changed_and_deleted(void **state)
         { "GET", OWN "/secretive", NULL, NULL, 200, { "\"openai_api_key\":{\"fingerprint\":\"" }, "sk-of-the" },
         { "GET", OWN, NULL, NULL, 200, { "\"name\":\"filed\"", "\"name\":\"a\"", "\"next_page_token\":null" }, NULL },
         { "GET", "/api/2.0/endpoints/a", NULL, NULL, 200, { "\"endpoint_type\":\"llm/v1/chat\"" }, NULL },
-        /* a change is of the version that it was made for */
+        /* a change needs the version that it was made for */
         { "PUT", OWN "/a", "If-Match: \"99\"\r\n", ROUTE("a", ""), 412, { "read it again" }, NULL },
         { "PUT", OWN "/a", "If-Match: nonsense\r\n", ROUTE("a", ""), 412, { "read it again" }, NULL },
         { "PUT", OWN "/a", "If-Match: \"1\"\r\n", ROUTE("a", ""), 200, { "\"version\":3" }, NULL },
@@ -114,7 +113,7 @@ static void credentials_stay_where_they_are(void **state)
     static const struct step steps[] = {
         { "POST", ROUTES, NULL, OPENAI("o", "\"openai_api_key\":\"sk-of-a-caller\""), 200, { "\"o\"" }, "sk-of" },
         { "GET", OWN "/o", NULL, NULL, 200, { "\"fingerprint\":\"" }, "sk-of" },
-        /* left out, the one that is there is kept; but not for another place */
+        /* a credential that is left out is kept, but not for another URL */
         { "PUT", OWN "/o", NULL, OPENAI("o", "\"openai_organization\":\"org\""), 200, { "\"org\"" }, "sk-of" },
         { "PUT", OWN "/fresh", NULL, OPENAI("fresh", ""), 400, { "openai_api_key" }, NULL },
         { "PUT",
@@ -141,7 +140,7 @@ static void credentials_stay_where_they_are(void **state)
           400,
           { "portkey", "differs from the stored one" },
           NULL },
-        /* nor does a call lead where the operator has not said so */
+        /* a call must not lead to an address that the operator has not allowed */
         { "PUT",
           OWN "/o",
           NULL,
@@ -177,7 +176,7 @@ static void credentials_stay_where_they_are(void **state)
           200,
           { "\"p\"" },
           NULL },
-        /* who may call it is not told which address that was */
+        /* a caller of the route does not learn the address */
         { "PUT",
           OWN "/p",
           NULL,
@@ -468,7 +467,7 @@ static void lists_come_in_pages(void **state)
     /* Where a token begins: an index as Python's int() takes one; the route behind which it stands, wherever that is
      * now; the whole page again where none of those it names is left. */
     static const struct {
-        const char *token; /* base64 of the JSON beside it */
+        const char *token; /* base64 of the JSON next to it */
         const char *has;   /* NULL: refused */
     } tokens[] = {
         { "eyJpbmRleCI6IDMwOTl9", "[{\"name\":\"r3099\"" },     /* {"index": 3099} */

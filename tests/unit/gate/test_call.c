@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole exchanges without a process: where a request leads (front), which attempts it makes (plan), what becomes of
- * their replies (relay) and what is told (reply). */
+/* Whole exchanges without a process: where a request goes (front), which attempts it makes (plan), what happens to
+ * their replies (relay) and what the client gets (reply). */
 #include "gate_test.h"
 
 #include <unistd.h>
@@ -29,7 +29,7 @@
 
 #define HEAD_OF(method, path) method " " path " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 #define GET(path)             HEAD_OF("GET", path) "\r\n"
-/* A body's length is counted by the compiler. */
+/* The compiler counts a body's length. */
 #define CHUNKED_1(body) "Transfer-Encoding: chunked\r\n\r\n" body "0\r\n\r\n"
 
 #define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
@@ -368,7 +368,7 @@ static void a_client_that_leaves_takes_its_upstream_along(void **state)
     }
 }
 
-/* A loop that is busy with others finds a head late: it came in time. */
+/* A loop that is busy with others finds a head late, but it came in time. */
 static void what_waits_to_be_read_is_not_late(void **state)
 {
     (void)state;
@@ -385,7 +385,7 @@ static void what_waits_to_be_read_is_not_late(void **state)
     gate_test_end(&world);
 }
 
-/* The id of an answer, in `out`. */
+/* The id of a response, in `out`. */
 static void id_ask(struct gate_test *g, char out[64])
 {
     gate_test_call(g, "POST", "/v1/responses", "", "{\"model\":\"mock\",\"input\":\"x\"}", NULL);
@@ -395,7 +395,7 @@ static void id_ask(struct gate_test *g, char out[64])
     snprintf(out, 64, "%.*s", 32, got.p + at + mark.n);
 }
 
-/* Who has seen some can tell what the loop's generator gives next: request ids come from there. */
+/* Who has seen some random numbers can predict the loop's generator, because request ids are made from it. */
 static void ids_of_answers_do_not_follow_from_what_is_told(void **state)
 {
     struct gate_test *g = *state;
@@ -427,7 +427,7 @@ static void the_drains_end_is_told(void **state)
     }
 }
 
-/* One gets the other's place while both end: it goes back to the target. */
+/* A call gets another one's place while both end: it goes back to the target. */
 static void a_place_that_came_too_late_is_given_back(void **state)
 {
     (void)state;

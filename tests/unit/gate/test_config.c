@@ -23,7 +23,7 @@ static void a_misspelt_section_is_an_error(void **state)
         { "metric: { max_routes: 1 }\n", "metrics", true },
         { "lgo: { level: info }\n", "log", true },
         { "logs: {}\n", "log", true },
-        /* Too far, or not what our section could hold: another program's. */
+        /* Too different, or not a value of that section: it belongs to another program. */
         { "atuh: none\n", "auth", false },
         { "atuh: [a]\n", "auth", false },
         { "atuh: { colour: red }\n", "auth", false },

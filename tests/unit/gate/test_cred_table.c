@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fetched credentials: who fetches, who waits, when one is refreshed, and what a failure means. */
+/* Fetched credentials: who fetches, who waits, when one is refreshed, and the effect of a failure. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,7 +60,7 @@ static void test_one_fetches_the_others_wait(void **state)
     struct fixture f;
     struct sl_cred_waiter a = { 0 }, b = { 0 }, c = { 0 };
     fixture_init(&f);
-    assert_int_equal(ask(&f, 100 * SEC, NULL), SL_CRED_WAIT); /* a look changes nothing */
+    assert_int_equal(ask(&f, 100 * SEC, NULL), SL_CRED_WAIT); /* a look without a waiter changes nothing */
     assert_int_equal(ask(&f, 100 * SEC, &a), SL_CRED_FETCH);
     assert_int_equal(ask(&f, 100 * SEC, &b), SL_CRED_WAIT);
     assert_int_equal(ask(&f, 101 * SEC, &c), SL_CRED_WAIT);
@@ -113,7 +113,7 @@ static void test_a_failed_refresh_keeps_what_is_valid(void **state)
     check_token(&f, "t1");
     assert_int_equal(ask(&f, 86 * SEC, NULL), SL_CRED_REFRESH);
     assert_int_equal(fetched(&f, 99 * SEC, NULL, 0), 0);
-    assert_int_equal(ask(&f, 100 * SEC, NULL), SL_CRED_FAILED); /* expired, and tried a moment ago */
+    assert_int_equal(ask(&f, 100 * SEC, NULL), SL_CRED_FAILED); /* expired, and a fetch failed a moment ago */
     assert_string_equal(f.failure.text, "no luck");
     assert_int_equal(f.failure.type, SL_ERR_PROVIDER_SERVER_ERROR);
     assert_int_equal(ask(&f, 104 * SEC, &a), SL_CRED_FETCH);
@@ -145,7 +145,7 @@ static void test_one_that_was_refused_is_fetched_anew(void **state)
     assert_int_equal(ask(&f, 0, &a), SL_CRED_FETCH);
     assert_int_equal(fetched(&f, 0, "t1", 100 * SEC), 1);
     struct sl_cred other = { .parts = { SL_STR("t0") } }, this = { .parts = { SL_STR("t1") } };
-    sl_cred_table_refused(&f.table, id, &other); /* one from before: the new one may be good */
+    sl_cred_table_refused(&f.table, id, &other); /* an old one: the new one may be good */
     assert_int_equal(ask(&f, 1, NULL), SL_CRED_READY);
     sl_cred_table_refused(&f.table, id, &this);
     assert_int_equal(ask(&f, 1, &a), SL_CRED_FETCH);
@@ -161,7 +161,7 @@ static void test_the_table_is_bounded(void **state)
     struct fixture f;
     struct sl_cred_waiter a = { 0 };
     fixture_init(&f);
-    assert_int_equal(ask(&f, 0, &a), SL_CRED_FETCH); /* in flight: stays */
+    assert_int_equal(ask(&f, 0, &a), SL_CRED_FETCH); /* being fetched, so it stays */
     for (unsigned i = 0; i < SL_CRED_ENTRIES_MAX + 10; i++) {
         char name[32];
         int n = snprintf(name, sizeof(name), "other %u", i);

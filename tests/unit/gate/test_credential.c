@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of routes whose credential is fetched: when it is asked for, how long it is kept, and what is told when there
- * is none. The upstream is the token's endpoint too. */
+/* Calls of routes with a fetched credential: when it is fetched, how long it is kept, and the error when there is none.
+ * The upstream is also the token's endpoint. */
 #include "gate_test.h"
 
 #include <unistd.h>
@@ -26,7 +26,7 @@ struct call {
     const char *replies[UPSTREAM_REPLIES_MAX];
     unsigned n_asked;
     int status;
-    const char *has[3], *asked; /* the latter in the last request that the upstream got */
+    const char *has[3], *asked; /* `asked`: in the last request that the upstream got */
 };
 
 static void calls_run(const char *config, const struct call *calls, size_t n)
@@ -52,7 +52,7 @@ static void one_token_serves_many_calls(void **state)
     static const struct call calls[] = {
         { { TOKEN("ya29-a", "3600"), ANSWER }, 2, 200, { "an answer" }, "authorization: Bearer ya29-a\r\n" },
         { { ANSWER }, 1, 200, { "an answer" }, "authorization: Bearer ya29-a\r\n" },
-        /* refused, another one is fetched, once, and kept */
+        /* after a refusal another one is fetched, once, and kept */
         { { REFUSED, TOKEN("ya29-b", "3600"), ANSWER }, 3, 200, { "an answer" }, "authorization: Bearer ya29-b\r\n" },
         { { ANSWER }, 1, 200, { "an answer" }, "authorization: Bearer ya29-b\r\n" },
         { { REFUSED, TOKEN("ya29-c", "3600"), REFUSED, ANSWER },
@@ -64,7 +64,7 @@ static void one_token_serves_many_calls(void **state)
     RUN(CONFIG, calls);
 }
 
-/* In each of them nothing is asked of the provider, and the caller is told no more than that. */
+/* In each case the provider is not called, and the caller learns no more than that. */
 static void no_token_no_call(void **state)
 {
     (void)state;
@@ -101,7 +101,7 @@ static void no_token_no_call(void **state)
     }
 }
 
-/* Who asks and leaves, and a gateway that ends in the middle. */
+/* A caller that leaves, and a gateway that ends in the middle. */
 static void a_fetch_outlives_its_caller(void **state)
 {
     (void)state;

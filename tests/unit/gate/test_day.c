@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A day of virtual time: a hundred targets in three tiers that fail by a schedule, some calls a second, and policy
- * alone decides. Nobody waits: the clock is the next thing that happens. */
+/* A day of virtual time: a hundred targets in three tiers that fail by a schedule, some calls a second, and only the
+ * policy decides. Nobody waits: the clock jumps to the next event. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,9 +19,9 @@
 #define SEC     SL_USEC_PER_SEC
 #define HOUR    (3600 * SEC)
 #define DAY     (24 * HOUR)
-#define START   (1000 * SEC) /* the clock counts from somewhere */
+#define START   (1000 * SEC) /* the clock does not start at 0 */
 #define PER_SEC 5
-#define RUNNING 4096 /* attempts at one time, at most */
+#define RUNNING 4096 /* the most attempts at one time */
 
 /* --- events of the day --- */
 
@@ -30,19 +30,19 @@ enum state { WELL, DOWN, SILENT, ERRORS, LIMITED, FLAPS, SLOW };
 struct spell {
     uint32_t first, last; /* targets */
     enum state state;
-    uint64_t from, to; /* since the day began */
+    uint64_t from, to; /* since the beginning of the day */
 };
 
 /* Tier 0 has the targets 0 to 59, tier 1 60 to 89, tier 2 the rest. */
 static const struct spell spells[] = {
-    { 0, 29, DOWN, 2 * HOUR, 3 * HOUR }, /* a region */
+    { 0, 29, DOWN, 2 * HOUR, 3 * HOUR }, /* one region */
     { 7, 7, SILENT, 4 * HOUR, 5 * HOUR },
     { 11, 13, ERRORS, 5 * HOUR, 6 * HOUR },
     { 20, 24, LIMITED, 6 * HOUR, 7 * HOUR },
     { 30, 35, FLAPS, 8 * HOUR, 9 * HOUR },
     { 40, 59, SLOW, 10 * HOUR, 11 * HOUR },
     { 0, 59, DOWN, 12 * HOUR, 13 * HOUR },            /* all of tier 0 */
-    { 0, 89, ERRORS, 14 * HOUR, 15 * HOUR },          /* of tier 1, too */
+    { 0, 89, ERRORS, 14 * HOUR, 15 * HOUR },          /* and of tier 1 */
     { 0, 99, DOWN, 16 * HOUR, 16 * HOUR + HOUR / 4 }, /* all */
     { 5, 5, DOWN, 18 * HOUR, DAY },                   /* does not come back */
 };
@@ -60,7 +60,7 @@ static enum state state_at(uint32_t target, uint64_t at)
 static bool is_quiet(uint64_t at)
 {
     for (size_t i = 0; i + 1 < SL_ARRAY_LEN(spells); i++) {
-        /* Rests and breakers of before are over. */
+        /* Waits and breakers from before are over. */
         if (at >= spells[i].from && at < spells[i].to + 5 * 60 * SEC) {
             return false;
         }
@@ -74,16 +74,16 @@ struct attempt {
     uint64_t end;
     uint32_t target;
     enum sl_begun begun;
-    enum sl_cause cause; /* SL_CAUSE_COUNT: it is answered */
+    enum sl_cause cause; /* SL_CAUSE_COUNT: it succeeds */
     uint64_t took, rest, start;
     uint32_t n_attempts, n_repeats;
     uint64_t passed[SL_POOL_WORDS(N)];
 };
 
 struct seen {
-    uint32_t n_quiet, n_down; /* attempts in quiet times, and when it was down */
-    uint64_t last, gap;       /* attempts in quiet times: the last one, the longest time between two */
-    uint64_t back;            /* the longest time from the end of a spell to the first answer */
+    uint32_t n_quiet, n_down; /* attempts in quiet times, and while it was down */
+    uint64_t last, gap;       /* of attempts in quiet times: when the last was, and the longest time between two */
+    uint64_t back;            /* the longest time from the end of a spell to the first success */
     uint64_t well_since;
     bool is_back;
 };
@@ -135,10 +135,10 @@ static struct attempt heap_take(void)
     return first;
 }
 
-/* How an attempt that begins now will end. */
+/* Decides how an attempt that begins now will end. */
 static void attempt_foresee(struct attempt *a)
 {
-    uint64_t at = day.now - START, usual = (200 + a->target * 5) * SL_USEC_PER_MSEC; /* each has its own pace */
+    uint64_t at = day.now - START, usual = (200 + a->target * 5) * SL_USEC_PER_MSEC; /* each target has its own speed */
     a->cause = SL_CAUSE_COUNT;
     a->rest = 0;
     a->took = usual / 2 + random_below(usual);
@@ -159,7 +159,7 @@ static void attempt_foresee(struct attempt *a)
     case ERRORS:
         a->cause = random_below(10) < 8 ? SL_CAUSE_SERVER_ERROR : SL_CAUSE_COUNT;
         break;
-    case LIMITED: /* of each 20 s it takes calls for 10 */
+    case LIMITED: /* it takes calls in 10 of every 20 s */
         a->cause = at / (10 * SEC) % 2 ? SL_CAUSE_RATE_LIMITED : SL_CAUSE_COUNT;
         a->rest = a->cause == SL_CAUSE_RATE_LIMITED ? 10 * SEC - at % (10 * SEC) : 0;
         a->took = a->rest ? 50 * SL_USEC_PER_MSEC : a->took;
@@ -190,7 +190,7 @@ static struct sl_ask ask_of(const struct attempt *a)
     return (struct sl_ask){ a->passed, day.now, sl_rng_next(&day.rng), false, a->n_attempts > 0 };
 }
 
-/* False: none can be asked. */
+/* False: no target can be asked. */
 static bool attempt_begin(struct attempt *a, uint32_t target)
 {
     for (;;) {
@@ -279,7 +279,7 @@ static void call_begin(void)
     }
 }
 
-/* A spell is over: when does it answer again? */
+/* Watches when targets succeed again after a spell. */
 static void spells_watch(uint64_t at)
 {
     for (size_t i = 0; i < SL_ARRAY_LEN(spells); i++) {
@@ -335,7 +335,7 @@ static void day_end(void)
     sl_arena_done(&day.arena);
 }
 
-/* What holds however calls are balanced. */
+/* What must be true for every balance. */
 static void day_is_well(void)
 {
     const struct seen *seen = day.seen;
@@ -345,7 +345,7 @@ static void day_is_well(void)
     assert_in_range(day.n_failed - day.n_failed_outside, 900 * PER_SEC * 95 / 100, 960 * PER_SEC);
     assert_in_range(day.n_failed_outside, 0, day.n_calls / 300);
     assert_in_range(day.n_none, 900 * PER_SEC / 2, day.n_failed);
-    /* An outage is not multiplied. */
+    /* An outage does not multiply the attempts. */
     assert_in_range(day.n_attempts, day.n_calls - day.n_none, day.n_calls * 110 / 100);
     for (uint32_t i = 0; i < N; i++) {
         /* Down: five calls until the breaker opens (more that are on their way, and repeats), then one each 30 s. */
@@ -373,7 +373,7 @@ static void weights_are_kept_through_the_day(void **state)
     for (uint32_t i = 0; i < 60; i++) {
         uint64_t share = n_quiet * day.rules[i].weight / weights, turn = weights * SEC / PER_SEC / day.rules[i].weight;
         assert_in_range(day.seen[i].n_quiet, share * 98 / 100, share * 102 / 100);
-        assert_in_range(day.seen[i].gap, 1, turn * 2);                       /* nobody starves */
+        assert_in_range(day.seen[i].gap, 1, turn * 2);                       /* each target gets calls */
         assert_in_range(day.seen[i].back, 0, 30 * SEC + turn * 3 + 2 * SEC); /* the breaker's time, and its next turn */
         assert_true(i == 5 || day.seen[i].is_back);
     }
@@ -393,7 +393,7 @@ static void the_least_busy_share_the_day(void **state)
     day_end();
 }
 
-/* The first is the fastest; who is slower is looked at each half a minute. */
+/* The first is the fastest; slower ones are measured every half minute. */
 static void the_fastest_have_the_day(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A body becomes a route, and nothing that no row knows is taken, kept or shown. */
+/* A body becomes a route, and nothing unknown to the rows is taken, kept or shown. */
 #include "base/buf.h"
 #include "gate/config/definition.h"
 #include "help.h"
@@ -86,7 +86,7 @@ static void what_no_row_knows_is_refused(void **state)
         { PLAY_MODEL(",\"api_key\":\"sk-secret-secret\""), "model: unknown key \"api_key\"" },
         { PLAY_MODEL(",\"tempalte\":\"x\""), "model: unknown key \"tempalte\"" },
         { PLAY_MODEL(",\"template\":\"x\""), "model: \"template\" belongs into model.config" },
-        { PLAY_MODEL(",\"mock_config\":{}"), "model: unknown key \"mock_config\"" }, /* there is `config` */
+        { PLAY_MODEL(",\"mock_config\":{}"), "model: unknown key \"mock_config\"" }, /* `config` exists already */
         { PLAY_MODEL(",\"task\":\"llm/v1/chat\""), NULL },
         { PLAY(",\"limit\":{\"calls\":1,\"renewal_period\":\"minute\",\"token\":\"sk-secret-secret\"}"),
           "limit: unknown key \"token\"" },
@@ -95,8 +95,8 @@ static void what_no_row_knows_is_refused(void **state)
         { PLAY(",\"sluice\":{\"timeouts\":{\"idel\":\"1s\"}}"), "did you mean \"idle\"?" },
         { PLAY(",\"limts\":[]"), "unknown key \"limts\"" },
         { PLAY(",\"modle\":{}"), "did you mean \"model\"?" },
-        { PLAY(",\"description\":\"mine\""), NULL }, /* passed over, as MLflow does */
-        { PLAY(",\"owner\":\"api\",\"version\":3,\"secrets\":{},\"route_url\":\"/x\""), NULL }, /* a GET's */
+        { PLAY(",\"description\":\"mine\""), NULL }, /* ignored, as by MLflow */
+        { PLAY(",\"owner\":\"api\",\"version\":3,\"secrets\":{},\"route_url\":\"/x\""), NULL }, /* members of a GET */
         { "{\"name\":5,\"route_type\":\"llm/v1/chat\",\"model\":{}}", "name: string_type" },
         { "{\"name\":\"a\",\"model\":{}}", "route_type: missing" },
         { "{\"name\":\"a\",\"route_type\":\"llm/v1/chat\"}", "model: missing" },
