@@ -203,5 +203,7 @@ void sl_sealed_push(struct sl_sealed *sealed, struct sl_str bytes)
 
 void sl_sealed_pass(struct sl_sealed *sealed, struct sl_str bytes)
 {
-    tail_keep(sealed, bytes);
+    if (bytes.n) { /* a reply may begin with none */
+        tail_keep(sealed, bytes);
+    }
 }

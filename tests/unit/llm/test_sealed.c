@@ -29,7 +29,9 @@ static void on_print(void *arg, uint64_t print)
 static void push_scanned(struct sl_sealed *sealed, struct sl_json_scan *scan, struct sl_str part)
 {
     sl_json_scan_push(scan, part);
+    sl_sealed_pass(sealed, SL_STR_NONE); /* as a reply whose head came alone */
     (scan->has_end ? sl_sealed_push : sl_sealed_pass)(sealed, part);
+    sl_sealed_pass(sealed, SL_STR_NONE);
 }
 
 /* In two pieces; `cut` 0: in one. `scan`: the first one is scanned before. */
