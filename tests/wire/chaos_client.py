@@ -89,6 +89,13 @@ def form_of(rng, route, name, kind):
     return path, f"multipart/form-data; boundary={border}", b"".join(parts) + end
 
 
+def is_ready(sock, events, seconds):
+    """The events that came; select() knows no descriptor beyond 1023."""
+    poll = select.poll()
+    poll.register(sock, events)
+    return sum(event for _, event in poll.poll(seconds * 1000))
+
+
 class ChaosConn(Conn):
     def __init__(self, port):
         super().__init__(port)
@@ -106,12 +113,12 @@ class ChaosConn(Conn):
         self.sock.setblocking(False)
         try:
             while at < end:
-                readable, writable, _ = select.select([self.sock], [self.sock], [], LONG)
-                if not readable and not writable:
+                ready = is_ready(self.sock, select.POLLIN | select.POLLOUT, LONG)
+                if not ready:
                     raise Broken(f"{at} of {end} bytes were taken and no more")
-                if readable and stops:
+                if ready & ~select.POLLOUT and stops:
                     break
-                if writable:
+                if ready & ~select.POLLIN:
                     at += self.sock.send(data[at:min(end, at + pieces)])
         except BlockingIOError:
             pass
@@ -123,7 +130,7 @@ class ChaosConn(Conn):
 
     def sip(self, n, seconds):
         """Some of what comes, as long as it comes."""
-        while len(self.buf) < n and select.select([self.sock], [], [], seconds)[0] and self.fill():
+        while len(self.buf) < n and is_ready(self.sock, select.POLLIN, seconds) and self.fill():
             pass
 
     def final(self, method):
@@ -246,14 +253,14 @@ class Client:
         is_sent = conn.push(data, rng.choice([100_000, 1 << 20, 1 << 20, max(1, len(data) // 7)]), not expects and rng.random() < 0.5, rng.randrange(len(data)) if leaves == "sending" else None)
         try:
             if leaves == "waiting":
-                select.select([conn.sock], [], [], rng.choice([0, 0.001, 0.01, 0.1, 0.3]))
+                is_ready(conn.sock, select.POLLIN, rng.choice([0, 0.001, 0.01, 0.1, 0.3]))
             elif leaves == "reading":
                 conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 conn.sip(rng.choice([1, 50, 400, 5000]), 0.3)
             if call.has_left:
                 return self.leave()
             if rng.random() < 0.1:
-                select.select([], [], [], rng.choice([0.01, 0.1]))  # a slow reader
+                is_ready(conn.sock, 0, rng.choice([0.01, 0.1]))  # a slow reader
             call.reply = conn.final(method)
             call.first = conn.first
             self.learn(call)

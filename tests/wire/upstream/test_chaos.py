@@ -52,7 +52,9 @@ class Scene:
             self.config["upstream"]["proxy"] = self.proxy.url
         self.routes = chaos_config.routes(rng, self.bases)
         self.config["endpoints"] = self.routes
-        self.has_shadows = any("shadow" in r["sluice"] for r in self.routes)
+        self.has_shadows = self.keeps = False
+        for entry in self.routes:
+            self.note(entry)
         self.keys = [None]
         if rng.random() < 0.4:
             self.keys = [ADMIN]
@@ -60,6 +62,10 @@ class Scene:
         self.daemon = Sluice(directory, self.config, args=("--data", str(directory / "data")), env={"THE_ADMIN": ADMIN})
         self.port = self.daemon.port
         self.fds = self.n_fds()
+
+    def note(self, entry):
+        self.has_shadows |= "shadow" in entry["sluice"]
+        self.keeps |= "responses" in entry["sluice"]  # what is kept has its memory until its time is over
 
     def key(self, rng):
         return rng.choice(self.keys)
@@ -83,7 +89,7 @@ class Scene:
         assert reply.status in (200, 201, 400, 409, 503), (entry, reply.status, reply.body)
         if reply.status < 300:
             self.routes = [r for r in self.routes if r["name"] != entry["name"]] + [entry]
-            self.has_shadows |= "shadow" in entry["sluice"]
+            self.note(entry)
 
     def put_wrong(self, rng):
         body, paths = chaos_config.wrong(rng, chaos_config.as_put(rng.choice(self.routes)))
@@ -112,6 +118,7 @@ class Scene:
             at = rng.randrange(len(names))
             kind = config["endpoints"][at]["endpoint_type"].rsplit("/", 1)[1]
             config["endpoints"][at] = chaos_config.route(rng, names[at], kind, self.bases, [])
+            self.note(config["endpoints"][at])
             config = {**config, **fresh, "log": self.config["log"]}
         self.write(config)
 
@@ -197,7 +204,8 @@ class Scene:
         if not ends_early:
             wait_for(self.at_rest, lambda: f"nothing is left over: {self.gauges()}")
             wait_for(lambda: self.n_fds() < self.fds + 20 + 3 * 64, lambda: f"descriptors: {self.fds} before, now {self.n_fds()}")
-            self.memory_is_given_back()
+            if not self.keeps:
+                self.memory_is_given_back()
             self.daemon.proc.send_signal(signal.SIGTERM)
         wait_for(lambda: self.daemon.proc.poll() is not None, "it ends")
         self.daemon.stop()
