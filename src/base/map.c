@@ -26,7 +26,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 static uint64_t seeds[3];
 static pthread_once_t seeds_once = PTHREAD_ONCE_INIT;
-static atomic_bool has_seeds; /* to ask for them costs as much as a short hash */
+static atomic_bool has_seeds; /* getting the seeds costs as much as a short hash */
 
 static void seeds_draw(void)
 {
@@ -50,7 +50,7 @@ uint64_t sl_hash(struct sl_str s)
     uint64_t key = seeds[1], h = seeds[0] ^ s.n;
     const char *p = s.p;
     size_t n = s.n;
-    if (n >= 64) { /* two products at a time: one waits for the one before */
+    if (n >= 64) { /* two products at a time, because each one waits for the one before */
         uint64_t other = seeds[2];
         for (; n >= 32; p += 32, n -= 32) {
             h = mix(read64(p) ^ key, read64(p + 8) ^ h);

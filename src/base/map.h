@@ -22,7 +22,7 @@ struct sl_map {
 
 /* Process-wide seeds, drawn at first use. */
 uint64_t sl_hash(struct sl_str s);
-/* Of two hashes, or numbers, in that order. */
+/* Combines two hashes, or numbers; their order counts. */
 uint64_t sl_hash_both(uint64_t a, uint64_t b);
 
 void sl_map_done(struct sl_map *map);

@@ -19,8 +19,7 @@ struct sl_spool {
 
 #define SL_SPOOL_INIT ((struct sl_spool){ .fd = -1 })
 
-/* SL_E_IO: no file can be made in the folder; *err has the system's words. SL_E_LIMIT: its path is longer than any may
- * be. */
+/* SL_E_IO: no file can be made in the folder; *err has the system's text. SL_E_LIMIT: its path is too long. */
 SL_MUST int sl_spool_open(struct sl_spool *spool, struct sl_str folder, struct sl_budget *budget, struct sl_err *err);
 /* Adds bytes. SL_E_BUDGET; SL_E_IO: the disk is full, or fails. */
 SL_MUST int sl_spool_add(struct sl_spool *spool, struct sl_str bytes, struct sl_err *err);

@@ -39,7 +39,7 @@ SL_INLINE struct sl_str sl_str_c(const char *s)
     return (struct sl_str){ s, s ? strlen(s) : 0 };
 }
 
-/* Both of n bytes: without a call, for names, which are short. The last bytes of longer ones are looked at twice. */
+/* Both have n bytes. Makes no call, because names are short. Overlapping reads compare the end of longer ones. */
 SL_INLINE bool sl_str_same_n(const char *a, const char *b, size_t n)
 {
     uint64_t x, y;
@@ -85,8 +85,8 @@ SL_INLINE bool sl_str_eq_c(struct sl_str a, const char *b)
 /* Compares n bytes of each. */
 bool sl_str_case_eq_n(const char *a, const char *b, size_t n);
 
-/* ASCII letters only; the rest byte for byte. Header names are told apart by their lengths or last letters, mostly,
- * without a call: many begin alike. The cases of a letter differ in bit 0x20 alone. */
+/* Ignores the case of ASCII letters only. Makes no call for most header names: many begin alike, but their lengths or
+ * last letters differ. The cases of a letter differ only in bit 0x20. */
 SL_INLINE bool sl_str_case_eq(struct sl_str a, struct sl_str b)
 {
     return a.n == b.n &&

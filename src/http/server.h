@@ -115,7 +115,7 @@ struct sl_hconn {
     bool is_over_limit; /* its first request is refused unless may_exceed allows it; set before sl_hserver_opened */
     bool is_proxied;    /* a PROXY protocol header comes first */
     bool is_tls_due;    /* the first byte will show whether the client speaks TLS */
-    bool lacks_tls;     /* it speaks plain HTTP on a port with TLS: its first request is refused */
+    bool lacks_tls;     /* the client speaks plain HTTP on a port with TLS: its first request is refused */
 };
 
 SL_LIST_FUNCTIONS(sl_hconn_list, struct sl_hconn, link);

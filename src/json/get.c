@@ -71,14 +71,14 @@ uint32_t sl_json_count(struct sl_json_val container)
     return n;
 }
 
-/* Keys are compared where they lie, and nearly always told apart by their lengths. */
+/* Compares a key in the document's text; nearly always the lengths differ. */
 SL_INLINE bool key_is(const struct sl_json *doc, uint32_t at, struct sl_str name)
 {
     const struct sl_json_tok *key = &doc->toks[at];
     return key->len == name.n && sl_str_same_n(doc->text.p + key->off, name.p, name.n);
 }
 
-/* Of an object with an escaped key. */
+/* For an object with an escaped key. */
 SL_NOINLINE static struct sl_json_val get_spelt(struct sl_json_val object, struct sl_str key)
 {
     struct sl_json_val found = SL_JSON_ABSENT;
@@ -88,7 +88,7 @@ SL_NOINLINE static struct sl_json_val get_spelt(struct sl_json_val object, struc
     return found;
 }
 
-/* One name, asked for all the time: no walk over a list of names, and no call. */
+/* One name: the most frequent request, so it makes no call and walks over no list of names. */
 struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key)
 {
     if (!sl_json_is(object, SL_JSON_OBJECT)) {
@@ -105,7 +105,7 @@ struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key)
     return found ? (struct sl_json_val){ doc, found } : SL_JSON_ABSENT;
 }
 
-/* Which of the names an escaped key is; n: none. */
+/* The index of the name that an escaped key is; n: none. */
 SL_NOINLINE static size_t spelt_among(struct sl_json_val key, const struct sl_str *names, size_t n)
 {
     size_t i = 0;
@@ -115,7 +115,7 @@ SL_NOINLINE static size_t spelt_among(struct sl_json_val key, const struct sl_st
     return i;
 }
 
-/* The same of any key. */
+/* The same for any key. */
 SL_INLINE size_t key_among(const struct sl_json *doc, uint32_t at, const struct sl_str *names, size_t n)
 {
     size_t i = 0;
@@ -130,7 +130,7 @@ SL_INLINE size_t key_among(const struct sl_json *doc, uint32_t at, const struct 
 
 void sl_json_pick(struct sl_json_val object, const struct sl_str *names, size_t n, struct sl_json_val *ret)
 {
-    uint64_t lengths = 0; /* a bit each: most keys that nobody asks for have another one */
+    uint64_t lengths = 0; /* one bit for each length; most other keys have none of these lengths */
     for (size_t i = 0; i < n; i++) {
         ret[i] = SL_JSON_ABSENT;
         lengths |= 1ULL << names[i].n % 64;

@@ -79,14 +79,14 @@ static void end_note(struct sl_json_scan *scan, const char *stop)
     }
 }
 
-/* A name or a text ends at `stop`; from `begin` on it has no escape. */
+/* A name or a text ends at `stop`; it has no escape from `begin` on. */
 SL_INLINE void end_look(struct sl_json_scan *scan, const char *begin, const char *stop)
 {
     if (SL_LIKELY(!scan->ends)) {
         return;
     }
     if (stop - begin < SL_JSON_SCAN_END) {
-        scan->has_end |= begin == scan->value_from; /* what it has more may have come with the bytes before */
+        scan->has_end |= begin == scan->value_from; /* the text before may be in an earlier piece */
     } else if (scan->ends->letters & SL_JSON_SCAN_LETTER(stop[-1])) {
         end_note(scan, stop);
     }

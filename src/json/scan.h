@@ -18,15 +18,15 @@ struct sl_json_scan_want {
     char begins;        /* the first byte that its value must have, else it is ignored; '\0': any */
 };
 
-/* How names and texts may end that somebody looks for, anywhere in the object. */
+/* Endings of names and texts that the caller looks for, anywhere in the object. */
 #define SL_JSON_SCAN_END 8
 struct sl_json_scan_ends {
     char of[4][SL_JSON_SCAN_END];
-    uint32_t letters; /* the last one of each: SL_JSON_SCAN_LETTER */
+    uint32_t letters; /* the last letters of all endings: SL_JSON_SCAN_LETTER */
 };
 #define SL_JSON_SCAN_LETTER(c) (1u << ((c)&31))
 
-/* What was seen of it; of a repeated one, the last. */
+/* What was seen of a member; if it is repeated, the last one. */
 struct sl_json_scan_member {
     struct sl_buf value; /* raw bytes, quotes included */
     char first;          /* of its value; '\0': the member was not seen */
@@ -36,9 +36,9 @@ struct sl_json_scan_member {
 
 struct sl_json_scan {
     struct sl_json_scan_member members[SL_JSON_SCAN_MEMBERS_MAX]; /* in the order of the wants */
-    char first; /* of the text, white space and a byte order mark left out; '\0': nothing yet */
-    const struct sl_json_scan_ends *ends; /* the caller's to set after init; NULL: none */
-    bool has_end; /* a name or a text ended like one of them. One that came in pieces may only seem to */
+    char first; /* the first byte of the text, after white space and a byte order mark; '\0': nothing yet */
+    const struct sl_json_scan_ends *ends; /* the caller sets it after init; NULL: none */
+    bool has_end; /* a name or a text has one of the endings. For one that came in pieces it may be true by mistake */
     /* private */
     const struct sl_json_scan_want *wants;
     uint8_t n_wants;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON's bytes 16 at a time: where a run of plain string bytes ends, where a word begins, where a byte stands. */
+/* Scans JSON 16 bytes at a time: for the end of a run of plain string bytes, for the beginning of a word, for a
+ * byte. */
 #ifndef SL_JSON_SIMD_H
 #define SL_JSON_SIMD_H
 
@@ -128,7 +129,7 @@ SL_INLINE const char *sl_simd_quote_find(const char *p, const char *end)
             return p + __builtin_ctz(mask);
         }
         p += 16;
-        for (; end - p >= 64; p += 64) { /* the bytes of which one is a quote are looked at again */
+        for (; end - p >= 64; p += 64) { /* a block with a quote is read again below */
             __m128i all = _mm_setzero_si128();
             for (int i = 0; i < 64; i += 16) {
                 v = sl_simd_load(p + i);
@@ -146,7 +147,7 @@ SL_INLINE const char *sl_simd_quote_find(const char *p, const char *end)
     return p;
 }
 
-/* The first such byte of [p, end), or `end`: near ones without a call. */
+/* The first byte of that value in [p, end), or `end`. Near ones need no call. */
 SL_INLINE const char *sl_simd_byte_find(const char *p, const char *end, char c)
 {
 #if defined(__SSE2__)
@@ -164,7 +165,7 @@ SL_INLINE const char *sl_simd_byte_find(const char *p, const char *end, char c)
     return found ? found : end;
 }
 
-/* The first quote of [p, end) that one of the four letters follows, or `end`. */
+/* The first quote in [p, end) before one of the four letters, or `end`. */
 SL_INLINE const char *sl_simd_word_find(const char *p, const char *end, const char letters[4])
 {
 #if defined(__SSE2__)

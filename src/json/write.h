@@ -45,8 +45,7 @@ void sl_jw_member_i64(struct sl_jw *w, const char *key, int64_t v);
 void sl_jw_member_bool(struct sl_jw *w, const char *key, bool v);
 void sl_jw_member_null(struct sl_jw *w, const char *key);
 void sl_jw_member_raw(struct sl_jw *w, const char *key, struct sl_str json);
-/* Writes one string: what the elements of a list have as `member`, one behind the other. What is no string is left out.
- */
+/* Writes one string: joins the members `member` of a list's elements. Leaves out all that are not strings. */
 void sl_jw_member_join(struct sl_jw *w, const char *key, struct sl_json_val list, const char *member);
 
 /* JSON without the white space between its tokens, appended. */

@@ -38,7 +38,8 @@ void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x);
 void sl_bond_ask(struct sl_bond *bond, uint32_t target);
 /* Its answer comes. */
 void sl_bond_tie(struct sl_bond *bond);
-/* Bytes of it, as the client gets them. `is_plain`: they are the first, and nothing in them is for one target alone. */
+/* Reads bytes of the answer, as the client gets them. `is_plain`: they are the first ones, and nothing is sealed in
+ * them. */
 void sl_bond_see(struct sl_bond *bond, struct sl_str bytes, bool is_plain);
 /* Adds to the error of the only target that no other target could be asked. */
 void sl_bond_tell(const struct sl_bond *bond, struct sl_llm_error *io_error);

@@ -45,7 +45,7 @@ struct sl_relay {
     bool (*moves)(void *user, struct sl_llm_error *io_error);
     void *moves_user;
     struct sl_bond *bond;          /* for several targets: looks at what the client gets; NULL: nothing is looked for */
-    bool is_plain;                 /* what goes to it is known to have nothing of that */
+    bool is_plain;                 /* known: nothing is sealed in what it gets */
     bool is_unsure;                /* the first bytes will show whether it is a stream; until then they are in `hold` */
     bool is_in_time;               /* the head said that it is a stream, and was sent at once */
     size_t n_counted;              /* bytes held, as counted into server.limits.memory */

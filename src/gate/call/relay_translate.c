@@ -26,7 +26,7 @@ static int error_push(struct sl_relay *relay, const struct sl_llm_error *said)
                : x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, &delta, &relay->out);
 }
 
-/* Since `from`. Half an event is worse than none: a client that cannot read it cannot read the error behind it. */
+/* Takes back what was written since `from`. After half an event a client could not read the error that follows. */
 static int out_whole(struct sl_relay *relay, size_t from, int r)
 {
     r = r < 0 ? r : sl_buf_status(&relay->out);

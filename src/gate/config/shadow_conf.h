@@ -5,7 +5,7 @@
 
 #include "base/opt.h"
 
-/* For a pointer to struct sl_shadow, which is made on the binder's arena. It stays NULL where there is none. */
+/* For a pointer to struct sl_shadow, which is made on the binder's arena. It stays NULL without `shadow`. */
 extern const struct sl_opt sl_shadow_rows[];
 
 #endif

@@ -35,8 +35,7 @@ static void text_write(struct sl_jw *w, const char *key, struct sl_json_val v, s
 /* Search results have their address in `source`; other kinds are places in documents of the call. */
 static const struct sl_source_paths paths = { { "location.web.url", "source" }, { "title" } };
 
-/* All quotes of a text take no more than this. Around what a quote has itself, Anthropic's words for it take less than
- * QUOTE_WORDS. */
+/* The most bytes for all quotes of one text. Anthropic's form adds less than QUOTE_WORDS to the quote itself. */
 #define QUOTES_MAX  (1u << 20)
 #define QUOTE_WORDS 512
 

@@ -86,7 +86,7 @@ struct sl_language {
     /* --- an upstream's replies --- */
 
     size_t read_state_size; /* bytes of state for each stream, zeroed by the caller but for the last read_state_room */
-    size_t read_state_room; /* of them; the language clears these itself, when it needs them */
+    size_t read_state_room; /* the last of these bytes; the language clears them itself when it needs them */
     /* Reads a whole 2xx reply to a canonical one. Its slices are of `body` or on the arena. */
     int (*read_reply)(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                       struct sl_reply *ret_reply, struct sl_err *err);

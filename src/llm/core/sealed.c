@@ -12,13 +12,13 @@ static const struct sl_str names[] = {
     SL_STR_INIT("\"encrypted_content"), SL_STR_INIT("\"redactedContent"),
 };
 
-/* Of the names, and of the closed thoughts' type. */
+/* The endings of the names, and of the type of encrypted thoughts. */
 const struct sl_json_scan_ends sl_sealed_ends = {
     .of = { { "ignature" }, { "_content" }, { "dContent" }, { "thinking" } },
     .letters = SL_JSON_SCAN_LETTER('e') | SL_JSON_SCAN_LETTER('t') | SL_JSON_SCAN_LETTER('g'),
 };
 
-/* Letters and digits: shorter ones say nothing of who made them. */
+/* Counts letters and digits. Shorter values do not show who made them. */
 #define VALUE_MIN 3
 
 void sl_sealed_init(struct sl_sealed *sealed, void (*on_print)(void *arg, uint64_t print), void *arg)
@@ -31,7 +31,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* Behind the quote that begins a text there; 0: none does. */
+/* The place after the quote that begins a text at `at`; 0: no text begins there. */
 static size_t text_begin(struct sl_str s, size_t at)
 {
     while (at < s.n && is_blank(s.p[at])) {
@@ -40,7 +40,7 @@ static size_t text_begin(struct sl_str s, size_t at)
     return at < s.n && s.p[at] == '"' ? at + 1 : 0;
 }
 
-/* Where the name before a colon ends, at its quote; 0: there is none. */
+/* The place of the quote that ends the name before the colon; 0: there is no name. */
 static size_t name_end(struct sl_str s, size_t colon)
 {
     size_t at = colon;
@@ -55,7 +55,7 @@ static bool ends_with(struct sl_str s, size_t at, const char *last, size_t n)
     return at >= n && memcmp(s.p + at - n, last, n) == 0;
 }
 
-/* Does one of the names end there? */
+/* True: one of the names ends at `at`. */
 static bool is_name(struct sl_str s, size_t at)
 {
     if (!ends_with(s, at, "ignature", 8) && !ends_with(s, at, "_content", 8) && !ends_with(s, at, "dContent", 8)) {
@@ -68,7 +68,7 @@ static bool is_name(struct sl_str s, size_t at)
     return i < SL_ARRAY_LEN(names);
 }
 
-/* Before a colon: is there one that ends as one of ours? Most end in other letters. */
+/* True: before the colon there may be one of the names. Most other names end in other letters. */
 SL_INLINE bool may_be_name(const char *begin, const char *colon)
 {
     if (colon - begin < 2) {
@@ -77,7 +77,7 @@ SL_INLINE bool may_be_name(const char *begin, const char *colon)
     return colon[-1] == '"' ? colon[-2] == 'e' || colon[-2] == 't' : is_blank(colon[-1]);
 }
 
-/* Behind the quote that begins the next value, or s.n. Names are looked for by their colons: texts have few. */
+/* The place after the quote that begins the next value, or s.n. It searches for colons, because texts have few. */
 static size_t next_begin(struct sl_sealed *sealed, struct sl_str s, size_t from)
 {
     static const struct sl_str closed = SL_STR_INIT("redacted_thinking\"");

@@ -27,9 +27,10 @@ struct sl_sealed {
 void sl_sealed_init(struct sl_sealed *sealed, void (*on_print)(void *arg, uint64_t print), void *arg);
 void sl_sealed_push(struct sl_sealed *sealed, struct sl_str bytes);
 
-/* For who scans the bytes anyhow: where no name and no text in them ends so, they have none. */
+/* For callers that scan the bytes anyway: if no name and no text in the bytes has these endings, nothing is sealed in
+ * them. */
 extern const struct sl_json_scan_ends sl_sealed_ends;
-/* The first bytes, and they have none. */
+/* Call this instead of push for the first bytes, if nothing is sealed in them. */
 void sl_sealed_pass(struct sl_sealed *sealed, struct sl_str bytes);
 
 #endif

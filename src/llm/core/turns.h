@@ -7,9 +7,9 @@
 #include "json/json.h"
 
 struct sl_turns {
-    uint64_t print;               /* of both; 0: there is nothing that a user says */
-    bool has_history;             /* somebody has answered before: it is no first turn */
-    struct sl_json_val cache_key; /* what the client calls its prompt's cache; absent: nothing */
+    uint64_t print;               /* hash of the system message and the user's first message; 0: no text of a user */
+    bool has_history;             /* true: there is an answer already, so it is not the first turn */
+    struct sl_json_val cache_key; /* the client's key for the prompt's cache; absent: none */
 };
 
 /* `root` may be folded. `spare` is overwritten. */

@@ -42,9 +42,9 @@ SL_MUST int sl_form_write(const struct sl_form_rules *rules, sl_form_write_fn *w
  * writes the turn and moves *io_i behind it. */
 SL_MUST int sl_form_turns(struct sl_jw *w, const char *key, const struct sl_chat *chat,
                           int (*write)(void *builder, uint32_t *io_i), void *builder);
-/* Messages' names, where an upstream has no place for them. */
+/* Reports the names of messages, for an upstream that has no place for them. */
 void sl_form_names_leave_out(const struct sl_chat *chat, struct sl_body *body);
-/* The same for marks of a cache, wherever they stand. */
+/* The same for cache marks, in any place. */
 void sl_form_marks_leave_out(const struct sl_chat *chat, struct sl_body *body);
 
 #endif

@@ -38,7 +38,7 @@ SL_MUST int sl_unwrap_push(struct sl_unwrap *unwrap, const struct sl_delta *delt
                            int (*push)(void *arg, const struct sl_delta *delta), void *arg);
 /* The stream is over: pushes the texts that are still held, because they did not become a wrapper. */
 SL_MUST int sl_unwrap_end(struct sl_unwrap *unwrap, int (*push)(void *arg, const struct sl_delta *delta), void *arg);
-/* Takes the wrapper off a whole reply's texts. A text that is no such object stays as it is. 0 or SL_E_NOMEM. */
+/* Removes the wrapper from the texts of a whole reply. Leaves other texts unchanged. 0 or SL_E_NOMEM. */
 SL_MUST int sl_unwrap_reply(struct sl_reply *reply, struct sl_arena *arena);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "json/json.h"
 
-/* The length of the escape at the front of `text`; 0: it goes on behind the text. A pair of halves is one escape. */
+/* The length of the escape at the front of `text`; 0: it is not complete. A surrogate pair is one escape. */
 static size_t escape_length(struct sl_str text)
 {
     if (text.n < 2 || text.p[1] != 'u') {
@@ -20,7 +20,7 @@ static size_t escape_length(struct sl_str text)
     return text.n < 12 ? 0 : 12;
 }
 
-/* How much of `text` can be read now. *ret_is_end: the string's end is behind that. */
+/* The length of the part of `text` that can be read now. *ret_is_end: the string ends after it. */
 static size_t inside_length(struct sl_str text, bool *ret_is_end)
 {
     size_t at = 0, n = 1;
@@ -32,7 +32,7 @@ static size_t inside_length(struct sl_str text, bool *ret_is_end)
     return at;
 }
 
-/* Decodes text from inside of a JSON string. What is no JSON stays as it is. */
+/* Decodes text from the inside of a JSON string. Leaves text that is not JSON unchanged. */
 static int inside_add(struct sl_str inside, struct sl_buf *out)
 {
     struct sl_buf quoted = SL_BUF_INIT(inside.n + 2);
@@ -53,7 +53,7 @@ static int inside_add(struct sl_str inside, struct sl_buf *out)
     return r;
 }
 
-/* Reads `text` behind the quote that begins the string: what was held, and the next piece. */
+/* Reads `text` after the opening quote: what was held, and the next piece. */
 static int inside_push(struct sl_gemini_word *word, struct sl_str text, struct sl_buf *out)
 {
     bool is_end;

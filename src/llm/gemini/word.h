@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An answer that is one word of a list (text/x.enum), in a stream: it comes as a JSON string in pieces, as the schema
- * wants it, and clients get the text that it means. */
+/* Streams an answer that is one word of a list (text/x.enum). The upstream sends it as a JSON string in pieces, as the
+ * schema wants it, and clients get the decoded text. */
 #ifndef SL_LLM_GEMINI_WORD_H
 #define SL_LLM_GEMINI_WORD_H
 
@@ -8,7 +8,7 @@
 
 struct sl_buf;
 
-/* An escape that is not complete; the longest one is a pair of halves. */
+/* The longest incomplete escape: a surrogate pair. */
 #define SL_GEMINI_WORD_HELD 12
 
 /* The caller zeroes it. */
@@ -18,7 +18,7 @@ struct sl_gemini_word {
     char held[SL_GEMINI_WORD_HELD];
 };
 
-/* Appends to `out` what the next piece means. An answer that is no string goes on as it is. SL_E_NOMEM. */
+/* Decodes the next piece into `out`. Leaves an answer that is not a string unchanged. SL_E_NOMEM. */
 SL_MUST int sl_gemini_word_push(struct sl_gemini_word *word, struct sl_str piece, struct sl_buf *out);
 
 #endif

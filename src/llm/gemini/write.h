@@ -23,7 +23,7 @@ struct sl_gemini_writer {
     struct sl_usage usage;                 /* the latest */
     uint16_t id_len, model_len;
     char id[SL_GEMINI_NAME_MAX], model[SL_GEMINI_NAME_MAX];
-    struct sl_gemini_word *words; /* where is_word: one for each candidate; NULL until the first text */
+    struct sl_gemini_word *words; /* if is_word: one for each candidate; NULL until the first text */
     struct sl_gemini_held **held; /* in the order in which they began */
     uint32_t n_held, cap_held;
     size_t bytes_held, max_held;

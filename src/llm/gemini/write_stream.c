@@ -258,7 +258,7 @@ static void beside_send(struct sl_gemini_writer *st, const struct sl_delta *d, s
     item_close(st, &w, false);
 }
 
-/* One word of a list comes as a JSON string in pieces. */
+/* Sends a piece of one word of a list; it comes as a JSON string in pieces. */
 static int word_send(struct sl_gemini_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     if (!st->words) {

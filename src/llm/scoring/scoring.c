@@ -85,7 +85,7 @@ static int body_write(const struct sl_call *call, struct sl_json_val root, struc
         }
         r = sl_json_text(it.key, arena, &name);
         if (r == 0) {
-            /* what was made here has OpenAI's newest word, and MLflow the older one */
+            /* what was made here has OpenAI's newest name, and MLflow knows the older one */
             bool is_made = call->language != &sl_language_openai && sl_str_eq_c(name, "max_completion_tokens");
             sl_jw_key_str(&body->w, is_made ? SL_STR("max_tokens") : name);
             sl_body_raw(body, sl_json_raw(it.val));

@@ -112,7 +112,7 @@ static void lists_keep_their_order(void **state)
 
 #define HASHED_MAX 200
 
-/* Whatever its length and wherever it lies; each of its bytes counts. */
+/* For every length and alignment; each byte counts. */
 static void a_hash_is_of_all_bytes(void **state)
 {
     (void)state;

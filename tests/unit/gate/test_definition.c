@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A body becomes a route, and nothing unknown to the rows is taken, kept or shown. */
+/* Makes routes from bodies: members that no row knows are not taken, kept or shown. */
 #include "base/buf.h"
 #include "gate/config/definition.h"
 #include "help.h"
@@ -63,7 +63,7 @@ static void what_no_row_knows_is_refused(void **state)
     (void)state;
     static const struct {
         const char *body;
-        const char *want; /* NULL: it is fine */
+        const char *want; /* NULL: the body is right */
     } cases[] = {
         { OPENAI("{" KEY "}"), NULL },
         { OPENAI("{" KEY ",\"openai_api_kee\":\"sk-secret-secret\"}"),
@@ -137,7 +137,7 @@ static void only_the_last_of_a_repeated_name_is_kept(void **state)
     sl_arena_done(&arena);
 }
 
-/* What another version stored: is served, and what no row knows is shown to nobody. */
+/* A definition of another version is served, and members that no row knows are never shown. */
 static void shown(const char *spec, const char *config, struct sl_buf *out)
 {
     struct sl_seal seal;
@@ -231,7 +231,7 @@ static void a_put_keeps_only_credentials_that_rows_know(void **state)
     "},\"sluice\":{\"targets\":[" targets "]}}"
 #define CLOUD "\"openai_api_base\":\"https://x\""
 
-/* What is sealed of a body with targets, and that nothing of it is in what is shown. */
+/* Seals the secrets of a body with targets; none of them may be in what is shown. */
 static void targets_are_sealed(void **state)
 {
     (void)state;
@@ -264,9 +264,9 @@ static void a_put_keeps_a_targets_credential_by_its_name(void **state)
     } cases[] = {
         { WITH(TARGET("u", "{}") "," TARGET("t", "{" CLOUD "}")), both,
           "{\"sluice.model\":{},\"sluice.targets\":[{\"openai_api_key\":\"sk-u\"},{" CLOUD "," KEY "}]}" },
-        { WITH(TARGET("t", "{}")), both, "" }, /* it leads elsewhere */
+        { WITH(TARGET("t", "{}")), both, "" }, /* its address is another */
         { WITH(TARGET("v", "{}")), both, "{\"sluice.model\":{},\"sluice.targets\":[{}]}" },
-        /* from one model to several, and back: the targets' are not the model's */
+        /* from one model to several, and back: secrets of the targets are not the model's */
         { WITH_MODEL("{}", TARGET("t", "{}")), OPENAI("{" KEY "}"),
           "{\"sluice.model\":{" KEY "},\"sluice.targets\":[{}]}" },
         { OPENAI("{}"), WITH_MODEL("{" KEY "}", TARGET("t", "{}")), "{" KEY "}" },
@@ -277,7 +277,8 @@ static void a_put_keeps_a_targets_credential_by_its_name(void **state)
         struct sl_definition def, old;
         struct sl_err err = { 0 };
         sl_arena_init(&arena, NULL);
-        SL_IGNORE(make(cases[i].now, &arena, &def, &err) < 0); /* what it leaves out is missed there, and kept here */
+        /* A secret that it leaves out is missing there, and kept here. */
+        SL_IGNORE(make(cases[i].now, &arena, &def, &err) < 0);
         SL_IGNORE(make(cases[i].old, &arena, &old, &err) < 0);
         struct sl_store_route row = { .name = old.name, .spec = old.spec, .config = old.config };
         struct sl_buf out = SL_BUF_INIT(1 << 20);

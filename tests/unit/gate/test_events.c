@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The snapshot under changes: every list and look-up against a plain model, shadowing, reloads, and readers on other
- * threads meanwhile. */
+/* Changes of the snapshot: compares every list and look-up with a plain model, with shadowing, reloads, and readers on
+ * other threads. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,7 +119,7 @@ static const struct sl_route *find(struct world *w, const char *name)
     return sl_snapshot_find(now(w), sl_str_c(name));
 }
 
-/* Everything that can be asked, against the model. The file has n1 and f, or nothing. */
+/* Compares every answer with the model. The file has n1 and f, or nothing. */
 static void check_all(struct world *w, bool has_file)
 {
     struct sl_snapshot *s = now(w);
@@ -219,7 +219,7 @@ static void test_limits_follow_their_route(void **state)
     assert_int_equal(find(&w, "f")->rules[0].calls, 5);
     limit(&w, "f", one);
     assert_int_equal(find(&w, "f")->rules[0].calls, 1);
-    assert_int_equal(find(&w, "f")->limit.calls, 5); /* its own words stay */
+    assert_int_equal(find(&w, "f")->limit.calls, 5); /* it keeps its own values */
     configure(&w, file_two);
     assert_int_equal(find(&w, "f")->rules[0].calls, 1);
     limit(&w, "f", NULL);
@@ -290,7 +290,7 @@ static void name_add(void *arg, struct sl_route *route)
     memcpy(names + strlen(names), route->name.p, 2);
 }
 
-/* Those of the newest snapshot, in no order; and how often somebody was told that they may be others. */
+/* The routes of the newest snapshot, in no order; and how often the callback said that they may have changed. */
 static void watched_are(struct world *w, const char *one, const char *two, int n_told)
 {
     char names[64] = "";
@@ -333,7 +333,7 @@ static void test_who_is_looked_at_is_known(void **state)
     watched_are(&w, "", "", 0);
     put_watched(&w, 2, "{\"health\":{\"every\":\"5s\"}}");
     watched_are(&w, "n2", "", 1);
-    put(&w, 3, 1); /* another change: who looks may take the new snapshot */
+    put(&w, 3, 1); /* another change: a reader may take the new snapshot */
     watched_are(&w, "n2", "", 2);
     limit(&w, "n2", "[{\"calls\":1,\"key\":\"route\",\"renewal_period\":\"day\"}]");
     watched_are(&w, "n2", "", 3);
@@ -342,7 +342,7 @@ static void test_who_is_looked_at_is_known(void **state)
     put(&w, 3, 2);
     watched_are(&w, "", "", 4);
     put_watched(&w, 2, "{\"health\":{}}");
-    put_watched(&w, 1, "{\"health\":{}}"); /* the file's is served */
+    put_watched(&w, 1, "{\"health\":{}}"); /* the file's route is served */
     watched_are(&w, "n2", "", 6);
     configure(&w, file);
     drop(&w, 2);
@@ -365,7 +365,7 @@ static void test_who_is_looked_at_is_known(void **state)
 static atomic_bool is_over;
 static atomic_int n_wrong;
 
-/* As a worker: the newest snapshot, a route out of it, held while others change. */
+/* A worker: takes the newest snapshot, and holds a route of it while others change. */
 static void *reader_main(void *arg)
 {
     struct world *w = arg;

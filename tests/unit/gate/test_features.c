@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each member of a chat at each provider: what an API has a word for goes up, and what it has none for is refused or
- * named. docs/features.md shows the same. */
+/* Each member of a chat at each provider: it goes up if the API has it, else it is refused or reported.
+ * docs/features.md shows the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "feature_table.h"
 #include "gate/config/config.h"
 
-/* What the APIs' own descriptions promise, in the order of feature_providers: '+' it goes up, '-' there is no word for
+/* What the documentation of the APIs says, in the order of feature_providers: '+' it goes up, '-' the API does not have
  * it, '?' it depends on the model. */
 static const struct {
     const char *name, *cells;
@@ -56,7 +56,7 @@ static const struct {
     { "a member that nobody knows", "++----??????" },
 };
 
-/* A host of OpenAI's language that passes over what it does not know: its own clients send it, too. */
+/* Hosts of OpenAI's language that ignore members that they do not know: their own clients send them, too. */
 static const struct {
     const char *provider, *name;
 } passed_over[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which header fields travel, and that no provider's credential comes back in an error. */
+/* Which header fields are passed on, and that no error shows a provider's credential. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +76,7 @@ static void few_go_up(void **state)
     headers_are(&up, "authorization: Bearer ours\ncontent-type: application/json; charset=utf-8\nAccept: a\n"
                      "Idempotency-Key: i\nX-Beta: b\nX-Stainless-Lang: c\ntraceparent: t\ntracestate: s\n"
                      "user-agent: curl/8 sluice/" SL_VERSION "\naccept-encoding: identity");
-    /* What the client says of a body that is none of JSON's is not believed; what Connection names stays here. */
+    /* A content type that is not JSON's is not believed; headers that Connection names are not passed on. */
     from = headers_of("Content-Type: application/x-www-form-urlencoded\nConnection: accept, close\nAccept: a");
     up = headers_of("content-type: application/json");
     assert_int_equal(sl_headers_up(NULL, &from, &arena, &up), 0);
@@ -176,7 +176,7 @@ static void credentials_are_masked(void **state)
         { "x-key: a/b/c/d/e", "/", "{\"m\":\"{\\\"m\\\":\\\"a\\\\\\/b\\\\\\/c\\/d\\u002fe\\\"}\"}",
           "{\"m\":\"{\\\"m\\\":\\\"*********************\\\"}\"}" },
         { "x-key: a\\b\\c\\d\\e", "/", "a\\b\\c\\d\\e a\\\\b\\\\c\\\\d\\\\e", "********* *************" },
-        /* as a URL does it, once and twice */
+        /* encoded as in a URL, once and twice */
         { "x-key: ab+c/d=1", "/", "http://h/?k=ab%2Bc%2fd%3D1&x=1", "http://h/?k=**************&x=1" },
         { "x-key: ab+c/d=1", "/", "%61b%252Bc%25252Fd%3D1", "**********************" },
         { "x-key: 50%25off!", "/", "50%25off! 50%2525off! 50%off!", "********* *********** 50%off!" },
@@ -195,7 +195,7 @@ static void credentials_are_masked(void **state)
         { "authorization: basic dTpwdw", "/", "pw of pws: %70w dTpwdw", "** of pws: **** ******" },
         { "authorization: Basic dXNlcg==", "/", "user", "user" },
         { "authorization: Basic no:base64", "/", "no base64", "no base64" },
-        /* a text that was cut in its midst */
+        /* a text that was cut in the middle */
         { "x-key: abcdefghijkl", "/", "no: abcdefghijk", "no: ***********" },
         { "x-key: abcdefghijkl", "/", "no: abcdefgh", "no: ********" },
         { "x-key: abcdefghijkl", "/", "no: abcdefg", "no: abcdefg" },
@@ -215,7 +215,7 @@ static void credentials_are_masked(void **state)
         memcpy(text, cases[i].text, n + 1);
         sl_secrets_find(&secrets);
         bool is_found = sl_mask_bytes(&secrets, text, n);
-        /* Who asks first whether there may be one misses none, wherever it stands in a longer text. */
+        /* The quick check finds every credential, wherever it is in a longer text. */
         for (size_t before = 0; is_found && before < 34; before++) {
             struct sl_str longer = sl_arena_printf(&arena, "%.*s %s\r\nx: %.*s\r\n", (int)before, padding,
                                                    cases[i].text, (int)(before * 7 % 34), padding);
@@ -230,7 +230,7 @@ static void credentials_are_masked(void **state)
     }
 }
 
-/* Most heads are done with at once. */
+/* The quick check is enough for most heads. */
 static void a_common_head_holds_no_credential(void **state)
 {
     (void)state;
@@ -250,7 +250,7 @@ static void a_common_head_holds_no_credential(void **state)
     assert_false(sl_secrets_may_be_in(&none, SL_STR("x-echo: sk-proj-0123456789+/sk %25")));
 }
 
-/* A field that quotes the credential is masked whether or not the head that it was read from is known. */
+/* A field that quotes the credential is masked, whether or not the head of the reply is known. */
 static void fields_of_a_head_are_masked(void **state)
 {
     (void)state;
@@ -262,7 +262,7 @@ static void fields_of_a_head_are_masked(void **state)
     static const char *const heads[] = { "x-a: 1\nx-b: no sk-proj-0123456789", "x-b: no sk-proj-01234567" };
     static const char *const want[] = { "x-a: 1\nx-b: no ******************", "x-b: no ****************" };
     for (size_t i = 0; i < SL_ARRAY_LEN(heads); i++) {
-        /* One that holds none says nothing of fields that lie elsewhere. */
+        /* A head without a credential says nothing about fields that are elsewhere. */
         struct sl_str known[] = { SL_STR_NONE, sl_str_c(heads[i]), SL_STR("x-c: 1") };
         for (size_t k = 0; k < SL_ARRAY_LEN(known); k++) {
             struct sl_headers from = headers_of(heads[i]), down = { 0 };
@@ -285,12 +285,12 @@ static void fields_of_a_head_are_masked(void **state)
     "        aws_session_token: " MARK "\n" \
     "        aws_region: us-east-1\n"
 
-/* What else a provider's configuration needs; a new one that needs more than its secrets adds a row. */
+/* What a provider's configuration needs beside its secrets; a new provider that needs more adds a row. */
 static const struct {
     const char *provider, *config;
-    bool is_fetched;     /* the secrets are no credential, but what one is fetched with */
+    bool is_fetched;     /* the secrets are not the credential: they are for fetching it */
     bool has_none;       /* its servers ask for no credential */
-    const char *without; /* a secret that stands in the place of another */
+    const char *without; /* a secret that replaces another */
 } needs[] = {
     { "bedrock", AWS_CONFIG, false },
     { "amazon-bedrock", AWS_CONFIG, false },
@@ -369,7 +369,7 @@ static void request_is_masked(const struct sl_provider *provider, enum sl_llm_ty
     struct sl_env env = { .headers = &none, .scratch = &scratch, .credential = target->cred ? &fetched : NULL };
     assert_int_equal(sl_dialect_read(&sl_dialect_openai, &in, &doc, &arena, &call, &error), 0);
     if (!target->is_local) {
-        int want = provider->successor ? SL_E_UNSUPPORTED : 0; /* one that is retired sends nothing */
+        int want = provider->successor ? SL_E_UNSUPPORTED : 0; /* a retired provider sends nothing */
         assert_int_equal(provider->build(&call, target, &env, false, &arena, &request, &error), want);
     }
     struct sl_secrets secrets = { provider->credential_headers, &request.headers, provider->secret_query,
@@ -381,7 +381,7 @@ static void request_is_masked(const struct sl_provider *provider, enum sl_llm_ty
         char *copy = sl_arena_bytes(&arena, value.n + 1);
         memcpy(copy, value.p ? value.p : "", value.n);
         has_credential |= sl_str_find(value, SL_STR(MARK), 0) >= 0;
-        SL_IGNORE(sl_mask_bytes(&secrets, copy, value.n)); /* few of them carry one */
+        SL_IGNORE(sl_mask_bytes(&secrets, copy, value.n)); /* few of them have a credential */
         if (sl_str_find(sl_str_make(copy, value.n), SL_STR(MARK), 0) >= 0) {
             fail_msg("%s: a credential is not masked in '%.*s'", provider->name,
                      SL_STR_ARG(i < request.headers.n ? request.headers.v[i].name : request.target));

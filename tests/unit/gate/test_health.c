@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Health checks of targets as policy sees them: when they are due, and what comes of them. Virtual time. */
+/* Health checks of targets in policy: when they are due, and what their results do. Virtual time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ static uint64_t due(uint32_t target)
     return sl_pool_check_due(&world.pool, target, sl_rng_next(&world.rng), world.ask.now_usec);
 }
 
-/* The next check of the target, when it is due: true where it turned. */
+/* Makes the target's next check when it is due. True: its state changed. */
 static bool check(uint32_t target, bool is_well)
 {
     world.ask.now_usec = SL_MAX(world.ask.now_usec, due(target));
@@ -81,7 +81,7 @@ static uint32_t pick(void)
     return sl_pool_pick(&world.pool, &world.ask);
 }
 
-/* Three in a row, not three in all; one that is answered is enough to come back. */
+/* Three failures in a row, not three in all; one success is enough to come back. */
 static void a_target_falls_by_three_in_a_row_and_rises_by_one(void **state)
 {
     (void)state;
@@ -96,7 +96,7 @@ static void a_target_falls_by_three_in_a_row_and_rises_by_one(void **state)
     assert_int_equal(pick(), 1);
     assert_int_equal(look(&world.pool, 0).state, SL_BREAKER_OPEN);
     assert_true(look(&world.pool, 0).is_down && !look(&world.pool, 1).is_down);
-    for (int i = 0; i < 100; i++) { /* it stays so, however long, and no call looks */
+    for (int i = 0; i < 100; i++) { /* it stays down, however long, and no call tries it */
         assert_false(check(0, false));
         assert_int_equal(pick(), 1);
     }
@@ -117,7 +117,7 @@ static void all_may_be_down(void **state)
     assert_int_equal(pick(), SL_NO_TARGET);
     assert_int_equal(sl_pool_left(&world.pool, &world.ask), 0);
     assert_false(sl_pool_is_full(&world.pool, world.passed, world.ask.now_usec));
-    /* Who asks again is told when somebody looks; while somebody does, in a second. */
+    /* Callers get the time of the next check; during a check, a second. */
     uint64_t first = SL_MIN(due(0), due(1));
     assert_int_equal(sl_pool_rested_usec(&world.pool, world.ask.now_usec), first);
     assert_int_equal(look(&world.pool, 1).waits_usec, due(1) - world.ask.now_usec);
@@ -135,7 +135,7 @@ static void checks_come_every_so_often(void **state)
     begin(&no_breaker);
     uint64_t first = due(0);
     assert_in_range(first - world.ask.now_usec, 0, EVERY - 1);
-    assert_int_equal(due(0), first); /* however often it is asked for */
+    assert_int_equal(due(0), first); /* every time it is called */
     for (int i = 0; i < 1000; i++) {
         assert_false(check(0, true));
         uint64_t wait = due(0) - world.ask.now_usec;
@@ -144,7 +144,7 @@ static void checks_come_every_so_often(void **state)
     }
     assert_in_range(least, EVERY * 7 / 8, EVERY * 7 / 8 + SEC / 10); /* and not all at one time */
     assert_in_range(most, EVERY * 9 / 8 - SEC / 10, EVERY * 9 / 8);
-    /* One that failed is repeated soon; when the target is down there is no hurry. */
+    /* A failed check is repeated soon; when the target is down, at the usual interval. */
     for (int i = 1; i < SL_HEALTH_FALL; i++) {
         assert_false(check(0, false));
         assert_in_range(due(0) - world.ask.now_usec, SEC * 7 / 8, SEC * 9 / 8);
@@ -168,7 +168,7 @@ static void the_first_check_of_an_hour_comes_soon(void **state)
     end();
 }
 
-/* A connection says nothing of what the calls found out. */
+/* A connection does not prove what calls need. */
 static void a_check_closes_no_breaker(void **state)
 {
     (void)state;
@@ -183,7 +183,7 @@ static void a_check_closes_no_breaker(void **state)
     assert_false(look(&world.pool, 0).is_down);
     assert_int_equal(pick(), 1);
     fall(0);
-    world.ask.now_usec = opened + 31 * SEC; /* its breaker would let a call look */
+    world.ask.now_usec = opened + 31 * SEC; /* its breaker would let a call try it */
     assert_int_equal(pick(), 1);
     assert_true(check(0, true));
     assert_int_equal(pick(), 0);
@@ -203,7 +203,7 @@ static void a_reset_lets_it_have_calls_until_it_fails_again(void **state)
     end();
 }
 
-/* As a reload brings it: with another rule, and with none. */
+/* As in a reload: with another rule, and with none. */
 static void what_checks_found_moves_to_the_next_pool(void **state)
 {
     (void)state;
@@ -222,13 +222,13 @@ static void what_checks_found_moves_to_the_next_pool(void **state)
     uint64_t now = world.ask.now_usec;
     assert_true(look(&next, 0).is_down && !look(&next, 1).is_down);
     assert_int_equal(sl_pool_pick(&next, &world.ask), 1);
-    assert_int_equal(sl_pool_check_due(&slow, 0, 5, now), due(0)); /* what was due is due */
+    assert_int_equal(sl_pool_check_due(&slow, 0, 5, now), due(0)); /* the due time is kept */
     assert_true(sl_pool_check_due(&next, 0, 5, now) <= now + SEC * 9 / 8);
     for (int i = 2; i < SL_HEALTH_FALL; i++) { /* one has failed before */
         assert_false(sl_pool_checked(&next, 1, false, 0, now));
     }
     assert_true(sl_pool_checked(&next, 1, false, 0, now));
-    assert_false(look(&without, 0).is_down); /* nobody looks there: it would never come back */
+    assert_false(look(&without, 0).is_down); /* no check runs there: it would never come back */
     assert_int_equal(sl_pool_pick(&without, &world.ask), 0);
     sl_pool_done(&next);
     sl_pool_done(&without);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a call is asked of another target as well, and how often: tables. */
+/* When a call gets a hedge, and how many calls get one: tables. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,7 +64,7 @@ static void a_quiet_time_is_no_stock(void **state)
     for (unsigned i = 0; i < 100000; i++) {
         sl_hedges_earn(&hedges);
     }
-    assert_int_equal(hedged(20), 10 + 1 - 1); /* ten are kept; the first calls find it full */
+    assert_int_equal(hedged(20), 10 + 1 - 1); /* ten are saved at most; the first calls find the stock full */
     end();
 }
 
@@ -94,7 +94,7 @@ static void a_fixed_time_holds_for_all(void **state)
     end();
 }
 
-/* Within a fifth of the real one: 100 times from `low` to `high`, evenly. */
+/* Within a fifth of the real value: 100 times from `low` to `high`, evenly spread. */
 static void the_p95_is_each_targets_own(void **state)
 {
     (void)state;
@@ -148,7 +148,7 @@ static void what_is_known_moves_to_the_next_ones(void **state)
     assert_int_equal(sl_hedges_init(&fixed, &rules[1], 3, &arena), 0);
     sl_hedges_adopt(&next, 2, &hedges, 1);
     sl_hedges_adopt(&next, 0, &hedges, 0);
-    sl_hedges_adopt(&fixed, 2, &hedges, 1); /* which needs none */
+    sl_hedges_adopt(&fixed, 2, &hedges, 1); /* it needs no measurements */
     sl_hedges_adopt(&next, 1, &fixed, 2);
     assert_int_equal(sl_hedges_after(&next, 2, true), sl_hedges_after(&hedges, 1, true));
     assert_in_range(sl_hedges_after(&next, 2, true), 100 * MSEC, 126 * MSEC);

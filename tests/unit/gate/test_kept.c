@@ -23,7 +23,7 @@ static struct sl_kept *kept_new(size_t max)
     return kept;
 }
 
-/* `n` bytes of items, for ten seconds. */
+/* Stores `n` bytes of items, for ten seconds. */
 static void put(struct sl_kept *kept, const char *id, const char *route, size_t n, size_t max, uint64_t now)
 {
     static char items[100000];
@@ -84,7 +84,7 @@ static void it_is_kept_for_its_time(void **state)
     assert_true(has(kept, "a", "ann", T0 + 10 * SEC - 1));
     assert_false(has(kept, "a", "ann", T0 + 10 * SEC));
     size_t one = sl_kept_bytes(kept);
-    put(kept, "b", "other", 100, 1 << 16, T0 + 11 * SEC); /* a route that is silent gives its room back too */
+    put(kept, "b", "other", 100, 1 << 16, T0 + 11 * SEC); /* an idle route gives its room back, too */
     assert_in_range(sl_kept_bytes(kept), one - 8, one + 8);
     done(kept);
 }
@@ -100,7 +100,7 @@ static void a_route_has_its_bytes_and_no_more(void **state)
     assert_false(has(kept, "a", "ann", T0 + 9));
     assert_true(has(kept, "e", "ann", T0 + 9));
     assert_true(has(kept, "z", "ann", T0 + 9));
-    put(kept, "large", "r", 5000, 4000, T0 + 9); /* drives nobody out */
+    put(kept, "large", "r", 5000, 4000, T0 + 9); /* removes no other answer */
     assert_false(has(kept, "large", "ann", T0 + 9));
     assert_true(has(kept, "e", "ann", T0 + 9));
     assert_in_range(sl_kept_bytes(kept), 1, 8000);
@@ -130,15 +130,15 @@ static void all_together_have_half_of_the_memory(void **state)
         assert_in_range(sl_kept_bytes(kept), 1, 6000);
         assert_true(has(kept, ids[i], "ann", T0 + 9));
     }
-    assert_false(has(kept, "a", "ann", T0 + 9)); /* the oldest, of whichever route */
+    assert_false(has(kept, "a", "ann", T0 + 9)); /* the oldest one, of any route */
     assert_true(has(kept, "f", "ann", T0 + 9));
-    put(kept, "large", "r", 7000, 1 << 20, T0 + 9); /* drives nobody out */
+    put(kept, "large", "r", 7000, 1 << 20, T0 + 9); /* removes no other answer */
     assert_false(has(kept, "large", "ann", T0 + 9));
     assert_true(has(kept, "h", "ann", T0 + 9));
     done(kept);
 }
 
-/* It has nothing left in the moment in which its next one comes. */
+/* The route loses its last answer at the moment when its next one comes. */
 static void a_route_that_gives_way_to_itself_has_its_bytes(void **state)
 {
     (void)state;
@@ -148,7 +148,7 @@ static void a_route_that_gives_way_to_itself_has_its_bytes(void **state)
     assert_false(has(kept, "a", "ann", T0 + 2));
     assert_true(has(kept, "b", "ann", T0 + 2));
     put(kept, "c", "r", 1000, 4500, T0 + 2);
-    assert_false(has(kept, "b", "ann", T0 + 3)); /* what `b` has still counts as the route's */
+    assert_false(has(kept, "b", "ann", T0 + 3)); /* the answer of `b` still counts for the route */
     done(kept);
 }
 

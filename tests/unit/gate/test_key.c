@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys: their words, times, the file's list, the set of stored ones, and what each role may do. */
+/* Keys: their texts, times, the file's list, the set of stored ones, and the rights of each role. */
 #include "base/str.h"
 #include "gate/call/access.h"
 #include "gate/config/instant.h"
@@ -170,7 +170,7 @@ static void a_set_is_copied_before_it_changes(void **state)
     assert_null(sl_keyset_next(&it));
     it = sl_keyset_walk(set, 64);
     assert_null(sl_keyset_next(&it));
-    /* One that is there again changes nothing; one that cannot be read opens nothing. */
+    /* A key that is loaded again changes nothing; a key that cannot be read gives no access. */
     struct sl_store_key again = row_of(1, hashes[63], "query", NULL), odd = row_of(99, hashes[0], "emperor", NULL);
     struct sl_store_key torn = row_of(100, hashes[0], "query", "[");
     assert_int_equal(sl_keyset_put(&set, &again, NULL), 0);
@@ -183,7 +183,7 @@ static void a_set_is_copied_before_it_changes(void **state)
     assert_true(sl_key_may_use(key, SL_STR("b")));
     assert_false(sl_key_may_use(key, SL_STR("c")));
     assert_true(sl_key_may_use(sl_keyset_match(set, hashes[2]), SL_STR("c")));
-    /* When it was last used outlives a reload of the store. */
+    /* The time of last use survives a reload of the store. */
     atomic_store(&sl_keyset_find(set, 3)->last_used_sec, 1234);
     struct sl_keyset *fresh = NULL;
     struct sl_store_key third = row_of(3, hashes[61], "viewer", NULL);
@@ -195,7 +195,7 @@ static void a_set_is_copied_before_it_changes(void **state)
     sl_keyset_unref(set);
 }
 
-/* How many of its pages a set does not share with the one before it. */
+/* How many pages of a set are not shared with the one before it. */
 static uint32_t pages_of_its_own(const struct sl_keyset *set, const struct sl_keyset *before)
 {
     uint32_t n = 0;
@@ -208,7 +208,7 @@ static uint32_t pages_of_its_own(const struct sl_keyset *set, const struct sl_ke
     return n;
 }
 
-/* Copied for a key: one page of each table, of a bounded size, whatever the number of keys. */
+/* For one new key, one page of each table is copied. Pages have a bounded size, whatever the number of keys. */
 static void a_key_costs_the_same_among_many(void **state)
 {
     (void)state;

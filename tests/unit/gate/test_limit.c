@@ -107,7 +107,7 @@ static void keys_count_apart(void **state)
     struct sl_limit_subject second = { SL_STR("chat"), 7, SL_STR("a") };
     struct sl_limit_view v;
     assert_int_equal(sl_limiter_take(limiter, &second, &user_2_a_minute, 1, T0, &v), 0);
-    assert_int_equal(v.remaining, 1); /* another route of that name */
+    assert_int_equal(v.remaining, 1); /* another route with that name */
     sl_limiter_free(limiter);
 }
 
@@ -123,7 +123,7 @@ static void none_passes_at_zero_and_no_wait_helps(void **state)
     } cases[] = {
         { { zero }, 1, 0, true },
         { { one }, 1, 0, false },
-        { { one, zero }, 2, 1, true }, /* its wait is the longer one, used up or not */
+        { { one, zero }, 2, 1, true }, /* its wait is the longer one, whether used up or not */
         { { zero, one }, 2, 0, true },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
@@ -164,13 +164,13 @@ static void several_hold_together_all_or_none(void **state)
     v = take_many(limiter, "chat", "a", rules, 2, T0);
     assert_true(v.is_refused);
     assert_int_equal(v.rule, 0);
-    /* The route's counter was not charged by that: one is left for somebody else. */
+    /* That did not count in the route's counter: one is left for somebody else. */
     v = take_many(limiter, "chat", "b", rules, 2, T0);
     assert_false(v.is_refused);
     assert_int_equal(v.rule, 1);
     assert_int_equal(v.remaining, 0);
     v = take_many(limiter, "chat", "a", rules, 2, T0 + SEC);
-    assert_true(v.is_refused); /* by both: the longer wait is told */
+    assert_true(v.is_refused); /* by both limits: the answer has the longer wait */
     assert_int_equal(v.first_refusing, 0);
     assert_int_equal(v.rule, 1);
     assert_int_equal(v.reset_usec, HOUR - SEC);
@@ -203,14 +203,14 @@ static void full_table_drops_what_is_over_then_shares(void **state)
         snprintf(name, sizeof(name), "early-%d", i);
         n_refused += take(limiter, name, &rule, T0).is_refused;
     }
-    /* The table is full and one more counter serves the rest. */
+    /* The table is full, and one more counter is for everybody else. */
     assert_int_equal(sl_limiter_count(limiter), ROOM + 1);
     assert_int_equal(n_refused, 20000 - ROOM - 3);
-    /* Who is in keeps the own counter. */
+    /* Principals in the table keep their own counters. */
     assert_true(take(limiter, "newcomer", &rule, T0).is_refused);
     snprintf(name, sizeof(name), "early-%d", 0);
     assert_int_equal(take(limiter, name, &rule, T0).remaining, 1);
-    /* When their windows are over they make room. */
+    /* When their windows are over they are removed. */
     n_refused = 0;
     for (int i = 0; i < ROOM / 8; i++) { /* few enough that no shard gets more than its share */
         snprintf(name, sizeof(name), "late-%d", i);
@@ -232,7 +232,7 @@ static void windows_that_are_over_are_cleared_away(void **state)
     }
     /* A minute's worth, spread over the shards, and what a shard keeps until its next newcomer. */
     assert_true(sl_limiter_count(limiter) < 60 + 64 * 4);
-    /* One that goes on calling stays although its first window is long over. */
+    /* A principal that goes on calling stays, although its first window is long over. */
     uint64_t now = T0 + 60000 * SEC;
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(name, sizeof(name), "q-%u", i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many threads against one limiter: exactly what is allowed passes. Built with -Db_sanitize=thread it also shows that
- * the locks are right. */
+/* Many threads use one limiter: exactly the allowed number passes. Built with -Db_sanitize=thread it also checks the
+ * locks. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ struct job {
     const struct sl_limit_rule *rules;
     uint32_t n_rules;
     unsigned number;
-    bool crowd; /* every call another principal */
+    bool crowd; /* true: every call has another principal */
     atomic_uint *passed;
 };
 

@@ -60,7 +60,7 @@ static void a_list_is_checked_and_written_anew(void **state)
         if (!is_right) {
             fail_msg("case %zu: %s: %d %.*s %s", i, cases[i].in, r, SL_STR_ARG(sl_buf_str(&out)), err.text);
         }
-        if (r > 0) { /* what is stored is read again, and shown in the caller's words */
+        if (r > 0) { /* reads the stored form again, and shows it with the caller's names */
             struct sl_arena arena;
             struct sl_limit_rule *rules;
             uint32_t n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts in a line of the access log, and how often the operator's log speaks of an upstream. */
+/* Texts in a line of the access log, and how often the operator's log reports an upstream. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,10 +41,10 @@ static void texts_are_utf_8_as_they_came(void **state)
         { "\xed\xa0\x80", "k:\"???\"" }, /* a surrogate */
         { "a\xc2\x9b"
           "31m",
-          "k:\"a??31m\"" }, /* C1 steers a terminal */
+          "k:\"a??31m\"" }, /* C1 controls a terminal */
         { "a\xe2\x80\xae"
           "b",
-          "k:\"a???b\"" }, /* the direction of writing turns */
+          "k:\"a???b\"" }, /* the direction of writing changes */
         { "\xc0\x80", "k:\"??\"" },
         { "", "k:\"\"" },
     };
@@ -58,7 +58,7 @@ static void texts_are_utf_8_as_they_came(void **state)
     assert_true(sl_str_eq_c(written(SL_STR_NONE, room, sizeof(room)), "k:null"));
 }
 
-/* Bytes that go as they are go many at a time: each byte at each place among such. */
+/* Plain bytes are copied many at a time: tries each byte at each place among them. */
 static void each_byte_at_each_place(void **state)
 {
     (void)state;
@@ -95,7 +95,7 @@ static void a_text_is_cut_at_a_character(void **state)
         struct sl_str got = written(sl_str_make(in, sizeof(in) - 4), room, sizeof(room));
         assert_true(sl_str_is_utf8(got));
         assert_in_range(got.n, 188, 192 + 4);
-        /* A line that is full is cut at a character too. */
+        /* A full line is cut between characters, too. */
         for (size_t n = 3; n < 40; n++) {
             got = written(sl_str_make(in, 64), room, n);
             assert_true(sl_str_is_utf8(got));
@@ -113,7 +113,8 @@ static void a_failing_upstream_is_told_once_a_minute(void **state)
 {
     (void)state;
     static struct sl_notices notices;
-    /* What is told apart by one slot of a table is told more often: words that have slots of their own. Hashes are
+    /* Events that share a slot of the table are reported more often, so this takes texts with slots of their own.
+     * Hashes are
      * others in every process. */
     char a[16] = "a", b[16] = "b", auth[32] = "provider_auth_failed", rate[32] = "provider_rate_limited";
     for (unsigned i = 0; slot_of(&notices, a, auth) == slot_of(&notices, a, rate) ||
@@ -147,7 +148,7 @@ static void a_failing_upstream_is_told_once_a_minute(void **state)
     }
 }
 
-/* Who fails is told by its name: one target's failures do not hide another's. */
+/* Names the target that fails: one target's failures do not hide another's. */
 static void targets_are_told_apart(void **state)
 {
     (void)state;

@@ -30,7 +30,7 @@ static void put(struct sl_made *made, const char *id, const char *principal, uin
     put_by(made, id, "eu", principal, now);
 }
 
-/* The target that has it; "": nobody's, "?": somebody else's. */
+/* The target that made it; "": unknown, "?": another user's. */
 static void found_at(struct sl_made *made, const char *id, const char *principal, const char *want)
 {
     struct sl_arena arena;
@@ -65,7 +65,7 @@ static void one_is_found_by_who_got_it(void **state)
     assert_int_equal(find(made, "a", "ann", T0), 0);
     assert_int_equal(find(made, "a", "bob", T0), SL_E_FOREIGN);
     assert_int_equal(find(made, "b", "ann", T0), SL_E_NOTFOUND);
-    put(made, "a", "bob", T0 + 1); /* the same id anew, of the same upstream */
+    put(made, "a", "bob", T0 + 1); /* the same id again, of the same upstream */
     assert_int_equal(find(made, "a", "bob", T0 + 1), 0);
     assert_int_equal(sl_made_count(made), 1);
     put(made, "", "ann", T0);
@@ -88,17 +88,17 @@ static void an_id_of_another_upstream_takes_nothing_away(void **state)
     found_at(made, "a", "ann", "eu");
     found_at(made, "a", "bob", "asia"); /* their newest */
     found_at(made, "a", "eve", "?");
-    put_by(made, "a", "eu", "bob", T0 + 2); /* that upstream has another answer under it now */
+    put_by(made, "a", "eu", "bob", T0 + 2); /* that upstream has another answer with this id now */
     found_at(made, "a", "ann", "?");
     found_at(made, "a", "bob", "eu");
     assert_int_equal(sl_made_count(made), 3);
-    /* in whatever order they go, the rest is found */
+    /* removed in any order, the others are still found */
     put_by(made, "b", "eu", "ann", T0 + 3);
-    put_by(made, "c", "eu", "ann", T0 + 4); /* us's goes */
+    put_by(made, "c", "eu", "ann", T0 + 4); /* removes that of us */
     found_at(made, "a", "bob", "eu");
-    put_by(made, "d", "eu", "ann", T0 + 5); /* asia's */
+    put_by(made, "d", "eu", "ann", T0 + 5); /* that of asia */
     found_at(made, "a", "bob", "eu");
-    put_by(made, "e", "eu", "ann", T0 + 6); /* and eu's */
+    put_by(made, "e", "eu", "ann", T0 + 6); /* and that of eu */
     found_at(made, "a", "bob", "");
     found_at(made, "e", "ann", "eu");
     sl_made_free(made);
@@ -113,7 +113,7 @@ static void it_is_known_for_a_day(void **state)
     assert_int_equal(find(made, "a", "ann", T0 + 24 * HOUR - 1), 0);
     assert_int_equal(find(made, "a", "ann", T0 + 24 * HOUR), SL_E_NOTFOUND);
     put(made, "c", "ann", T0 + 24 * HOUR);
-    assert_int_equal(sl_made_count(made), 2); /* what is over went */
+    assert_int_equal(sl_made_count(made), 2); /* those that ran out are removed */
     sl_made_free(made);
 }
 
@@ -161,7 +161,7 @@ static void what_is_new_is_walked_once(void **state)
     assert_int_equal(find(second, "c", "ann", T0), 0);
     struct sl_made *none = made_new(10);
     sl_made_each(made, false, on_record, none);
-    sl_made_each(first, false, on_record, none); /* what was restored is nothing new */
+    sl_made_each(first, false, on_record, none); /* restored ones are not reported as new */
     assert_int_equal(sl_made_count(none), 0);
     struct sl_made *tables[] = { made, first, second, all, none };
     for (size_t i = 0; i < SL_ARRAY_LEN(tables); i++) {

@@ -114,7 +114,7 @@ static void routes_beyond_the_maximum_are_other(void **state)
     assert_ptr_not_equal(a, b);
     assert_ptr_equal(labels_of("c", 2), sl_metrics_other(metrics));
     assert_ptr_equal(labels_of("b", 2), b);
-    /* A route that changes its model is the same route, but not for ever new labels. */
+    /* A route that changes its model is the same route, but does not get new labels for ever. */
     char model[16];
     unsigned n_other = 0;
     for (int i = 0; i < 100; i++) {
@@ -144,7 +144,7 @@ static void series_have_an_end(void **state)
         key.error_type = (uint8_t)(i >> 16);
         sl_metrics_add(one, SL_METRIC_REQUESTS, &key);
     }
-    /* Number 100,500 found no room of its own. */
+    /* Number 100,500 got no series of its own. */
     char line[256];
     snprintf(
         line, sizeof(line),
@@ -225,7 +225,7 @@ static void the_page_of_many_routes_is_small(void **state)
     print_message("%zu bytes\n", page.len);
     assert_in_range(page.len, 1u << 20, 3u << 20);
     sl_buf_done(&page);
-    /* counters know them all; times and tokens the first ones, and the rest together */
+    /* all have counters; the first ones have times and tokens, and the others share one */
     assert_line("sluice_limit_decisions_total{route=\"a-route-with-a-usual-name-999\",decision=\"allowed\"} 1");
     assert_line("gen_ai_server_time_to_first_token_seconds_count{gen_ai_operation_name=\"other\",gen_ai_provider_name="
                 "\"other\",gen_ai_original_model=\"other\",gen_ai_request_model=\"other\",gen_ai_response_model="
@@ -268,7 +268,7 @@ static void reading_goes_on_beside_counting(void **state)
     assert_line(line);
     snprintf(line, sizeof(line), "sluice_limit_decisions_total{route=\"r-7\",decision=\"allowed\"} %d",
              2 * ROUNDS / 50);
-    /* Which 40 of the 50 routes have labels depends on who was first; r-7 is among the first of both. */
+    /* Which 40 of the 50 routes have labels depends on the order of the calls; r-7 is among the first of both. */
     assert_line(line);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /openapi.json has every row of the path table, and every part that it points to. */
+/* /openapi.json has every row of the path table, and every part that it refers to. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -158,7 +158,7 @@ static void every_reference_leads_somewhere(void **state)
     assert_true(refs_check(help, sl_json_root(&help->doc)) > 500);
 }
 
-/* A part that nothing points to is one that was forgotten. */
+/* A part without a reference was forgotten. */
 static void every_part_is_used(void **state)
 {
     struct help *help = *state;

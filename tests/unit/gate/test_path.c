@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of paths as it is served, and who may do what. */
+/* The path table as it is served, and the rights for each path. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,7 +90,7 @@ static void pages_may_call_and_read_lists(void **state)
         { "/v1/chat/completions", SL_POST },
         { "/gateway/any/invocations", SL_POST },
         { "/v1/models", SL_GET | SL_HEAD },
-        { "/api/2.0/gateway/routes/", SL_GET }, /* an administrator's POST is not theirs */
+        { "/api/2.0/gateway/routes/", SL_GET }, /* an administrator's POST is not one of these */
         { "/api/2.0/gateway/limits/", 0 },
         { "/api/sluice/v1/keys", 0 },
         { "/metrics", 0 },
@@ -108,7 +108,7 @@ static void pages_may_call_and_read_lists(void **state)
     assert_true(sl_path_is_for_pages(&sl_api_paths, NULL, SL_STR("/nothing")));
 }
 
-/* The path behind what the gateway is published under, and the row that it leads to. */
+/* The path below the gateway's prefix, and the row for it. */
 static void a_prefix_is_cut_in_whole_segments(void **state)
 {
     (void)state;
@@ -173,7 +173,7 @@ static void a_path_says_its_methods(void **state)
         { "/api/sluice/v1/keys", "GET, HEAD, POST" },
         { "/ready", "GET, HEAD" },
         { "/api/2.0/gateway/routes/x", "GET, DELETE" },
-        { "/gateway/r/invocations", "POST" }, /* a route that is there */
+        { "/gateway/r/invocations", "POST" }, /* a route that exists */
         { "/gateway/x/invocations", "" },
         { "/gateway/%zz/invocations", "" },
         { "/nothing", "" },
@@ -269,7 +269,7 @@ static void every_dialect_has_a_whole_language(void **state)
     assert_true(n > 10);
 }
 
-/* Every row can be reached: no earlier one takes its path and method. And what changes something asks for an admin. */
+/* No earlier row hides a later one with its path and method. And rows that change something need an admin. */
 static void every_row_is_reached_and_guarded(void **state)
 {
     (void)state;
@@ -359,7 +359,7 @@ static void a_credential_is_found(void **state)
             fail_msg("case %zu: '%.*s'", i, SL_STR_ARG(got));
         }
     }
-    /* What the query has twice is torn, but where the header of our own decides. */
+    /* A query with a key twice is refused, unless our own header decides. */
     for (int has_own = 0; has_own < 2; has_own++) {
         struct sl_headers headers = { 0 };
         bool is_torn = true;

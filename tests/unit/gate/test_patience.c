@@ -36,7 +36,7 @@ static int end(void **state)
     return 0;
 }
 
-/* An exchange that is about that target. */
+/* An exchange for that target. */
 static struct sl_xchg xchg_of(uint32_t route, struct sl_call *call, const struct sl_dialect *dialect)
 {
     struct sl_route *r = loaded.config->routes[route];
@@ -102,7 +102,7 @@ static void the_setting_that_ruled_is_named(void **state)
         { TWO, 1, SL_ERR_PROVIDER_TIMEOUT_CONNECT, 20, "slow (sluice.timeouts.connect of the route 'two': 3s)" },
         { TWO, 1, SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE, 20, "slow (timeouts.first_byte of the target 'eu': 9s)" },
         { TWO, 1, SL_ERR_PROVIDER_TIMEOUT_TOTAL, 20, "slow (timeouts.total of the target 'eu': 20s)" },
-        /* others have left less than it may have */
+        /* other bounds leave less than it may have */
         { TWO, 1, SL_ERR_PROVIDER_TIMEOUT_TOTAL, 11, "slow (sluice.timeouts.total of the route 'two': 1m)" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {

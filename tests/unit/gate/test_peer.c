@@ -60,7 +60,7 @@ static void networks_are_compared_bit_by_bit(void **state)
         { "10.1.2.3/32", "10.1.2.3", true },
         { "192.168.128.0/17", "192.168.128.1", true },
         { "192.168.128.0/17", "192.168.127.255", false },
-        { "192.168.1.130/25", "192.168.1.255", true }, /* bits behind the prefix do not count */
+        { "192.168.1.130/25", "192.168.1.255", true }, /* bits after the prefix do not count */
         { "192.168.1.130/25", "192.168.1.1", false },
         { "0.0.0.0/0", "203.0.113.1", true },
         { "0.0.0.0/0", "2001:db8::1", false },
@@ -86,7 +86,7 @@ static void networks_are_compared_bit_by_bit(void **state)
     assert_false(sl_peer_is_trusted(&nobody, &loopback));
 }
 
-/* What a browser reads of a reply, for a page of that origin. */
+/* What a browser reads from a reply, for a page of that origin. */
 static void pages_of_listed_origins_may_read(void **state)
 {
     (void)state;
@@ -96,7 +96,7 @@ static void pages_of_listed_origins_may_read(void **state)
     const struct {
         const struct sl_strs *origins;
         const char *origin, *second; /* NULL: none */
-        const char *allowed;         /* NULL: nobody is */
+        const char *allowed;         /* NULL: no origin */
         bool has_credentials;
     } rows[] = {
         { &some, "https://a.example", NULL, "https://a.example", true },

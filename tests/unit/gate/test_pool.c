@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which target is asked, and what comes after one that failed: tables, and days of virtual time. */
+/* Which target is asked, and which one after a failure: tables, and days of virtual time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ struct world {
 };
 
 static struct world world;
-static struct sl_breaker_rule breaker_rule; /* of the pool that begins next; none, as a rule */
+static struct sl_breaker_rule breaker_rule; /* for the next pool; usually none */
 
 static void begin(enum sl_balance balance, const struct sl_target_rule *rules, uint32_t n)
 {
@@ -143,7 +143,7 @@ static void the_least_busy_is_asked_by_its_weight(void **state)
     }
     assert_int_equal(pick(), 0);
     end();
-    /* Nothing runs anywhere: the weights decide. */
+    /* No calls run: the weights decide. */
     begin(SL_BALANCE_LEAST_BUSY, (struct sl_target_rule[]){ { .weight = 3 }, { .weight = 0 }, { .weight = 1 } }, 3);
     uint32_t n_idle[3] = { 0 };
     for (uint32_t i = 0; i < 4000; i++) {
@@ -168,7 +168,7 @@ static void no_more_than_max_concurrent_begin(void **state)
     end();
 }
 
-/* Calls of a second for a time: so many went to each. */
+/* Makes calls for some time: so many went to each. */
 static void run(uint32_t sec, const uint64_t *took_usec, uint32_t *n, uint32_t n_targets)
 {
     for (uint32_t i = 0; i < n_targets; i++) {
@@ -191,9 +191,9 @@ static void the_fastest_is_asked_and_the_others_stay_known(void **state)
     uint32_t n[3];
     begin(SL_BALANCE_FASTEST, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 }, { .weight = 1 } }, 3);
     run(600, took, n, 3);
-    assert_in_range(n[0], 10, 30); /* a turn each half a minute */
+    assert_in_range(n[0], 10, 30); /* one call each half minute */
     assert_in_range(n[2], 10, 30);
-    took[2] = 100000; /* it has become the fastest: seen at its next turn, or the one after */
+    took[2] = 100000; /* it became the fastest: seen at its next call, or the one after */
     run(70, took, n, 3);
     run(60, took, n, 3);
     assert_true(n[2] > 590);
@@ -234,7 +234,7 @@ static void a_rest_is_not_made_shorter(void **state)
     end();
 }
 
-/* Of many one is left beside another: it has paid for its call among many, and need not wait for as many again. */
+/* Of many targets two are left: the one that was picked before need not wait for as many calls again. */
 static void who_is_left_of_many_is_not_in_debt(void **state)
 {
     (void)state;
@@ -256,7 +256,7 @@ static void who_is_left_of_many_is_not_in_debt(void **state)
     end();
 }
 
-/* One that never answers is asked each second, whoever else waits for its turn. */
+/* A target that never answers is tried each second, even if others wait for their turn. */
 static void an_unknown_one_is_asked_each_second(void **state)
 {
     (void)state;
@@ -350,8 +350,8 @@ static void steps_follow_the_table(void **state)
 
 /* --- breakers --- */
 
-/* One call at the target: g good, b bad, n neutral; upper case: it must be the one that looks; x: none may begin. A dot
- * is a second. Behind it the state. */
+/* One call at the target: g good, b bad, n neutral; upper case: it must be the trial call; x: no call may begin. A dot
+ * is a second. After it the state. */
 static void breaker_runs(const struct sl_breaker_rule *rule, const char *script, enum sl_breaker_state want)
 {
     breaker_rule = *rule;
@@ -394,15 +394,15 @@ static void a_breaker_opens_by_number_and_share(void **state)
         { "gggbbb", SL_BREAKER_OPEN },
         { "ggggbbb", SL_BREAKER_CLOSED }, /* three, but not half of all */
         { "ggggbbbb", SL_BREAKER_OPEN },
-        { "bbnnnnnnb", SL_BREAKER_OPEN },            /* what says nothing counts nowhere */
+        { "bbnnnnnnb", SL_BREAKER_OPEN },            /* neutral results do not count */
         { "bb...............b", SL_BREAKER_CLOSED }, /* too long ago */
         { "b....b....b", SL_BREAKER_OPEN },          /* within the window */
         { "bbbx....x", SL_BREAKER_OPEN },
-        { "bbb.....G", SL_BREAKER_CLOSED },     /* one looks, and it is well */
-        { "bbb.....Gbb", SL_BREAKER_CLOSED },   /* with a clean slate */
-        { "bbb.....Bx....x", SL_BREAKER_OPEN }, /* it is not: the same time again */
+        { "bbb.....G", SL_BREAKER_CLOSED },     /* a trial call, and it is good */
+        { "bbb.....Gbb", SL_BREAKER_CLOSED },   /* counts begin at zero */
+        { "bbb.....Bx....x", SL_BREAKER_OPEN }, /* it is bad: the same time again */
         { "bbb.....B.....G", SL_BREAKER_CLOSED },
-        { "bbb.....NNG", SL_BREAKER_CLOSED }, /* it said nothing: the next one looks */
+        { "bbb.....NNG", SL_BREAKER_CLOSED }, /* neutral: the next call is a trial, too */
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         breaker_runs(&rule, cases[i].script, cases[i].want);
@@ -416,7 +416,7 @@ static void one_looks_and_the_others_wait(void **state)
     breaker_rule = (struct sl_breaker_rule){ 1, 1, 10 * SEC, 5 * SEC };
     begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 } }, 2);
     uint64_t now = world.ask.now_usec;
-    /* Two run at it; the first one's failure opens it, the other one says nothing more. */
+    /* Two calls run at it; the failure of the first opens the breaker, that of the other changes nothing. */
     assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN);
     assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN);
     assert_true(sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_BAD, now));
@@ -427,7 +427,8 @@ static void one_looks_and_the_others_wait(void **state)
     assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN_PROBE);
     assert_int_equal(pick(), 1);
     assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN_NOT);
-    assert_false(sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_GOOD, now)); /* of before: it does not close it */
+    /* It began before: it does not close it. */
+    assert_false(sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_GOOD, now));
     assert_int_equal(pick(), 1);
     assert_true(sl_pool_end(&world.pool, 0, SL_BEGUN_PROBE, SL_OUTCOME_GOOD, now));
     assert_int_equal(pick(), 0);
@@ -442,8 +443,8 @@ static void one_looks_and_the_others_wait(void **state)
     breaker_rule = (struct sl_breaker_rule){ 0 };
 }
 
-/* Three of four failed at one time, and it is time to look at each: a call looks at one of them, and then asks one that
- * is known to be well, whatever its tier. */
+/* Three of four failed at one time, and a trial of each is due: a call tries one of them, and then asks a good one of
+ * any tier. */
 static void a_call_looks_at_one_target_at_most(void **state)
 {
     (void)state;
@@ -467,7 +468,7 @@ static void a_call_looks_at_one_target_at_most(void **state)
         world.ask.is_again = true;
         assert_int_equal(sl_pool_left(&world.pool, &world.ask), 3);
         assert_int_equal(pick(), 3);
-        sl_ask_pass(world.passed, 3); /* it fails as well: better one in doubt than none */
+        sl_ask_pass(world.passed, 3); /* it fails as well: a doubtful target is better than none */
         assert_in_range(pick(), 0, 2);
         end();
     }
@@ -480,7 +481,7 @@ static void fail_once(struct sl_pool *pool, uint32_t target, bool opens)
     assert_int_equal(sl_pool_end(pool, target, SL_BEGUN, SL_OUTCOME_BAD, world.ask.now_usec), opens);
 }
 
-/* The route is written anew while one has failed once, one is looked at, and one rests. */
+/* The route is replaced when one target failed once, one has a trial call, and one rests. */
 static void what_is_known_moves_to_the_next_pool(void **state)
 {
     (void)state;
@@ -510,7 +511,7 @@ static void what_is_known_moves_to_the_next_pool(void **state)
     assert_int_equal(sl_pool_pick(&next, &world.ask), SL_NO_TARGET);
     sl_pool_look(&without, 2, now, &look);
     assert_int_equal(look.waits_usec, 60 * SEC);
-    fail_once(&without, 0, false); /* nobody counts there, and nothing is open */
+    fail_once(&without, 0, false); /* nothing counts there, and nothing is open */
     fail_once(&without, 1, false);
     sl_pool_done(&next);
     sl_pool_done(&without);
@@ -522,7 +523,7 @@ static void what_is_known_moves_to_the_next_pool(void **state)
 
 #define N_ODD 137 /* more than two words of bits */
 
-/* The same as the pool knows, as plainly as it can be said. */
+/* A plain model of the pool's state. */
 struct known {
     uint64_t rest_until, open_until;
     bool is_open, is_half;
@@ -559,7 +560,7 @@ static void pick_is_right(void)
     }
 }
 
-/* A breaker of one error opens at once, so that what it does can be said in a line. */
+/* A breaker for one error opens at once, so that a line can describe a case. */
 static void something_happens(uint32_t i)
 {
     struct known *k = &known[i];
@@ -617,7 +618,7 @@ static void picks_are_right_whatever_happens(void **state)
             if (k % 20 == 0) {
                 pick_is_right();
             }
-            if (k % 1000 == 500) { /* everybody is passed, or nobody */
+            if (k % 1000 == 500) { /* all are passed over, or none */
                 memset(world.passed, k % 2000 == 500 ? 0xff : 0, SL_POOL_WORDS(N_ODD) * 8);
                 world.passed[SL_POOL_WORDS(N_ODD) - 1] &= (1ULL << N_ODD % 64) - 1;
                 pick_is_right();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who waits for a place at a target, and who gets it: tables, and what several threads do at once. */
+/* Which calls wait for a place at a target, and which one gets it: tables, and several threads at once. */
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -125,7 +125,7 @@ static void a_place_is_given_by_the_targets_name(void **state)
     assert_string_equal(woken, "ba");
     assert_int_equal(waiters[0].target, 1);
     const struct sl_ask ask = { passed[2], NOW, 0, false };
-    assert_int_equal(sl_pool_pick(&pool, &ask), SL_NO_TARGET); /* both places are theirs already */
+    assert_int_equal(sl_pool_pick(&pool, &ask), SL_NO_TARGET); /* both places are taken already */
     assert_true(sl_pool_is_full(&pool, passed[2], NOW));
     end();
 }
@@ -138,7 +138,7 @@ static void who_comes_while_there_is_a_place_has_it_at_once(void **state)
     sl_ask_pass(passed[0], 1);
     assert_int_equal(join('a', "1"), 0); /* waits for the first target */
     sl_pool_end(&pool, 1, SL_BEGUN, SL_OUTCOME_GOOD, NOW);
-    assert_int_equal(join('b', "1"), 0); /* behind it, but for the second there is nobody else */
+    assert_int_equal(join('b', "1"), 0); /* after it, but it is the only one for the second target */
     assert_string_equal(woken, "b");
     finish(0);
     assert_string_equal(woken, "ba");
@@ -158,7 +158,7 @@ static void who_leaves_is_not_served(void **state)
     assert_string_equal(woken, "b");
     assert_int_equal(sl_queue_leave(queue, &waiters[1]), SL_WAITING_GRANTED);
     assert_int_equal(join('c', "1"), 0);
-    finish(waiters[1].target); /* it gives back what it has got */
+    finish(waiters[1].target); /* it gives back its place */
     assert_string_equal(woken, "bc");
     end();
 }
@@ -172,7 +172,7 @@ static void a_full_queue_is_shared(void **state)
     assert_int_equal(join('b', "1"), 0);
     assert_int_equal(join('c', "1"), 0);
     assert_int_equal(join('d', "2"), 0);
-    assert_int_equal(join('e', "1"), SL_E_LIMIT); /* has the most already */
+    assert_int_equal(join('e', "1"), SL_E_LIMIT); /* has the most waiting calls already */
     assert_int_equal(join('f', "2"), 0);
     assert_string_equal(woken, "c!");
     assert_int_equal(join('g', "2"), SL_E_LIMIT); /* two and two */
@@ -220,7 +220,7 @@ static void on_caller_wake(struct sl_waiter *waiter)
     pthread_mutex_unlock(&caller->lock);
 }
 
-/* Waits until it is woken, however long that takes: a lost wake-up hangs the test. Some leave at once instead. */
+/* Waits until it is woken, however long: a lost wake-up hangs the test. Some leave at once instead. */
 static bool place_wait(struct caller *caller, const char *principal, bool is_leaver)
 {
     caller->is_woken = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a route that a caller makes may lead: each way to write an inner address, in each place that takes a URL. */
+/* Where a caller's route may lead: each way to write an inner address, in each place that takes a URL. */
 #include "base/buf.h"
 #include "gate/config/definition.h"
 #include "gate/config/reach.h"
@@ -23,7 +23,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Binds a body and looks where it leads, as create_route does. */
+/* Binds a body and checks where it leads, as create_route does. */
 static int make(const char *body, struct sl_err *err)
 {
     struct sl_json doc;
@@ -47,7 +47,7 @@ static int make(const char *body, struct sl_err *err)
     "{\"name\":\"a\",\"route_type\":\"llm/v1/chat\"," \
     "\"model\":{\"provider\":\"" provider "\",\"name\":\"m\",\"config\":{" config "}}}"
 #define OPENAI "\"openai_api_key\":\"sk-k\",\"openai_api_base\":"
-/* A user's refresh token: a credentials file that needs no key of a good form. */
+/* A user's refresh token: a credentials file that needs no valid key. */
 #define CREDENTIALS(uri)                                                                                               \
     "\"vertex_project\":\"p\",\"vertex_location\":\"us-east1\",\"vertex_credentials\":\"{\\\"type\\\":\\\"authorized_" \
     "user\\\",\\\"client_id\\\":\\\"c\\\",\\\"client_secret\\\":\\\"s\\\",\\\"refresh_token\\\":\\\"r\\\",\\\"token_"  \
@@ -128,7 +128,7 @@ static void no_url_leads_inside(void **state)
 {
     (void)state;
     static const struct {
-        const char *body, *want; /* NULL: it is fine */
+        const char *body, *want; /* NULL: the body is right */
     } rows[] = {
         { ROUTE("openai", ENTRA "\"https://login.example\""), NULL },
         { ROUTE("openai", ENTRA "\"https://10.0.0.1\""), "config.azure_authority: 10.0.0.1 is a private" },

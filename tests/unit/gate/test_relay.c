@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole events pass however the bytes come in pieces; and what is decided about a reply. */
+/* Passes on whole events, in pieces of any size; and what is decided about a reply. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ struct client {
     unsigned n_events;
 };
 
-/* An event with "hidden" in it is not to be seen, and one with "other" is another. */
+/* Drops an event with "hidden" in it, and replaces one with "other". */
 static struct sl_str pass(void *arg, struct sl_str event)
 {
     struct client *client = arg;
@@ -43,7 +43,7 @@ static void flush(void *arg)
 
 static const struct sl_events_sink sink = { pass, send, flush };
 
-/* Feeds `text` in pieces cut at `cut` and behind it each `step` bytes; returns what end says. */
+/* Pushes `text` in pieces, cut at `cut` and then after each `step` bytes; returns the result of end. */
 static int feed(struct sl_str text, size_t cut, size_t step, struct client *client)
 {
     struct sl_relay_events events;
@@ -81,7 +81,7 @@ static const struct {
     { "data: 1\r\n\r\ndata: hidden\r\n\r\ndata: 2\r\n\r\n", "data: 1\r\n\r\ndata: 2\r\n\r\n", 0 },
     { "data: 1\r\rdata: hidden\r\rdata: 2\r\r", "data: 1\r\rdata: 2\r\r", 0 },
     { "event: x\ndata: 1\ndata: 2\n\n: alive\n\n", "event: x\ndata: 1\ndata: 2\n\n: alive\n\n", 0 },
-    /* The last blank line is left out by some: what stands there counts when it is an event. */
+    /* Some streams lack the last blank line: the rest counts if it is an event. */
     { "data: 1\n\ndata: [DONE]\n", "data: 1\n\ndata: [DONE]\n", 0 },
     { "data: 1\n\ndata: {\"a\":2}", "data: 1\n\ndata: {\"a\":2}", 0 },
     { "data: 1\n\n: comment", "data: 1\n\n: comment", 0 },
@@ -110,7 +110,7 @@ static void events_pass_whole_at_every_split(void **state)
     }
 }
 
-/* However large an event is, it is seen as a whole, and nothing of it leaves before. */
+/* An event of any size is seen as a whole, and no byte of it leaves before. */
 static void a_large_event_is_seen_whole(void **state)
 {
     (void)state;
@@ -263,9 +263,9 @@ static void another_attempt_needs_a_chance(void **state)
     } cases[] = {
         { { false, 0, 2, 100, 10, 200 }, true },   { { false, 1, 2, 100, 10, 200 }, true },
         { { false, 2, 2, 100, 10, 200 }, false },  /* all retries are used */
-        { { false, 0, 0, 100, 10, 200 }, false },  /* none is allowed */
+        { { false, 0, 0, 100, 10, 200 }, false },  /* no retry is allowed */
         { { true, 0, 2, 100, 10, 200 }, false },   /* the client has seen bytes */
-        { { false, 0, 2, 100, 100, 200 }, false }, /* no time is left behind the wait */
+        { { false, 0, 2, 100, 100, 200 }, false }, /* no time is left after the wait */
         { { false, 0, 2, 100, 99, 200 }, true },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {

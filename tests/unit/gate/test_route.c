@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes as the file writes them: what is taken, and what is said of the rest. */
+/* Routes of the file: which are accepted, and the messages about the others. */
 #include "gate/config/entry.h"
 #include "gate/policy/limit.h"
 #include "help.h"
 #include "llm/core/target.h"
 #include "llm/form/models.h"
 
-/* A whole file, and a line that must be said of it; NULL: it is fine and nothing is said. */
+/* A whole file, and a line that must be reported; NULL: it is right and nothing is reported. */
 struct file_case {
     const char *text;
     const char *want;
@@ -35,7 +35,7 @@ static void names_are_words_of_any_script(void **state)
         { "a", true },         { "ünï_ー", true }, { "模型-1.0", true }, { "كلمة", true },     { "имя", true },
         { "٣", true },                        /* a digit */
         { "Ⅷ", true },                        /* a letter number */
-        { "½", true },                        /* numeric, and so \w in Python */
+        { "½", true },                        /* numeric, so Python's \w has it */
         { "a.b-c_d", true },   { "𝒳", true }, /* beyond 16 bits */
         { "", false },         { "a b", false },   { "a/b", false },     { "a\u0301", false }, /* a combining mark is no
                                                                                                   letter */
@@ -149,7 +149,7 @@ static void what_is_meant_is_suggested(void **state)
 {
     (void)state;
     static const struct file_case cases[] = {
-        { MODEL("{ provider: mock, name: 5 }"), NULL }, /* YAML asks for no quotes */
+        { MODEL("{ provider: mock, name: 5 }"), NULL }, /* YAML needs no quotes */
         { MODEL("{ provider: mokc, name: m }"), "'mokc' is not supported: did you mean 'mock'? It must be one of" },
         { MODEL("{ provider: opnai, name: m }"), "did you mean 'openai'?" },
         { MODEL("{ provider: antropic, name: m }"), "did you mean 'anthropic'?" },
@@ -189,7 +189,7 @@ static void what_a_route_does_not_say_the_settings_say(void **state)
     assert_int_equal(sl_route_derive(route, other.config->settings, SL_STR_NONE, &derived), 0);
     assert_int_equal(derived->conf.retries, 0);
     assert_int_equal(derived->conf.timeouts.idle_usec, 2000000);
-    assert_int_equal(derived->conf.timeouts.connect_usec, 1000000); /* a null says nothing */
+    assert_int_equal(derived->conf.timeouts.connect_usec, 1000000); /* null sets nothing */
     assert_int_equal(derived->conf.timeouts.total_usec, 3600000000);
     sl_route_unref(derived);
     assert_int_equal(sl_route_derive(route, other.config->settings, SL_STR("[{]"), &derived), SL_E_INVAL);
@@ -235,7 +235,7 @@ static void what_can_never_answer_is_told_once(void **state)
     unload(&l);
 }
 
-/* As a route's provider is read: any case, hyphens or underscores. Else the row would hold for nobody. */
+/* Names are read like a route's provider: any case, hyphens or underscores. Else the row would fit nobody. */
 static void a_models_provider_is_found_by_any_spelling(void **state)
 {
     (void)state;
@@ -251,15 +251,14 @@ static void a_models_provider_is_found_by_any_spelling(void **state)
     }
 }
 
-/* `models:` holds for every provider: also where the built-in rows of its models stand under another provider's name.
- */
+/* `models:` works for every provider: also if the built-in rows of its models have another provider's name. */
 static void a_row_of_the_configuration_holds_for_every_provider(void **state)
 {
     (void)state;
     static const struct {
         const char *provider, *config, *model; /* of the route */
         const char *row;                       /* of `models:` */
-        int64_t output;                        /* 0: the model is the table's own */
+        int64_t output;                        /* 0: the table has the model itself */
         uint32_t can;                          /* the row's, but for SL_MODEL_GUESS */
     } cases[] = {
 #define AZURE \

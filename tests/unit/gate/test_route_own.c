@@ -25,7 +25,7 @@ static void what_does_not_fit_is_told(void **state)
 {
     (void)state;
     static const struct {
-        const char *own, *said; /* NULL: it is fine */
+        const char *own, *said; /* NULL: it is right */
     } rows[] = {
         { "{ proxy: none }", NULL },
         { "{ proxy: 'http://u:p@127.0.0.1:3128' }", NULL },
@@ -62,7 +62,7 @@ static void what_does_not_fit_is_told(void **state)
     }
 }
 
-/* A value beyond what a header may have, and more headers than a route may have. */
+/* A value that is too long for a header, and too many headers. */
 static void there_are_limits(void **state)
 {
     (void)state;
@@ -88,7 +88,7 @@ static void calls_may_not_have_them(void **state)
     for (size_t i = 0; i < SL_ARRAY_LEN(owns); i++) {
         char text[512];
         snprintf(text, sizeof(text), HEAD "    sluice: %s\n", owns[i]);
-        struct loaded l = load(text); /* a text alone: nothing of it is the operator's */
+        struct loaded l = load(text); /* only a text: the operator did not write it */
         assert_true(says(&l, "only routes of the operator's file can have proxy, headers and tls"));
         unload(&l);
     }
@@ -126,7 +126,7 @@ static void headers_go_up_and_secrets_do_not_come_down(void **state)
     unsetenv("SLUICE_TEST_SECRET");
 }
 
-/* The upstream is the proxy: it is asked to connect, with its password, and nothing else. */
+/* The upstream is the proxy: it gets CONNECT with its password, and nothing else. */
 static void a_proxy_is_asked_to_connect(void **state)
 {
     (void)state;

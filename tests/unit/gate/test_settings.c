@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings of the process as a file says them, and what flags and the environment add: what is taken, what is
- * refused and in which words. */
+/* The settings of the process from a file, flags and the environment: which are accepted and which are refused, with
+ * the messages. */
 #include "help.h"
 
 #include <unistd.h>
@@ -31,7 +31,7 @@ static void values_are_taken_or_refused(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *said; /* NULL: it is fine and nothing is said */
+        const char *text, *said; /* NULL: it is right and nothing is reported */
     } rows[] = {
         { "server: { listen: 127.0.0.1:8080, workers: auto, timeouts: { drain_delay: auto } }\n", NULL },
         { "server: { listen: ['127.0.0.1:1', 'unix:/tmp/x', { address: '[::1]:2', proxy_protocol: true }], workers: "
@@ -196,10 +196,10 @@ static void the_environment_adds(void **state)
     assert_int_equal(setenv("NO_PROXY", "a.example, ,10.0.0.0/8,not a host", 1), 0);
     struct loaded l = text_load("upstream: { proxy: { url: 'http://h:1', except: [b.example] } }\n" HEAD, &none);
     const struct sl_noproxy *except = l.config->settings->upstream.proxy.rules;
-    assert_int_equal(except->n, 3); /* the file's, and what of the variable is a host or a network */
+    assert_int_equal(except->n, 3); /* the file's, and the entries of the variable that are hosts or networks */
     unload(&l);
     l = text_load(HEAD, &none);
-    assert_null(l.config->settings->upstream.proxy.url.p); /* no proxy, no exceptions */
+    assert_null(l.config->settings->upstream.proxy.url.p); /* without a proxy there are no exceptions */
     unload(&l);
     unsetenv("NO_PROXY");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `shadow` of a route: what is taken, whose turn it is, and what comes of a call that has one. */
+/* `shadow` of a route: what is accepted, which calls have one, and what becomes of such a call. */
 #include "gate_test.h"
 
 #include <unistd.h>
@@ -18,7 +18,7 @@ static void each_is_taken_or_told_why_not(void **state)
     (void)state;
     static const struct {
         const char *text;
-        const char *want; /* a line that must be said; NULL: it is fine and nothing is said */
+        const char *want; /* a line that must be reported; NULL: it is right and nothing is reported */
         uint32_t share;   /* 0: there is none */
     } cases[] = {
         { WITH("{ route: b, share: 7% }"), NULL, 7 },
@@ -184,7 +184,7 @@ static void nobody_notices(void **state)
     unlink(path);
 }
 
-/* One that its upstream holds, one that has just begun, and one for which there is no room. */
+/* One shadow call that waits for its upstream, one that began just now, and one without room. */
 static void a_drain_ends_them(void **state)
 {
     (void)state;

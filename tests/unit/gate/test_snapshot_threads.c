@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workers that hold routes while configurations come and go: whoever asks after a publish sees it, what is held stays,
- * and the last reference frees. The sanitizers see to the rest. */
+/* Workers hold routes while configurations come and go: a look-up after a publish sees it, held routes stay, and the
+ * last reference frees. The sanitizers check the rest. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@
 
 struct shared {
     struct sl_publisher publisher;
-    atomic_uint_fast64_t published; /* the version that is in force for certain */
+    atomic_uint_fast64_t published; /* the version that is surely in force */
     atomic_bool is_over;
     atomic_uint n_looks;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice.targets` as the file writes them: what is taken, and what is said of the rest. */
+/* `sluice.targets` of the file: which are accepted, and the messages about the others. */
 #include "gate/config/traffic.h"
 #include "gate/config/traffic_conf.h"
 #include "help.h"
@@ -18,7 +18,7 @@
 
 static const struct {
     const char *text;
-    const char *want; /* a line that must be said; NULL: it is fine and nothing is said */
+    const char *want; /* a line that must be reported; NULL: it is right and nothing is reported */
 } cases[] = {
     { T(SPARE), NULL },
     { T(SPARE ", { name: model, weight: 3, tier: 0, max_concurrent: 9 }"), NULL },
@@ -52,7 +52,8 @@ static const struct {
     { ROUTE "    model: { provider: openai, name: m }\n    sluice: { breaker: {} }\n",
       "endpoints[0].model.config: A config must be supplied" },
     { "endpoints: [{ name: a, endpoint_type: llm/v1/images, sluice: { targets: [{ name: spare }] } }]\n",
-      "endpoints[0].sluice.targets[0]: needs `model:`" }, /* nobody's provider is asked whether it has images */
+      "endpoints[0].sluice.targets[0]: needs `model:`" }, /* no provider is named, so nobody can check that it has
+                                                             images */
     { T("{ name: 'a b', model: " MOCK " }"), "targets[0].name: must be letters, digits" },
     { T("{ name: model, model: " MOCK " }"), "the target named model is the route's own `model:`" },
     { ROUTE "    sluice: { targets: [" SPARE ", { name: model } ] }\n",
@@ -298,7 +299,7 @@ static void splits_are_routes_with_targets(void **state)
     assert_int_equal(route->n_targets, 2);
     assert_int_equal(route->traffic->rules[0].weight, 100);
     assert_int_equal(route->traffic->rules[1].weight, 0);
-    assert_int_equal(route->traffic->fallback.on, 0); /* a failure is the client's, where nothing else is said */
+    assert_int_equal(route->traffic->fallback.on, 0); /* by default a failure goes to the client */
     unload(&l);
 }
 

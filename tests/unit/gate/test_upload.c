@@ -45,7 +45,7 @@ static void form_make(struct sl_buf *form, const char *before, size_t size, cons
     assert_int_equal(sl_buf_status(form), 0);
 }
 
-/* Sends it, as its length says or in chunks, while the gateway's loop turns. */
+/* Sends it, with its length or in chunks, while the gateway's loop turns. */
 static void form_send(struct gate_test *g, const char *path, struct sl_str form, bool is_chunked,
                       const char *const *replies)
 {
@@ -124,7 +124,7 @@ static void a_form_in_chunks_goes_up_in_chunks(void **state)
     gate_test_check(g, "chunks", 200, (const char *[]){ "hi", NULL }, NULL);
     assert_true(sl_str_find(sl_buf_str(&g->asked), SL_STR("Transfer-Encoding: chunked\r\n"), 0) > 0);
     assert_true(g->asked.len > LARGE);
-    /* one whose model comes last is whole by then */
+    /* a form whose model comes last is complete by then */
     form_make(&form, FILE_PART, LARGE, "\r\n" MODEL("voice") LAST);
     form_send(g, PATH, sl_buf_str(&form), true, done);
     gate_test_check(g, "chunks", 200, (const char *[]){ "hi", NULL }, NULL);
@@ -155,8 +155,8 @@ static void what_is_there_still_is_tried_again(void **state)
         int status;
     } rows[] = {
         { MODEL("again") FILE_PART, "\r\n" LAST, "again", "whisper-1", 1000, 200 },
-        { MODEL("again") FILE_PART, "\r\n" LAST, "again", "whisper-1", LARGE, 503 }, /* it was let go of */
-        { FILE_PART, "\r\n" MODEL("again") LAST, "again", "whisper-1", LARGE, 200 }, /* it lies in a file */
+        { MODEL("again") FILE_PART, "\r\n" LAST, "again", "whisper-1", LARGE, 503 }, /* it was released */
+        { FILE_PART, "\r\n" MODEL("again") LAST, "again", "whisper-1", LARGE, 200 }, /* it is in a file */
         { MODEL("several") FILE_PART, "\r\n" LAST, "several", "whisper-large", LARGE, 200 },
         { MODEL("voice") FILE_PART, "\r\n" LAST, "voice", "whisper-1", 1000, 503 },
     };
@@ -221,7 +221,7 @@ static void a_form_that_breaks_on_its_way_takes_its_request_along(void **state)
     form_make(&form, MODEL("voice") FILE_PART, LARGE, "\r\n" MODEL("voice") "--b");
     form_send(g, PATH, sl_buf_str(&form), false, NULL);
     gate_test_check(g, "twice", 400, (const char *[]){ "two parts `model`", NULL }, NULL);
-    /* no more than server.limits.spool for all */
+    /* at most server.limits.spool for all forms */
     form_make(&form, FILE_PART, 3500000, "\r\n" MODEL("voice") LAST);
     form_send(g, PATH, sl_buf_str(&form), false, NULL);
     gate_test_check(g, "too many", 503, (const char *[]){ "server.limits.spool", NULL }, NULL);

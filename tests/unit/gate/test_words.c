@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Admission, and what is said of it and of a call's times. */
+/* Admission, and the headers and log texts about it and about a call's times. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,7 +126,7 @@ static void a_line_is_json_however_long_its_texts(void **state)
     memset(text, 'z', sizeof(text));
     line = (struct sl_line){ small, small + sizeof(small) };
     sl_line_text(&line, SL_STR("\"k\":"), sl_str_make(text, sizeof(text)));
-    assert_ptr_equal(line.at, small + sizeof(small)); /* full, and not beyond */
+    assert_ptr_equal(line.at, small + sizeof(small)); /* full, and not past the end */
     line = (struct sl_line){ bytes, bytes + sizeof(bytes) };
     sl_line_text(&line, SL_STR(""), sl_str_make(text, sizeof(text)));
     assert_int_equal(line.at - bytes, 194); /* at most 192 of a text */

@@ -17,7 +17,7 @@
 static const struct {
     const char *value, *second; /* NULL: no second field */
     int want;
-    const char *names; /* of the codings, in order; the word at fault where it is refused */
+    const char *names; /* of the codings, in order; the wrong word if it is refused */
 } lists[] = {
     { "gzip", NULL, 0, "gzip " },
     { "GZIP", NULL, 0, "gzip " },
@@ -114,7 +114,7 @@ static void bodies_come_back_and_bombs_stop(void **state)
         assert_int_equal(undo(coding, packed, n, &small), SL_E_LIMIT);
         assert_int_equal(undo(coding, packed, n / 2, &out), SL_E_TRUNCATED);
         assert_true(undo(coding, "{\"model\":1}", 11, &out) < 0);
-        if (coding != SL_CODING_ZSTD) { /* which has no sum of its own by default */
+        if (coding != SL_CODING_ZSTD) { /* zstd has no checksum by default */
             packed[n / 2] ^= 0x55;
             assert_true(undo(coding, packed, n, &out) < 0);
         }
@@ -125,7 +125,7 @@ static void bodies_come_back_and_bombs_stop(void **state)
     free(packed);
 }
 
-/* A window that is larger than what a content coding may ask for. */
+/* A window that is larger than a content coding may have. */
 static void a_large_window_is_refused(void **state)
 {
     (void)state;

@@ -12,8 +12,8 @@
 
 #define MAX_HEAD 8192
 
-/* Requests and the status that refuses them; 0: accepted. The head check and the parser together, as the server uses
- * them. */
+/* Requests and the status that refuses them; 0: accepted. Uses the head check and the parser together, as the server
+ * does. */
 static const struct {
     const char *head;
     int status;
@@ -332,7 +332,7 @@ static int on_headers_complete(llhttp_t *parser)
     return HPE_PAUSED;
 }
 
-/* How llhttp frames the head's message; -1: it takes it for malformed. */
+/* How llhttp frames the head's message; -1: it refuses it. */
 static int llhttp_framing(enum sl_head_kind kind, struct sl_str head, uint64_t *ret_length, int *ret_status)
 {
     static const llhttp_settings_t settings = { .on_headers_complete = on_headers_complete };
@@ -350,7 +350,7 @@ static int llhttp_framing(enum sl_head_kind kind, struct sl_str head, uint64_t *
                                    : SL_BODY_NONE;
 }
 
-/* What is accepted, llhttp accepts too, and frames it so. False: the head is refused. */
+/* llhttp must accept all that we accept, and frame it in the same way. False: the head is refused. */
 static bool agrees(enum sl_head_kind kind, struct sl_str head)
 {
     struct sl_msg msg;
@@ -379,7 +379,7 @@ static bool agrees(enum sl_head_kind kind, struct sl_str head)
     return true;
 }
 
-/* Heads that are nearly right: each byte is lost, comes twice, or is another. */
+/* Heads that are nearly right: each byte is removed, doubled, or changed. */
 static unsigned variants_agree(enum sl_head_kind kind, const char *text)
 {
     static const char others[] = "\t !#*+,-./0159:;@A^_hHs~\x80\xff";
@@ -430,7 +430,7 @@ static void what_is_accepted_llhttp_reads_alike(void **state)
     for (size_t i = 0; i < SL_ARRAY_LEN(responses); i++) {
         n += variants_agree(SL_HEAD_RESPONSE, responses[i]);
     }
-    assert_true(n > 10000); /* enough of them are accepted to tell something */
+    assert_true(n > 10000); /* enough of them are accepted for the test to be useful */
 }
 
 int main(void)

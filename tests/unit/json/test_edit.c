@@ -13,7 +13,7 @@
 
 static const char *const keys[] = { "a", "b", "c", "d" };
 
-/* Writes the edits both ways and compares; the result into `out`. */
+/* Writes the edits in both ways and compares; the result is in `out`. */
 static void result(const struct sl_json_edits *edits, struct sl_str text, struct sl_buf *out)
 {
     sl_buf_reset(out);
@@ -73,7 +73,7 @@ static void all_combinations_on_small_objects(void **state)
                     sl_json_edit_set(&edits, root, "b", SL_STR("99"));
                 }
                 if (first && set_b && !has_b && (mask & 2)) {
-                    continue; /* removing what was only inserted is not promised */
+                    continue; /* removing a member that was only inserted is not promised */
                 }
                 result(&edits, text, &out);
                 int r = sl_json_parse(&again, sl_buf_str(&out));
@@ -129,8 +129,8 @@ static void other_bytes_stay(void **state)
     sl_arena_done(&arena);
 }
 
-/* A client decides how many edits and members there are (nulls that go upstream as nothing): neither their product nor
- * a square of one may cost. */
+/* A client decides how many edits and members there are (nulls that are left out): the cost must not grow with their
+ * product or a square. */
 static void many_edits_on_many_members(void **state)
 {
     (void)state;
@@ -180,7 +180,7 @@ static void many_edits_on_many_members(void **state)
     sl_arena_done(&arena);
 }
 
-/* What is put before the others may be longer than any message. */
+/* A text that is inserted before the others may be longer than any message. */
 static void a_long_value_is_prepended_whole(void **state)
 {
     (void)state;

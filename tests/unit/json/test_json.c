@@ -14,7 +14,7 @@
 
 static const char *vectors;
 
-/* Exactly as long as the file, so that a sanitizer sees the first byte read behind it. */
+/* A copy of exactly the file's length, so that a sanitizer sees a read past the end. */
 static char *file_read(const char *dir, const char *name, size_t *ret_n)
 {
     char path[4096];
@@ -131,11 +131,11 @@ static void nesting_and_tokens_have_caps(void **state)
     assert_int_equal(doc.n_toks, 3);
     assert_true(doc.toks[2].folded);
     assert_true(sl_str_eq(sl_json_raw(sl_json_get(sl_json_root(&doc), "a")), SL_STR("[1,[2],{\"b\":3}]")));
-    assert_true(sl_json_parse(&doc, SL_STR("{\"a\":[1,[2],{\"b\":}]}")) < 0); /* validated all the same */
+    assert_true(sl_json_parse(&doc, SL_STR("{\"a\":[1,[2],{\"b\":}]}")) < 0); /* validated as well */
     sl_json_done(&doc);
 }
 
-/* The same values, as far as `few` has recorded them; what it has not is folded at that depth. */
+/* The same values, as far as `few` has recorded them; the rest is folded at that depth. */
 static void same_check(struct sl_json_val all, struct sl_json_val few, uint32_t depth, uint32_t fold_depth)
 {
     assert_true(sl_str_eq(sl_json_raw(all), sl_json_raw(few)));
@@ -172,18 +172,18 @@ static void a_short_tape_folds_what_is_too_much(void **state)
         for (uint32_t room = 1; room <= all.n_toks + 1; room++) {
             for (uint32_t fold_depth = 1; fold_depth < 5; fold_depth++) {
                 sl_json_init(&few, NULL);
-                for (int again = 0; again < 2; again++) { /* with a tape that is there already */
+                for (int again = 0; again < 2; again++) { /* with the tape of the first time */
                     assert_int_equal(sl_json_parse_short(&few, text, fold_depth, room), 0);
                     same_check(sl_json_root(&all), sl_json_root(&few), 0, fold_depth);
                     assert_true(room < all.n_toks || few.n_toks == all.n_toks);
                 }
-                assert_int_equal(sl_json_parse(&few, text), 0); /* and it is no longer short */
+                assert_int_equal(sl_json_parse(&few, text), 0); /* the tape is long enough now */
                 assert_int_equal(few.n_toks, all.n_toks);
                 sl_json_done(&few);
             }
         }
     }
-    /* Members enough to fill it stay: only what lies deeper goes. */
+    /* As many members as fit stay: only deeper values are left out. */
     sl_json_init(&few, NULL);
     assert_int_equal(sl_json_parse_short(&few, sl_str_c(texts[0]), 1, 10), 0);
     struct sl_json_val root = sl_json_root(&few);
@@ -202,7 +202,7 @@ static void a_short_tape_folds_what_is_too_much(void **state)
     sl_json_done(&all);
 }
 
-/* Strings are gone over 16 and 64 bytes at a time: whatever stops them does so at any place, and nothing else does. */
+/* Strings are scanned 16 and 64 bytes at a time: special bytes stop the scan at any place, and no other byte does. */
 static void every_byte_of_a_string_is_seen(void **state)
 {
     (void)state;
@@ -282,7 +282,7 @@ static void getters_find_and_name(void **state)
     sl_arena_done(&arena);
 }
 
-/* Every name can be reached, however it is written, and what is no path reaches nothing. */
+/* Every name can be reached, however it is written, and a text that is not a path reaches nothing. */
 static void names_in_quotes(void **state)
 {
     (void)state;
@@ -344,7 +344,7 @@ static void names_in_quotes(void **state)
     sl_json_done(&doc);
 }
 
-/* Each byte is looked at once: were the text before an escape checked again at every one, this would take minutes. */
+/* Each byte is read once: if each escape made the text before it be checked again, this would take minutes. */
 static void long_strings_are_read_once(void **state)
 {
     (void)state;

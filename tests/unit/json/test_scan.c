@@ -19,7 +19,7 @@ static const struct {
     { "{\"usage\":\"a\\\\\"}", "\"a\\\\\"" },
     { "{\"a\":\"\\\"usage\\\":5\",\"b\":12 }", NULL },
     { "{\"usag\":1,\"usage2\":2,\"us\\u0061ge\":3}", NULL },
-    { "[{\"usage\":1}]", "1" }, /* not an object: what lies in it is taken for one, no harm */
+    { "[{\"usage\":1}]", "1" }, /* not an object: its content is read as if it were one, which does no harm */
     { "{\"usage\":{\"a\":1", NULL },
     { "", NULL },
     { "not json at all", NULL },
@@ -48,7 +48,7 @@ static void found_however_it_is_split(void **state)
     }
 }
 
-/* Several members at once: how each begins, whether something is in it, and what was kept. */
+/* Several members at once: how each begins, whether it is empty, and what was kept. */
 static const struct {
     const char *text;
     char first;              /* of the text */
@@ -100,7 +100,7 @@ static void members_are_noted_however_it_is_split(void **state)
     }
 }
 
-/* A NUL behind a wanted name is no end of it. */
+/* A NUL after a wanted name is not its end. */
 static void a_nul_is_in_no_name(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of form share: small calls of OpenAI's language, and what goes up. */
+/* What the tests of form share: small calls of OpenAI's language, and the body that goes up. */
 #ifndef SL_TEST_LLM_FORM_H
 #define SL_TEST_LLM_FORM_H
 

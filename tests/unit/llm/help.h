@@ -25,7 +25,7 @@ struct help {
     struct sl_json doc, scratch;
     struct sl_problems problems;
     struct sl_env env;
-    struct sl_str model; /* what a stream that names none is of, as the gateway says it */
+    struct sl_str model; /* the model of a stream that names none */
     uint32_t lost;       /* of the streams so far */
 };
 
@@ -48,7 +48,7 @@ static inline void help_done(struct help *h)
     sl_arena_done(&h->arena);
 }
 
-/* JSON to the tree that configuration is bound from. */
+/* Parses JSON to the tree from which configuration is bound. */
 static inline struct sl_val *help_val(struct help *h, struct sl_json_val v)
 {
     static const enum sl_val_kind kinds[] = { SL_VAL_NULL,   SL_VAL_BOOL, SL_VAL_BOOL, SL_VAL_NUMBER,
@@ -120,7 +120,7 @@ static inline int help_read(struct help *h, const struct sl_dialect *dialect, en
     return help_read_at(h, dialect, type, SL_STR(""), body, content_type, ret_call, ret_error);
 }
 
-/* Parses a body that must be right. */
+/* Parses a body that must be valid. */
 static inline struct sl_call help_call(struct help *h, const struct sl_dialect *dialect, enum sl_llm_type type,
                                        const char *body)
 {
@@ -134,7 +134,7 @@ static inline struct sl_call help_call(struct help *h, const struct sl_dialect *
     return call;
 }
 
-/* The error of a body that must be refused, written: "400 {…}". */
+/* The error for a body that must be refused, as text: "400 {…}". */
 static inline struct sl_str help_refused(struct help *h, const struct sl_dialect *dialect, enum sl_llm_type type,
                                          struct sl_str body, const char *content_type)
 {
@@ -166,8 +166,8 @@ static inline struct sl_str help_body(struct help *h, const struct sl_http_req *
     return body;
 }
 
-/* A stream of the upstream's bytes, in pieces of `piece`, through provider and dialect; what the client gets. The
- * result is of on_frame or on_end. */
+/* Pushes a stream of the upstream's bytes, in pieces of `piece`, through provider and dialect to what the client gets.
+ * The result is of on_frame or on_end. */
 struct help_stream {
     struct help *h;
     const struct sl_language *upstream;
@@ -196,11 +196,11 @@ static inline int help_frame(void *arg, const struct sl_frame *frame)
     struct sl_delta_sink sink = { help_push, s, &scratch, &s->h->scratch, &s->h->env };
     struct sl_err err = { 0 };
     int r = s->upstream->on_frame(s->provider_state, s->call, frame, &sink, &err);
-    sl_arena_done(&scratch); /* nothing of a frame may live on */
+    sl_arena_done(&scratch); /* no pointer into a frame may be used later */
     return r;
 }
 
-/* Zeroed as far as a language may expect it. */
+/* Zeroed as a language may expect it. */
 static inline void *help_read_state(const struct sl_language *language)
 {
     char *state = calloc(1, language->read_state_size);

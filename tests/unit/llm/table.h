@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables of whole bodies: what goes up for a call, and what comes of a reply. JSON in them is written with ' for ",
- * so that a row can be read. All rows that are wrong are told, with what came. */
+/* Tables of whole bodies: what goes up for a call, and what becomes of a reply. JSON in them has ' for ", so that a row
+ * can be read. Reports all rows that are wrong, with the actual result. */
 #ifndef SL_TEST_LLM_TABLE_H
 #define SL_TEST_LLM_TABLE_H
 
@@ -9,7 +9,7 @@
 #include "llm/core/language.h"
 #include "llm/core/target.h"
 
-/* The route that the rows of a table are of. */
+/* The route for the rows of a table. */
 struct route {
     const char *provider, *config;
     enum sl_llm_type type;
@@ -57,7 +57,7 @@ static inline void table_target(struct help *h, const struct route *route, const
     h->model = target->model;
 }
 
-/* Is the row right? Tells what came where it is not. */
+/* True: the row is right. Else prints the actual result. */
 static inline bool sent_is_right(const struct route *route, size_t i, const struct sent *row)
 {
     struct help h;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Anthropic's language as a client speaks it, where golden cases cannot tell: what a call is read to and written again,
- * streams through reader and writer, bytes that pass. */
+/* Anthropic's language as a client speaks it, for cases that golden files cannot check: calls that are read and written
+ * again, streams through reader and writer, bytes that are passed on. */
 #include "help.h"
 
 #include "../../golden/compare.h"
@@ -89,7 +89,7 @@ static void anthropics_call_comes_back(void **state)
         fail_msg("%.*s", SL_STR_ARG(error.message));
     }
     same_check(&h, &req, anthropic_call);
-    /* As the gateway sends it: no translation, the bytes with another model. */
+    /* As the gateway sends it: not translated, only with another model. */
     memset(&req, 0, sizeof(req));
     assert_int_equal(target.provider->build(&call, &target, &h.env, false, &h.arena, &req, &error), 0);
     check_str(help_body(&h, &req), anthropic_call);
@@ -168,7 +168,7 @@ static void streams_come_back(void **state)
                              0);
             if (i + 1 < SL_ARRAY_LEN(streams)) {
                 check_str(got, streams[i]);
-            } else { /* an error's status is not in the stream: its word is the type's */
+            } else { /* a stream does not have the error's status: the type decides */
                 assert_true(sl_str_find(got, SL_STR("event: error"), 0) > 0);
                 assert_true(sl_str_find(got, SL_STR("message_stop"), 0) < 0);
             }
@@ -202,11 +202,11 @@ static void blocks_follow_each_other(void **state)
     };
     struct sl_delta other = { .kind = SL_DELTA_BLOCK, .choice = 1, .block_kind = SL_BLOCK_TEXT, .text = SL_STR("b") };
     assert_int_equal(delta_give(st, &h, &(struct sl_delta){ .kind = SL_DELTA_ALIVE }, &out), 0);
-    assert_int_equal(delta_give(st, &h, &text, &out), 0); /* without a start, nor one of its block */
+    assert_int_equal(delta_give(st, &h, &text, &out), 0); /* without a start, nor a start of its block */
     assert_int_equal(delta_give(st, &h, &tool, &out), 0);
-    assert_int_equal(delta_give(st, &h, &text, &out), 0); /* goes on: a block more */
+    assert_int_equal(delta_give(st, &h, &text, &out), 0); /* goes on: one block more */
     assert_int_equal(delta_give(st, &h, &other, &out), 0);
-    assert_int_equal(delta_give(st, &h, &more, &out), SL_E_INVAL); /* a tool's input cannot */
+    assert_int_equal(delta_give(st, &h, &more, &out), SL_E_INVAL); /* the input of a tool cannot */
     sl_language_anthropic.write_end(st, &out);
     static const char *const wants[] = { "event: ping", "\"id\":\"msg_0000000000000001",
                                          "\"index\":0,\"content_block\"", "\"index\":2,\"content_block\"",

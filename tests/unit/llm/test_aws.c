@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Amazon's signatures: the cases of its test suite (a folder each), those of Bedrock and SageMaker, and what one costs.
- * usage: test_aws FOLDER */
+ * Usage: test_aws FOLDER */
 #include "help.h"
 
 #include <dirent.h>
@@ -147,7 +147,7 @@ static void request_make(struct help *h, size_t i, struct sl_aws_sign *sign, str
     assert_int_equal(sl_headers_add(&req->headers, &h->arena, SL_STR("content-type"), SL_STR("application/json")), 0);
 }
 
-/* Twice: the second time the day's key is there already. In several slices: the body is what they are together. */
+/* Signs twice: the second time the day's key exists already. The body is in several slices. */
 static void bedrock_and_sagemaker(void **state)
 {
     (void)state;
@@ -170,7 +170,7 @@ static void bedrock_and_sagemaker(void **state)
     help_done(&h);
 }
 
-/* Printed, and far above what it takes (a few microseconds): a machine under load is no failure. */
+/* Prints it; the limit is far above the usual time (a few microseconds), so that a busy machine does not fail. */
 static void it_costs_little(void **state)
 {
     (void)state;

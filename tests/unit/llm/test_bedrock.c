@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls to Amazon Bedrock: Converse's bodies and InvokeModel's, and what comes of their replies. */
+/* Calls to Amazon Bedrock: Converse's bodies and InvokeModel's, and what becomes of their replies. */
 #include "table.h"
 
 #include "llm/bedrock/citations.h"
@@ -42,7 +42,7 @@ static void converse_says_what_the_call_says(void **state)
         { NOVA, HI ",'response_format':{'type':'json_object'}",
           "{'system':[{'text':'Answer with one valid JSON object and nothing else: no code fence, no words around "
           "it.'}],'messages':[{'role':'user','content':[{'text':'hi'}]}]}" },
-        /* what may be asked for, and what may not */
+        /* what a call may have, and what not */
         { NOVA, HI ",'n':2", "!'n' must be 1" },
         { NOVA, HI ",'best_of':2", "!'best_of' must be 1" },
         { NOVA, HI ",'modalities':['text','audio']", "!answer with text only" },
@@ -191,7 +191,7 @@ static void converse_takes_media_and_thoughts(void **state)
         { NOVA, SAYS(IMAGE("https://example.com/a.png")), "!take a data URI, no https URL" },
         { NOVA, SAYS(IMAGE("data:image/tiff;base64,QUJD")),
           "!messages[0].content[0]: the type image/tiff is not taken" },
-        /* documents have names of few letters, no two alike, and never go alone */
+        /* document names have few kinds of characters, differ, and documents never go alone */
         { NOVA, SAYS(FILE("a_b  c/(1).pdf", "data:application/pdf;base64,QUJD")),
           "{'messages':[{'role':'user','content':[{'document':{'format':'pdf','name':'a-b "
           "c-(1)-pdf','source':{'bytes':'QUJD'}}},{'text':'(document)'}]}]}" },
@@ -491,7 +491,7 @@ static void exceptions_are_told_apart(void **state)
     }
 }
 
-/* The first ones that fit are there, and the rest is named as lost. */
+/* The first quotes that fit are there, and the rest is reported as lost. */
 static void quotes_have_a_bound(void **state)
 {
     (void)state;

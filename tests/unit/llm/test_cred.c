@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credentials that are fetched: which of them a configuration and the environment lead to, what is asked for one after
- * the other, and what becomes of the answers. */
+/* Credentials that are fetched: which ones the configuration and the environment choose, which requests follow one
+ * another, and what the answers give. */
 #include "table.h"
 
 #include <openssl/evp.h>
@@ -20,7 +20,7 @@ static int resolve(void *arg, const struct sl_val *val, struct sl_secret *ret, s
     return sl_secret_set(ret, val->text);
 }
 
-/* As help_target, for a route of the file. */
+/* Like help_target, for a route of the file. */
 static int file_target(struct help *h, const char *provider, const char *model, struct sl_str config, bool is_file,
                        struct sl_target *target)
 {
@@ -128,7 +128,7 @@ static void fetch_check(const struct fetch *f, size_t at)
                 fail_msg("fetch %zu, turn %zu: wanted %s in\n%.*s", at, i, f->turns[i].asked[k], SL_STR_ARG(text));
             }
         }
-        char *body = strdup(quoted(&h, f->turns[i].answer).p); /* gone behind the step */
+        char *body = strdup(quoted(&h, f->turns[i].answer).p); /* freed after the step */
         answer = (struct sl_cred_answer){ f->turns[i].status, sl_str_c(body) };
         r = source->ops->step(source->conf, state, &answer, &h.env, &h.arena, &step, &err);
         free(body);
@@ -172,7 +172,7 @@ static void amazons_keys_are_fetched(void **state)
               "<Error><Code>AccessDenied</Code><Message>AKIA1234 may not</Message></Error>" } },
           "!no keys: the token service answered 403: AccessDenied",
           0 },
-        /* what an endpoint says may quote a key: only words are told */
+        /* an endpoint's text may quote a key: only its code is reported */
         { { NULL },
           "bedrock",
           AWS(",'aws_access_key_id':'ID','aws_secret_access_key':'s','aws_role_arn':'r'"),
@@ -298,7 +298,7 @@ static void amazons_keys_are_fetched(void **state)
     }
 }
 
-/* What of a configuration needs nothing fetched, or is refused. */
+/* Configurations that need no fetching, or are refused. */
 static void amazons_configurations(void **state)
 {
     (void)state;

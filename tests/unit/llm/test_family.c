@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenAI's family: a row of the registry each, and what its host has otherwise. */
+/* OpenAI's family: each row of the registry, and how its host differs. */
 #include "help.h"
 
 #include "llm/anthropic/anthropic.h"
@@ -92,7 +92,7 @@ static void each_row_has_its_place_and_its_credential(void **state)
     }
 }
 
-/* Clients that speak the host's language and need nothing: the bytes are theirs, but for the model. */
+/* Clients that speak the host's language and need no changes: the bytes stay the same, only the model changes. */
 static const struct {
     const char *provider, *config, *body, *want, *dropped;
 } edits[] = {
@@ -122,7 +122,7 @@ static const struct {
       "{\"model\":\"r\",\"messages\":[{\"role\":\"user\",\"content\":\"\\\"a\"},{\"content\":\"b\",\"role\":\"user\"}]"
       "}",
       "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\\\"a\\n\\nb\"}]}", "" },
-    /* an id of eight characters: nine it must be, here and at its result */
+    /* an id of eight characters: it must have nine, here and at its result */
     { "mistral", "{\"mistral_api_key\":\"k\"}",
       "{\"model\":\"r\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"abcDEF01\"},{\"id\":"
       "\"abcDEF019\"}]},"
@@ -186,7 +186,7 @@ static void a_hosts_words_are_put_into_the_clients_bytes(void **state)
     }
 }
 
-/* Calls of Anthropic's language, in the form that OpenAI's wants: what they allow and it refuses. */
+/* Calls of Anthropic's language, in the form that OpenAI needs: what Anthropic allows and OpenAI refuses. */
 #define NAME_70 "n123456789n123456789n123456789n123456789n123456789n123456789n123456789"
 #define ASKS    "{\"model\":\"r\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}"
 #define USES(before, id)                                                                           \
@@ -262,7 +262,7 @@ static void calls_of_another_language_have_its_form(void **state)
     }
 }
 
-/* A tool that went up under another name has its own in the reply, streamed or not. */
+/* A tool that went up under another name has its own name in the reply, streamed or not. */
 static void names_of_tools_come_back(void **state)
 {
     (void)state;
@@ -322,7 +322,7 @@ static void configurations_that_cannot_be(void **state)
     }
 }
 
-/* Reasoning that is counted beside the answer, as xAI does it, is part of the output. */
+/* Reasoning that is counted separately from the answer, as xAI does it, is part of the output. */
 static void usage_counts_reasoning_once(void **state)
 {
     (void)state;

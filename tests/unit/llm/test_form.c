@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Form: small calls of OpenAI's language, and what goes up to a Claude model. A table a kind. */
+/* Form: small calls of OpenAI's language, and what goes up to a Claude model. One table for each kind. */
 #include "form.h"
 
 #include "llm/form/ids.h"
@@ -59,7 +59,7 @@ static void test_ids(void **state)
     CHECK(ids);
 }
 
-/* What a name or an id may be, and what becomes of one that it may not be. */
+/* The rules for a name or an id, and what becomes of one that breaks them. */
 static void test_names(void **state)
 {
     (void)state;
@@ -278,8 +278,8 @@ static void test_own_models(void **state)
         const char *name;
         int64_t output;
     } rows[] = {
-        { "claude-3-haiku-20240307", 1 }, /* as long as the table's own: the configuration's */
-        { "claude-3-opus-x", 4096 },      /* another provider's */
+        { "claude-3-haiku-20240307", 1 }, /* as long as the table's own name: the configuration counts */
+        { "claude-3-opus-x", 4096 },      /* of another provider */
         { "mine-7b", 3 },
         { "claude-3-opus-20240229", 4096 }, /* shorter than the table's */
         { "claud", 128000 },
@@ -299,7 +299,7 @@ static void test_params(void **state)
     ROUTE "\"messages\":[" USER("x") "," first \
                                      "," RESULT("\"c\"", "r") "],\"tools\":[" T("f", "{\"type\":\"object\"}") "]"
 #define LOST LOOP(CALLS(CALL("\"c\"", "\"f\"", "")))
-/* words of the user's beside the results: the same turn */
+/* the user's texts beside the results: the same turn */
 #define LOST_WORDS                                                                                            \
     ROUTE "\"messages\":[" USER("x") "," CALLS(CALL("\"c\"", "\"f\"", "")) "," RESULT("\"c\"", "r") "," USER( \
         "go") "],\"tools\":[" T("f", "{\"type\":\"object\"}") "]"
@@ -384,7 +384,7 @@ static void test_params(void **state)
           .body = X FORCE EFFORT "}",
           .has = "\"output_config\":{\"effort\":\"medium\"}",
           .hasnt = "adaptive" },
-        /* the provider's own words on a model that has others */
+        /* the provider's own members for a model that has others */
         { .model = "claude-opus-4-7",
           .body = X NATIVE "}",
           .has = "\"thinking\":{\"type\":\"adaptive\"},\"output_config\":{\"effort\":\"low\"}",
@@ -408,7 +408,7 @@ static void test_params(void **state)
     CHECK(params);
 }
 
-/* MLflow's paths: its own refusals where the upstream's are no better, and the model's numbers. */
+/* MLflow's paths: its own refusals where the upstream's would be no better, and the model's numbers. */
 static void test_mlflow(void **state)
 {
     (void)state;

@@ -13,7 +13,7 @@
 #define GOES(schema)   "\"input_schema\":" schema
 #define FORMED(schema) "\"format\":{\"type\":\"json_schema\",\"schema\":" schema "}"
 
-/* Roots of tools. What is below stays as it is. */
+/* The root of a tool's schema. Deeper levels stay unchanged. */
 static void test_tool_schemas(void **state)
 {
     (void)state;
@@ -59,7 +59,7 @@ static void test_tool_schemas(void **state)
     CHECK(tools);
 }
 
-/* Structured output: closed objects, what has no word is told. */
+/* Structured output: closed objects; keywords that do not exist there are reported. */
 static void test_answer_schemas(void **state)
 {
     (void)state;
@@ -192,7 +192,7 @@ static void test_other_subset(void **state)
     }
 }
 
-/* Nothing a caller sends makes a cast slow, large or deep. */
+/* No schema of a caller makes a cast slow, large or deep. */
 static void test_schema_bounds(void **state)
 {
     (void)state;

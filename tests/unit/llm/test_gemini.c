@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls to Gemini's API and to Vertex AI: contents, generationConfig, embeddings, and what comes of their replies. */
+/* Calls to Gemini's API and to Vertex AI: contents, generationConfig, embeddings, and what becomes of their replies. */
 #include "table.h"
 
 #define CONFIG "{'gemini_api_key':'k'}"
@@ -369,7 +369,7 @@ static void gemini_replies(void **state)
           GROUNDED("{'text':'0123456789012345678901234567890123456789012345678901234567890123ä6'}", WEB("u"),
                    SUPPORT("'startIndex':64,'endIndex':67", "0")),
           "*'annotations':[" CITED("'start_index':64,'end_index':66,", "u") "]" },
-        /* a place that is not there is left out; so is what is no source of the web */
+        /* a place that does not exist is left out; also a source that is not of the web */
         { G2, HI, GROUNDED("{'text':'ab'}", WEB("u"), SUPPORT("'endIndex':3", "0")),
           "*'annotations':[" CITED("", "u") "]" },
         { G2, HI, GROUNDED("{'text':'ab'}", WEB("u"), SUPPORT("'partIndex':1,'endIndex':1", "0,1,-1")),

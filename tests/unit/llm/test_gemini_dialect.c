@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gemini's language as its clients speak it: what goes up untouched, streams in both forms, what is held, errors. */
+/* Gemini's language as its clients speak it: what goes up unchanged, streams in both forms, what is held, errors. */
 #include "help.h"
 
 #include "llm/core/cred.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls with very many tools, tool calls and results: what they cost grows with their number, not with its square. */
+/* Calls with very many tools, tool calls and results: the cost grows with their number, not with its square. */
 #include "help.h"
 
 #include <time.h>
@@ -92,13 +92,13 @@ static uint64_t cpu_usec(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* What is 16 times as much may cost 40 times as much, for it fits no cache; by the square it would be 256 times. A
- * machine that others use may hide that it does not: then it is measured again, which helps no square. */
+/* 16 times as much may cost 40 times as much, because it does not fit into a cache; a square would cost 256 times. If a
+ * busy machine spoils the measurement, it is repeated, which does not help a square. */
 enum { FEW = 1000, TIMES = 16, LIMIT = 40, ROUNDS = 10 };
 
 typedef void write_fn(struct sl_buf *out, unsigned n);
 
-/* Of the quickest of three builds: another process may take the machine in the midst of one. */
+/* The fastest of three builds: another process may use the machine in between. */
 static uint64_t cost(const struct sl_target *target, write_fn *write, unsigned n)
 {
     uint64_t best = UINT64_MAX;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bodies of MLflow's calls as its server (2.22, pydantic) reads them: what it takes, and every fault it tells. The
- * faults are that server's own answers. JSON is written with ` for ", since its messages have '. */
+/* Bodies of MLflow's calls as its server (2.22, pydantic) reads them: what it accepts, and every fault that it reports.
+ * The faults are that server's own answers. JSON is written with ` for ", since its messages have '. */
 #include "help.h"
 
 #define LOC(loc)                     "`loc`:[`body`," loc "]"
@@ -67,7 +67,7 @@ static void rows_check(enum sl_llm_type type, const char *before, const char *af
 }
 #define CHECK(type, before, after, rows) rows_check((type), (before), (after), (rows), SL_ARRAY_LEN(rows))
 
-/* Numbers and truths come as strings, and as each other. */
+/* Numbers and booleans come as strings, and as each other. */
 static void numbers_and_truths(void **state)
 {
     (void)state;
@@ -505,7 +505,7 @@ static void prompts_and_inputs(void **state)
     CHECK(SL_LLM_EMBEDDINGS, "", "", inputs);
 }
 
-/* A body that is not said to be JSON is a text, which has no fields. */
+/* A body without JSON's content type is a text, which has no fields. */
 static void bodies_as_a_whole(void **state)
 {
     (void)state;
@@ -552,7 +552,7 @@ static void bodies_as_a_whole(void **state)
     }
 }
 
-/* Of a member that stands there twice the last counts, however many there are and however they are written. */
+/* If a member is repeated the last one counts, however many there are and however they are written. */
 static void the_last_of_two_counts(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of MLflow's reader by themselves: what Python says of broken JSON, values written as Python writes them,
- * its constants, its errors as Databricks' SDK wants them, the schemas as JSON Schema. */
+/* The parts of MLflow's reader alone: what Python reports about broken JSON, values written as Python writes them, its
+ * constants, its errors for Databricks' SDK, the schemas as JSON Schema. */
 #include "help.h"
 
 #include "json/write.h"
@@ -195,7 +195,7 @@ static void schemas_are_json_schema(void **state)
         assert_int_equal(sl_json_parse(&h.doc, sl_buf_str(&out)), 0);
         struct sl_json_val root = sl_json_root(&h.doc);
         assert_true(sl_json_str_eq(sl_json_get(root, "type"), SL_STR("object")));
-        unsigned n = sl_mf_requests[type]->n + (type == SL_LLM_EMBEDDINGS); /* `model` is told of each */
+        unsigned n = sl_mf_requests[type]->n + (type == SL_LLM_EMBEDDINGS); /* `model` is reported for each */
         assert_int_equal(sl_json_count(sl_json_get(root, "properties")), n);
         assert_int_equal(sl_json_count(sl_json_get(root, "required")), 1);
         sl_buf_done(&out);
@@ -203,7 +203,7 @@ static void schemas_are_json_schema(void **state)
     help_done(&h);
 }
 
-/* MLflow 3: what is wrong is one text, with pydantic's report in it. */
+/* MLflow 3: a fault is one text, with pydantic's report in it. */
 static void three_tells_one_text(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The provider mock: what it refuses, in OpenAI's words, and what it can be told. */
+/* The provider mock: what it refuses, with OpenAI's messages, and its settings. */
 #include "table.h"
 
 #include "llm/mock/parts.h"
@@ -127,7 +127,7 @@ static void what_it_can_be_told(void **state)
 {
     (void)state;
     static const struct {
-        const char *config, *said; /* NULL: it is fine */
+        const char *config, *said; /* NULL: it is right */
     } rows[] = {
         { "{}", NULL },
         { "{'template':'{model}: {message} {x}','chunk_size':1,'latency':'1s','dimensions':3}", NULL },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model's row refuses of a call, and what it says nothing about. */
+/* What a model's row refuses of a call, and what it leaves open. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ static void rows_say_what_they_refuse(void **state)
         const char *provider, *model;
         uint32_t refused;
     } cases[] = {
-        { "openai", "gpt-4o", 0 }, /* its table does not say */
+        { "openai", "gpt-4o", 0 }, /* its table does not know */
         { "openai", "no-such-model", 0 },
         { "anthropic", "claude-sonnet-4-5", 0 },
         { "anthropic", "claude-3-haiku-20240307", SL_MODEL_DOCUMENTS },

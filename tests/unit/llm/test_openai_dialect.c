@@ -27,7 +27,7 @@ static void what_an_upstream_might_accept_is_accepted(void **state)
         assert_int_equal(call.wants_usage, right_cases[i].wants_usage);
         assert_int_equal(call.has_stream_options, right_cases[i].has_stream_options);
         assert_int_equal(call.edits.n, 0);
-        assert_int_equal(h.doc.limits.record_depth, 0); /* as it was given */
+        assert_int_equal(h.doc.limits.record_depth, 0); /* unchanged */
         help_done(&h);
     }
 }
@@ -71,7 +71,7 @@ static void bodies_that_nobody_understands_are_refused(void **state)
         help_init(&h);
         struct sl_str got = help_refused(&h, &sl_dialect_openai, SL_LLM_CHAT, sl_str_c(wrong_cases[i].body),
                                          "application/json");
-        /* The reader's own words may change; that there are some and where it stopped may not. */
+        /* The reader's own messages may change; but there must be one, and the place where it stopped. */
         if (sl_str_find(got, SL_STR("not valid JSON"), 0) >= 0) {
             struct sl_str want = sl_str_c(wrong_cases[i].want);
             ptrdiff_t at = sl_str_find(want, SL_STR(" at offset"), 0);

@@ -248,7 +248,7 @@ static const struct {
       false, false },
 };
 
-/* Behind the finish an empty chunk is there only because usage was asked for. */
+/* After the finish, there is an empty chunk only because we asked for usage. */
 static void an_empty_chunk_behind_the_finish_is_dropped(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The raw passage's rules, paths and queries: what passes, and that nothing leads elsewhere. */
+/* The raw passage's rules, paths and queries: what passes, and that no path leads elsewhere. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@ static void rules_are_a_method_and_a_path(void **state)
 {
     (void)state;
     static const struct {
-        const char *rule, *fault; /* NULL: it is one */
+        const char *rule, *fault; /* NULL: it is a rule */
     } rows[] = {
         { "GET /files/*", NULL },
         { "POST /files", NULL },

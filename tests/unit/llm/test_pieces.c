@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces of replies that upstreams spell in more than one way, and errors told in words. */
+/* Pieces of replies that upstreams write in several ways, and errors that are only texts. */
 #include "help.h"
 
 #include "llm/core/errbody.h"
@@ -45,7 +45,7 @@ static void test_arguments(void **state)
     help_done(&h);
 }
 
-/* Pieces in a row, '|' between them, and what they give together. */
+/* Pieces in a row, '|' between them, and their common result. */
 static void test_halves(void **state)
 {
     (void)state;
@@ -133,7 +133,7 @@ static void test_error_words(void **state)
     }
 }
 
-/* Chunks of OpenAI-like servers, and the calls and the text they are. */
+/* Chunks of OpenAI-like servers, and the calls and the text in them. */
 static void test_openai_streams(void **state)
 {
     (void)state;

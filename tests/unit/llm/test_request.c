@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What providers of another language build on: bodies whose long values stay slices, the list of what is left out,
+/* Functions for providers of another language: bodies whose long values stay slices, the list of what is left out,
  * frames of every framing, models by their names. */
 #include "help.h"
 
@@ -153,7 +153,7 @@ static void test_own_models(void **state)
                      128000);
 }
 
-/* MLflow's names: those of providers, or known with the reason why they are none. */
+/* MLflow's names: names of providers, or known names with the reason why they are no providers. */
 static void test_names(void **state)
 {
     (void)state;

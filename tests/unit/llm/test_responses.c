@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chats that go up to OpenAI's Responses API: its input, its words, and what comes of its replies. */
+/* Chats that go up to OpenAI's Responses API: its input, its members, and what becomes of its replies. */
 #include "table.h"
 
 #define CONFIG "{'openai_api_key':'k','openai_api':'responses'}"

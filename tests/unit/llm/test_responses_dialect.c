@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Responses API as a client speaks it, where golden cases cannot tell. */
+/* The Responses API as a client speaks it, for cases that golden files cannot check. */
 #include "help.h"
 
 #include "llm/chat/chat.h"
@@ -62,7 +62,7 @@ static void reasoning_comes_back_where_it_was(void **state)
     check_str(answer->parts[1].redacted, "\"two\"");
     check_str(answer->parts[2].signature, "\"three\"");
     check_str(answer->parts[3].signature, "\"four\"");
-    assert_int_equal(chat.n_members, 1); /* what is not ours is named */
+    assert_int_equal(chat.n_members, 1); /* members that we do not know are reported */
     check_str(chat.members[0].name, "input.reasoning");
     help_done(&h);
 }
@@ -72,7 +72,7 @@ static int give(void *st, struct help *h, const struct sl_call *call, struct sl_
     return sl_responses_write_delta(st, call, &h->env, &delta, out);
 }
 
-/* A piece of a call behind its end cannot be told, a text behind another block is one more. */
+/* A piece of a call after its end has no place; a text after another block is a new one. */
 static void pieces_that_come_late(void **state)
 {
     (void)state;
@@ -100,7 +100,7 @@ static void pieces_that_come_late(void **state)
     help_done(&h);
 }
 
-/* What was written of an answer is found at its end; a failed one is nothing to go on from. */
+/* Finds at its end what was written of an answer; a failed one cannot be continued. */
 static void an_answer_is_read_again(void **state)
 {
     (void)state;

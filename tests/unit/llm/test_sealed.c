@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* State that only its maker reads is found in bodies and streams of all languages, however they are cut. */
+/* Finds state that only its maker can read in bodies and streams of all languages, cut at any place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static void on_print(void *arg, uint64_t print)
     found->v[found->n++] = print;
 }
 
-/* Who scans it first passes what has none. */
+/* With a scan first, bytes without sealed state are skipped. */
 static void push_scanned(struct sl_sealed *sealed, struct sl_json_scan *scan, struct sl_str part)
 {
     sl_json_scan_push(scan, part);
@@ -34,14 +34,14 @@ static void push_scanned(struct sl_sealed *sealed, struct sl_json_scan *scan, st
     sl_sealed_pass(sealed, SL_STR_NONE);
 }
 
-/* In two pieces; `cut` 0: in one. `scan`: the first one is scanned before. */
+/* Pushes it in two pieces; `cut` 0: in one. `scan`: scans the first one before. */
 static struct found look_with(const char *text, size_t cut, struct sl_json_scan *scan)
 {
     struct found found = { .n = 0 };
     struct sl_sealed sealed;
     struct sl_str s = sl_str_c(text);
     sl_sealed_init(&sealed, on_print, &found);
-    /* In rooms of their own, so that a sanitizer sees who reads beyond them. */
+    /* In buffers of their own, so that a sanitizer sees a read past them. */
     for (int i = 0; i < 2; i++) {
         struct sl_str part = i ? sl_str_sub(s, cut, s.n) : sl_str_sub(s, 0, cut);
         char *room = malloc(part.n + 1);
@@ -170,7 +170,7 @@ static void a_print_is_the_same_in_any_spelling(void **state)
     }
 }
 
-/* Wherever a name stands, and whatever like it stands before. */
+/* A name at any place, after texts that are like it. */
 static void names_are_found_among_their_letters(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams of the languages that are read event by event, in pieces of 1, 3 and all bytes, as OpenAI's client gets
- * them: what is left out in between is made good, and what is wrong is told. */
+/* Streams of languages that are read event by event, in pieces of 1, 3 and all bytes, as OpenAI's client gets them:
+ * what is missing in between is added, and what is wrong is reported. */
 #include "table.h"
 
 #include <zlib.h>
@@ -78,7 +78,7 @@ static void gemini_streams(void **state)
           G("{'text':'hm','thought':true},{'text':'ab'},{'functionCall':{'name':'f'}}", GROUNDED("'endIndex':2")),
           CITED("'start_index':0,'end_index':2,") },
         { M, HI, G("{'text':'ab'}", GROUNDED("'partIndex':1,'endIndex':2")), CITED("") },
-        /* behind the end nothing counts; before it the stream is cut */
+        /* after the end nothing counts; before it the stream is cut */
         { M, HI, G("{'text':'a'}", ",'finishReason':'STOP'") G("{'text':'late'}", "") E("[DONE]"),
           "*'finish_reason':'stop'" },
         { M, HI, G("{'text':'a'}", ""), "!" },
@@ -340,7 +340,7 @@ static void bedrock_streams(void **state)
     assert_int_equal(n_wrong, 0);
 }
 
-/* A chunk's beginning is the same text, be it written in one go or member by member. */
+/* A chunk's beginning is the same text, whether it is written at once or member by member. */
 static void chunks_begin(void **state)
 {
     (void)state;

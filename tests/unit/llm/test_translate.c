@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The openai provider's replies and streams through the canonical form into both dialects; streams cut into pieces of
+/* The openai provider's replies and streams through the canonical form to both dialects; streams are cut into pieces of
  * every size. */
 #include "help.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The turns of one conversation are known by what stays the same in them, in each language. */
+/* Recognises the turns of one conversation by what stays the same in them, in each language. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static struct sl_turns read_at(const char *body, uint32_t record_depth)
     return turns;
 }
 
-/* A conversation begins short and grows long, so it must be the same whether its body is folded or not. */
+/* A conversation begins short and becomes long, so its print must be the same whether its body is folded or not. */
 static struct sl_turns read(const char *body)
 {
     struct sl_turns folded = read_at(body, 1), recorded = read_at(body, 0);

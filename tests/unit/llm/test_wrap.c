@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Structured answers that are no objects, where an upstream's schemas must be: inside an object, and out of it again.
- */
+/* Structured answers that are not objects, for upstreams that need objects as schemas: the wrapper is added, and
+ * removed again. */
 #include "llm/core/reply.h"
 #include "llm/form/wrap.h"
 #include "llm/openai/openai.h"
@@ -20,7 +20,7 @@ static void schemas_go_up_inside_an_object(void **state)
     (void)state;
     static const struct route cohere = { "cohere", "{'cohere_api_key':'k'}", SL_LLM_CHAT, &sl_dialect_openai };
     static const struct {
-        const char *schema, *want; /* NULL: as it is; "!": refused */
+        const char *schema, *want; /* NULL: unchanged; "!": refused */
     } rows[] = {
         { "{'type':'object','properties':{'a':{'type':'string'}}}", NULL },
         { "{'type':'array','items':{'type':'string'}}", UP("{'type':'array','items':{'type':'string'}}", "") },
@@ -63,7 +63,7 @@ static void schemas_go_up_inside_an_object(void **state)
 /* --- replies --- */
 
 static const struct {
-    const char *text, *want; /* NULL: as it is */
+    const char *text, *want; /* NULL: unchanged */
 } texts[] = {
     { "{\"value\":[1,2]}", "[1,2]" },
     { "{ \"value\" :\n \"a}\\\"]b\" }\n", "\"a}\\\"]b\" " },
@@ -95,7 +95,7 @@ static int gather(void *arg, const struct sl_delta *delta)
     return 0;
 }
 
-/* However a stream ends, all of its text is there. ALIVE: without a word. */
+/* All text of a stream is there, however it ends. ALIVE: without a heartbeat. */
 static void streams_lose_the_object(void **state)
 {
     (void)state;
@@ -136,7 +136,7 @@ static void whole_replies_lose_the_object(void **state)
         struct sl_reply reply = { .choices = &choice, .n_choices = 1 };
         assert_int_equal(sl_unwrap_reply(&reply, &arena), 0);
         const char *want = texts[i].want ? texts[i].want : texts[i].text;
-        bool is_last = i + 1 == SL_ARRAY_LEN(texts); /* all of it is there, so blanks do not matter */
+        bool is_last = i + 1 == SL_ARRAY_LEN(texts); /* all of it has come, so blanks do not matter */
         if (!sl_str_eq(sl_str_trim(block.text), sl_str_trim(sl_str_c(is_last ? "1" : want)))) {
             fail_msg("row %zu: '%.*s'", i, SL_STR_ARG(block.text));
         }

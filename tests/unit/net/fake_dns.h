@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A getaddrinfo that does as it is told. */
+/* A getaddrinfo whose answers the test sets. */
 #ifndef FAKE_DNS_H
 #define FAKE_DNS_H
 
 #include <stdbool.h>
 
-/* In place of the real one from now on, with nothing known; the resolver's clock is the fake one. */
+/* Replaces the real one from now on, with no names; the resolver has a fake clock. */
 void fake_dns_start(void);
-/* The real ones again. No look-up may be under way. */
+/* Restores the real ones. No look-up may be under way. */
 void fake_dns_stop(void);
-/* What a name has: addresses separated by spaces; NULL: an error. */
+/* Sets the addresses of a name, separated by spaces; NULL: an error. */
 void fake_dns_set(const char *name, const char *addrs);
 /* Look-ups of the name hang until released. */
 void fake_dns_hang(const char *name, bool is_hanging);

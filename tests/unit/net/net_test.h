@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of net share: a loop, connected sockets, and a stream that writes down what happens to it. */
+/* What the tests of net share: a loop, connected sockets, and a stream that records its events. */
 #ifndef NET_TEST_H
 #define NET_TEST_H
 
@@ -30,7 +30,7 @@
 
 /* One turn, at most 10 ms. */
 void loop_turn(struct sl_loop *loop);
-/* Turns until `usec` have passed: to see that something does not happen. */
+/* Runs the loop until `usec` have passed: to check that something does not happen. */
 void loop_spend(struct sl_loop *loop, uint64_t usec);
 
 int setup_loop(void **state);
@@ -42,7 +42,7 @@ struct peer {
     struct sl_buf got;
     int n_reads, n_eofs, n_errors, n_drains, n_queued, n_secure, n_closed;
     char error[256];
-    /* Called after writing down; may close. */
+    /* Called after recording; may close. */
     void (*then_read)(struct peer *peer, struct sl_str bytes);
     void (*then_eof)(struct peer *peer);
     void (*then_error)(struct peer *peer);
@@ -63,7 +63,7 @@ int peer_write(struct peer *peer, const char *text);
 
 /* A listening socket on 127.0.0.1 (or ::1) and its port; -1 when the machine has no such address. */
 int listen_on(int family, uint16_t *ret_port);
-/* A port on 127.0.0.1 where nobody listens (bound, so that nobody else takes it; close `*ret_fd`). */
+/* A port on 127.0.0.1 where nobody listens (it is bound, so that nobody else takes it; close `*ret_fd`). */
 uint16_t dead_port(int *ret_fd);
 
 #endif

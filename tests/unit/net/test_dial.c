@@ -39,7 +39,7 @@ static void dial(struct result *r, struct sl_loop *loop, const char *host, uint1
     assert_int_equal(r->n, 0);
 }
 
-/* Until it ends; the text must be `want` ("%P": the port). */
+/* Waits until it ends; the text must be `want` ("%P": the port). */
 static void dial_ends(struct result *r, enum sl_dial_result result, const char *want)
 {
     RUN_UNTIL(r->peer.stream.loop, r->n == 1);
@@ -65,7 +65,7 @@ static int listen_at(const char *ip, uint16_t port, int backlog)
     return fd;
 }
 
-/* An address that does not answer: its queue is full, and Linux drops what comes then. */
+/* An address that does not answer: its queue is full, and Linux drops new connections. */
 struct deaf {
     int listener, fillers[4];
 };
@@ -139,7 +139,7 @@ static void test_literals_and_names(void **state)
     }
 }
 
-/* Checked at the connect, after resolving: a name that moves inside after it was looked at gains nothing. */
+/* Checked at the connect, after resolving: a name that changes to an inner address after the check gains nothing. */
 static void test_guard(void **state)
 {
     struct sl_loop *loop = *state;
@@ -192,18 +192,18 @@ static void test_refused(void **state)
     dial(&r, loop, "127.0.0.1", port, 5000);
     dial_ends(&r, SL_DIAL_CONNECT_FAILED, want);
     peers_done(&r.peer, NULL);
-    /* What the machine cannot reach at all is not what is told. */
+    /* An address that the machine cannot reach at all is not the one that is reported. */
     fake_dns_set("api.example", "2001:db8::1 127.0.0.1");
     dial(&r, loop, "api.example", port, 400);
     RUN_UNTIL(loop, r.n == 1);
     if (r.result == SL_DIAL_CONNECT_FAILED) {
         assert_string_equal(r.text, want);
-    } else { /* with IPv6 in reach, that address takes its time */
+    } else { /* if IPv6 works, that address takes its time */
         assert_int_equal(r.result, SL_DIAL_TIMEOUT);
         assert_non_null(strstr(r.text, want));
     }
     peers_done(&r.peer, NULL);
-    /* Fails inside connect(2): still told later. */
+    /* connect(2) fails at once: reported later all the same. */
     dial(&r, loop, "255.255.255.255", port, 5000);
     dial_ends(&r, SL_DIAL_CONNECT_FAILED, NULL);
     assert_non_null(strstr(r.text, "cannot connect to 255.255.255.255:"));
@@ -211,7 +211,7 @@ static void test_refused(void **state)
     close(held);
 }
 
-/* The process has no descriptor left: that is no fault of who was to be reached. */
+/* The process has no descriptor left: that is not the fault of the upstream. */
 static void test_no_descriptor_left(void **state)
 {
     struct sl_loop *loop = *state;
@@ -232,7 +232,7 @@ static void test_no_descriptor_left(void **state)
     peers_done(&r.peer, NULL);
 }
 
-/* What a caller is told where the address is not his to know. */
+/* The text for callers who must not know the address. */
 static void test_texts_lose_their_addresses(void **state)
 {
     (void)state;
@@ -302,7 +302,7 @@ static void test_a_silent_address_is_overtaken(void **state)
     peers_done(&r.peer, NULL);
     close(listener);
 
-    /* Alone, it takes until the deadline; cancelled, it is never heard of. */
+    /* Alone, it takes until the deadline; after a cancel, no callback comes. */
     dial(&r, loop, "127.0.0.1", port, 60);
     struct result other;
     dial(&other, loop, "127.0.0.1", port, 10);
@@ -377,7 +377,7 @@ static void on_done_cancel_other(void *arg, enum sl_dial_result result, const ch
 
 static void test_a_cancelled_answer_on_its_way_is_dropped(void **state)
 {
-    /* Both wait for one look-up; the first to be told cancels the second, whose answer is posted already. */
+    /* Both wait for one look-up; the first callback cancels the second, whose answer is posted already. */
     struct sl_loop *loop = *state;
     struct result a, b;
     fake_dns_hang("unknown.example", true);

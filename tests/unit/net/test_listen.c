@@ -140,7 +140,7 @@ static void test_unix_sockets_stale_and_live(void **state)
     assert_int_equal(access(text + 5, F_OK), -1);
     FILE *file = fopen(text + 5, "we");
     fclose(file);
-    assert_int_equal(sl_bind_probe(&addr, &err), SL_E_EXISTS); /* no socket: left alone */
+    assert_int_equal(sl_bind_probe(&addr, &err), SL_E_EXISTS); /* not a socket: left alone */
     assert_int_equal(access(text + 5, F_OK), 0);
     sl_bind_unlink(&addr);
     assert_int_equal(access(text + 5, F_OK), -1);
@@ -236,7 +236,7 @@ static void test_accepts_and_refuses_over_the_limit(void **state)
     for (int i = 0; i < 101; i++) {
         fds[i] = client_connect();
         if (i == 100) {
-            /* What it has sent does not cost it the answer. */
+            /* A client that sent data still gets the answer. */
             assert_int_equal(send(fds[i], "GET /", 5, 0), 5);
         }
     }

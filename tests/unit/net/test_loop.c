@@ -49,7 +49,7 @@ static void test_timers_fire_in_order_and_not_early(void **state)
         sl_timer_init(&timers[i].timer, on_counted);
         sl_timer_set(the_loop, &timers[i].timer, timers[i].due);
     }
-    /* Some move later, some earlier, some are cleared, some removed. */
+    /* Some become due later, some earlier, some are cleared, some removed. */
     for (size_t i = 0; i < N_TIMERS; i++) {
         if (i % 5 == 1) {
             timers[i].due += 30000;
@@ -69,7 +69,7 @@ static void test_timers_fire_in_order_and_not_early(void **state)
     for (size_t i = 0; i < N_TIMERS; i++) {
         assert_int_equal(timers[i].n, i % 5 < 3 ? 1 : 0);
         if (timers[i].n) {
-            assert_true(timers[i].fired - timers[i].due < 2000000); /* a busy machine */
+            assert_true(timers[i].fired - timers[i].due < 2000000); /* allows for a busy machine */
         }
     }
 }
@@ -97,7 +97,7 @@ static struct counted pair[2];
 
 static void on_pair(struct sl_timer *timer)
 {
-    /* The other one, due at the same time, must not come any more. */
+    /* The other one, due at the same time, must not fire any more. */
     struct counted *c = SL_CONTAINER_OF(timer, struct counted, timer);
     c->n++;
     sl_timer_remove(the_loop, &pair[c == &pair[0]].timer);

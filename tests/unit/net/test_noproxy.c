@@ -49,7 +49,7 @@ static const struct {
     { "fd00::/8", "fd12:3456::1", 80, 1 },
     { "fd00::/8", "2001:db8::1", 80, 0 },
     { "0:0:0:0:0:0:0:1", "::1", 80, 1 }, /* another spelling */
-    { "2.3", "1.2.3", 80, 1 },           /* a name here: not an address, and a host like that is none either */
+    { "2.3", "1.2.3", 80, 1 },           /* here a name: it is not an address, and such a host is not one either */
     { "1.2.3", "9.1.2.3", 80, 0 },       /* the end of an address is no domain */
     { "", "a", 80, -1 },
     { ".", "a", 80, -1 },

@@ -199,7 +199,7 @@ static void test_names_that_are_none(void **state)
 
 static void test_the_table_is_bounded(void **state)
 {
-    /* The host asked for longest ago makes room. */
+    /* The host that was asked for longest ago is removed. */
     struct sl_loop *loop = *state;
     struct ask ask;
     fake_dns_set("first.example", "192.0.2.1");
@@ -212,7 +212,7 @@ static void test_the_table_is_bounded(void **state)
     sl_resolve_set_getaddrinfo(NULL, NULL);
     for (int i = 0; i < SL_RESOLVE_HOSTS_MAX - 1; i++) {
         char name[32];
-        snprintf(name, sizeof(name), "10.0.%d.%d", i / 256, i % 256); /* a real look-up that asks nobody */
+        snprintf(name, sizeof(name), "10.0.%d.%d", i / 256, i % 256); /* a real look-up that asks no server */
         assert_int_equal(ask_start(&ask, loop, name), 0);
         RUN_UNTIL(loop, ask.n == 1);
         assert_int_equal(ask.error, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Short messages leave at the end of a turn; nothing that is done with their stream comes before them. */
+/* Short messages are sent at the end of a turn; no other action on their stream comes before them. */
 #include "net_test.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ static void test_order_is_kept(void **state)
     struct peer a, b, c, d;
     peers_connect(&a, &b, loop, false);
     peers_connect(&c, &d, loop, false);
-    /* Others write between; then what cannot wait comes behind what does. */
+    /* Others write between; a write that cannot wait comes after them. */
     assert_int_equal(write_soon(&a, "1"), 0);
     assert_int_equal(write_soon(&c, "x"), 0);
     assert_int_equal(write_soon(&a, "2"), 0);
@@ -101,18 +101,18 @@ static void test_a_long_message_is_borrowed(void **state)
         assert_int_equal(a.stream.queued, 0);
         assert_int_equal(sl_stream_unsent(&a.stream), 1 + n);
         assert_int_equal(come(&b), 0);
-        memset(large, 'y', sizeof(large)); /* what is sent is what stands there then */
+        memset(large, 'y', sizeof(large)); /* the bytes at that time are sent */
         sl_stream_read_start(&b.stream);
         if (how == 1) {
             sl_stream_flush(&a.stream);
             assert_int_equal(sl_stream_unsent(&a.stream), 0);
         } else if (how == 2) {
-            assert_int_equal(write_soon(&a, "2"), 0); /* behind it, and so at once */
+            assert_int_equal(write_soon(&a, "2"), 0); /* after it, and so at once */
         } else if (how == 3) {
             peer_close(&a);
         }
         if (how) {
-            memset(large, 'z', sizeof(large)); /* its owner's again */
+            memset(large, 'z', sizeof(large)); /* its owner may change it again */
         }
         RUN_UNTIL(loop, b.got.len == 1 + n + (how == 2));
         assert_int_equal(b.got.p[0], '1');
@@ -218,7 +218,7 @@ static void test_what_the_kernel_does_not_take_is_told(void **state)
     }
 }
 
-/* A peer that is gone is told as after any write. */
+/* A peer that is gone is reported as after any write. */
 static void test_a_write_that_fails_is_told(void **state)
 {
     struct sl_loop *loop = *state;

@@ -40,7 +40,7 @@ static void echo_split(struct sl_loop *loop, bool is_unix)
     assert_int_equal(a.stream.queued, 0);
     RUN_UNTIL(loop, a.got.len == want.len);
     assert_memory_equal(a.got.p, want.p, want.len);
-    /* Nothing waited, so nothing drained. */
+    /* Nothing waited, so there is no drain. */
     assert_int_equal(a.n_drains + b.n_drains, 0);
     sl_buf_done(&want);
     peers_done(&a, &b);
@@ -66,7 +66,7 @@ static void big_write(struct sl_loop *loop, bool is_ref, bool is_unix)
     assert_true(a.stream.queued > SL_STREAM_HIGH);
     assert_true(sl_stream_unsent(&a.stream) <= a.stream.queued);
     assert_true(sl_stream_unsent(&a.stream) > 0);
-    /* What is copied may change now; what is written after it comes after it. */
+    /* Copied bytes may change now; later writes come after them. */
     char tail[] = "tail";
     assert_int_equal(peer_write(&a, tail), 0);
     tail[0] = 'X';
@@ -76,7 +76,7 @@ static void big_write(struct sl_loop *loop, bool is_ref, bool is_unix)
     sl_stream_shutdown(&a.stream);
     assert_int_equal(peer_write(&a, "late"), SL_E_IO);
     loop_spend(loop, 20000);
-    assert_int_equal(b.n_reads, 0); /* nobody asked for it */
+    assert_int_equal(b.n_reads, 0); /* reading was not started */
     sl_stream_read_start(&b.stream);
     RUN_UNTIL(loop, b.n_eofs == 1);
     assert_int_equal(b.got.len, BIG + 4);
@@ -116,7 +116,7 @@ static void test_read_stop_holds_the_source(void **state)
     assert_int_equal(sl_stream_write_ref(&a.stream, &slice, 1), 0);
     for (int i = 1; i <= 5; i++) {
         sl_stream_read_start(&b.stream);
-        sl_stream_read_start(&b.stream); /* twice is once */
+        sl_stream_read_start(&b.stream); /* a second call changes nothing */
         RUN_UNTIL(loop, b.n_reads == i);
         loop_spend(loop, 5000);
         assert_int_equal(b.n_reads, i);
@@ -146,11 +146,11 @@ static void test_a_held_stream_tells_that_the_peer_hung_up(void **state)
         b.then_error = i & 2 ? then_close : NULL;
         sl_stream_read_start(&b.stream);
         sl_stream_read_hold(&b.stream);
-        sl_stream_read_hold(&b.stream); /* twice is once */
+        sl_stream_read_hold(&b.stream); /* a second call changes nothing */
         assert_int_equal(peer_write(&a, "unread"), 0);
         loop_spend(loop, 5000);
         assert_int_equal(b.n_reads + b.n_errors, 0);
-        if (i & 4) { /* read on instead: nothing is lost, and the end is an end */
+        if (i & 4) { /* reads on instead: nothing is lost, and the end is an end */
             sl_stream_read_start(&b.stream);
         }
         peer_close(&a);
@@ -282,7 +282,7 @@ static void test_an_early_answer_is_read_before_the_error(void **state)
     free(data);
 }
 
-/* Each callback closes; the loop goes on as if nothing was. */
+/* Each callback closes; the loop goes on as if nothing had happened. */
 static void close_on_read(struct peer *peer, struct sl_str bytes)
 {
     (void)bytes;

@@ -291,7 +291,7 @@ static void test_read_stop_holds_back_and_loses_nothing(void **state)
     server.then_read = then_stop;
     assert_int_equal(sl_stream_write_ref(&client.stream, &slice, 1), 0);
     sl_stream_shutdown(&client.stream);
-    /* The handshake goes on without a reader; nothing is delivered. */
+    /* The handshake goes on when nobody reads; nothing is delivered. */
     RUN_UNTIL(loop, sl_stream_is_secure_or_plain(&server.stream));
     loop_spend(loop, 5000);
     assert_int_equal(server.n_reads, 0);
@@ -368,7 +368,7 @@ static void test_the_wrong_certificate_is_refused(void **state)
 
 static void test_sessions_are_resumed(void **state)
 {
-    /* Two clients of one server: the port is the same, so the session is. */
+    /* Two clients of one server: the port is the same, so the session is the same. */
     struct sl_loop *loop = *state;
     uint16_t port;
     int listener = listen_on(AF_INET, &port);
@@ -464,7 +464,7 @@ static void close_on_read(struct peer *peer, struct sl_str bytes)
     peer_close(peer);
 }
 
-/* Though nobody has anything to say. */
+/* Also when neither side sends anything. */
 static void test_the_handshakes_end_is_told(void **state)
 {
     struct sl_loop *loop = *state;
@@ -509,7 +509,7 @@ static void test_every_callback_may_close(void **state)
         RUN_UNTIL(loop, it->n_closed == 1);
         peers_done(&client, &server);
     }
-    /* Closed while bytes wait, before and after the handshake. */
+    /* Closes while bytes wait, before and after the handshake. */
     for (int i = 0; i < 2; i++) {
         struct peer client, server;
         tls_connect(&client, &server, loop, "api.example");

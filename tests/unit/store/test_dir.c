@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data directory: what a failure is told as. */
+/* The data directory: how failures are reported. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,12 +16,12 @@
 #include "store/dir.h"
 #include "store/seal.h"
 
-/* Asking whether the directory is there after all must not hide why it could not be made. */
+/* The check whether the directory exists must not hide why it could not be made. */
 static void the_reason_is_the_first_one(void **state)
 {
     (void)state;
     struct sl_err err = { 0 };
-    assert_true(sl_dir_make("/sys/sluice-test/data", &err) < 0); /* nobody may make one there */
+    assert_true(sl_dir_make("/sys/sluice-test/data", &err) < 0); /* no user may make one there */
     assert_non_null(strstr(err.text, "cannot make the data directory /sys/sluice-test: "));
     assert_null(strstr(err.text, strerror(ENOENT)));
 }
@@ -45,7 +45,7 @@ static void half_a_key_is_a_full_disk(void **state)
     assert_true(r < 0);
     assert_non_null(strstr(err.text, strerror(ENOSPC)));
     snprintf(path, sizeof(path), "%s/secret.key.new", dir);
-    assert_int_equal(access(path, F_OK), -1); /* the half is not left behind */
+    assert_int_equal(access(path, F_OK), -1); /* the incomplete file is not left behind */
     assert_int_equal(rmdir(dir), 0);
 }
 

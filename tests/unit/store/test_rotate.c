@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Another secret key: whatever is cut or fails in between, every credential can be read afterwards. */
+/* Another secret key: after any cut or failure in between, every credential can be read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -198,7 +198,7 @@ static bool has_next(void)
     return stat(path, &st) == 0;
 }
 
-/* Everything can be read, and nothing is left over. */
+/* Everything can be read, and no old file is left. */
 static void check_whole(void)
 {
     sl_store_close(store_open());
@@ -264,7 +264,7 @@ static void test_a_failure_at_every_step(void **state)
         counts = false;
         last = atomic_load(&shim.n_calls) <= at ? at : -1;
         atomic_store(&shim.fail_at, -1);
-        /* It goes on under whichever key holds, and can be done again. */
+        /* It goes on with either key, and can be repeated. */
         struct sl_err err;
         SL_IGNORE(route_make(store, "r2") < 0); /* a failed file is opened again after a second at the earliest */
         sl_store_close(store);

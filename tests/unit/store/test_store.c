@@ -24,7 +24,7 @@ struct job {
 };
 
 static char dir[64];
-static atomic_int n_unsynced; /* answers that left while the WAL had bytes that no sync covered */
+static atomic_int n_unsynced; /* answers that were sent while the WAL had bytes that were not synced */
 static atomic_int n_events;
 static atomic_uint_fast64_t last_event;
 
@@ -248,7 +248,7 @@ static void test_a_version_that_was_seen(void **state)
     sl_store_close(store);
 }
 
-/* Everything that waits when the thread begins is one transaction. */
+/* Everything that waits when the thread begins is written in one transaction. */
 static void test_waiting_writers_share_a_sync_and_fail_alone(void **state)
 {
     (void)state;
@@ -287,7 +287,7 @@ static void *crowd_main(void *arg)
     return NULL;
 }
 
-/* On a disk that takes four milliseconds for a sync, writers that each wait for their answer. */
+/* On a disk that needs four milliseconds for a sync, with writers that each wait for their answer. */
 static void test_a_crowd_of_writers_shares_syncs(void **state)
 {
     (void)state;
@@ -391,7 +391,7 @@ static void test_a_cut_at_any_sync_reopens_whole(void **state)
 
 /* --- each call fails in turn --- */
 
-/* A workload whose state is known after each answer: returns what must be there. */
+/* A workload whose state is known after each answer: returns the expected state. */
 struct work {
     char sure[8][4];  /* of each name: the spec that was acknowledged, "" for none */
     char other[8][4]; /* what may be there instead: of a call that failed */
@@ -447,7 +447,7 @@ static long work_under(void (*arm)(long at), long (*disarm)(void), long at)
         work_step(store, &w, i);
     }
     long n = disarm();
-    /* It mends itself: at most a second after a failure it is tried again. */
+    /* It repairs itself: it tries again at most a second after a failure. */
     for (int k = 0; k < 300 && ask_wait(store, SL_STORE_REPLACE, "mended", "1") < 0; k++) {
         usleep(10000);
     }
@@ -484,7 +484,7 @@ static long disarm_own_alloc(void)
     return n;
 }
 
-/* Each in turn until there is none that it could be. Sanitizers take long: there it is some of them. */
+/* Fails each call in turn until there are no more. With sanitizers, which are slow, only some of them. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { STRIDE = 7 };
 #else
@@ -554,7 +554,7 @@ static void test_opening_fails_at_each_call(void **state)
     assert_true(n_failed > 5);
 }
 
-/* A disk that cannot be written at the start: what is there is served, and it mends. */
+/* A disk that cannot be written at the start: stored routes are served, and writes work again later. */
 static void test_a_disk_that_can_only_be_read(void **state)
 {
     (void)state;
@@ -596,7 +596,7 @@ static void ticks_wait(atomic_int *n_ticks, int n)
     }
 }
 
-/* Ticks that have nothing to write do not say that it works again; once there is room they do, without a call. */
+/* Ticks without writes do not report that it works again; once there is room they do, without a call. */
 static void test_a_full_disk_is_down_until_there_is_room(void **state)
 {
     (void)state;
@@ -652,7 +652,7 @@ static void test_sealing(void **state)
     assert_int_equal(sl_seal_open(&b, SL_STR("route"), sl_buf_str(&sealed), &plain), 0);
     assert_true(sl_str_eq_c(sl_buf_str(&plain), CONFIG));
     assert_int_equal(sl_seal_open(&b, SL_STR("other"), sl_buf_str(&sealed), &plain), SL_E_KEY);
-    for (size_t i = 0; i < sealed.len; i++) { /* any bit that is not as it was, and any length */
+    for (size_t i = 0; i < sealed.len; i++) { /* changes any bit, and the length */
         sealed.p[i] ^= 1;
         assert_int_equal(sl_seal_open(&b, SL_STR("route"), sl_buf_str(&sealed), &plain), SL_E_KEY);
         sealed.p[i] ^= 1;
@@ -692,7 +692,7 @@ static void test_check_and_backup(void **state)
     assert_int_equal(sl_store_check("/nonexistent", &report, &err), SL_E_NOTFOUND);
 }
 
-/* A thousand changes leave a log that is written back, not one that grows. */
+/* A thousand changes leave a small log, because it is written back. */
 static void test_the_wal_stays_bounded(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Amazon's event stream: published frames, whole and split at every byte, and frames that lie. */
+/* Amazon's event stream: published frames, whole and split at every byte, and wrong frames. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,7 +78,7 @@ static void test_frames(void **state)
             int r = 0;
             for (size_t at = 0; at < n && r == 0; at += piece) {
                 size_t len = SL_MIN(piece, n - at);
-                char *copy = malloc(len); /* exactly as long: a read beyond is seen */
+                char *copy = malloc(len); /* exactly that long: a sanitizer sees a read past the end */
                 memcpy(copy, bytes + at, len);
                 r = sl_aws_push(&dec, sl_str_make(copy, len));
                 free(copy);
@@ -115,7 +115,7 @@ static void test_written_frames(void **state)
     assert_int_equal(sl_aws_finish(&dec), 0);
     sl_buf_add_char(&said, '\0');
     assert_string_equal(strchr(said.p, ';') + 1, "exception|throttlingException||{\"message\":\"a key\"};");
-    /* Changed in place, it is sound again when it is sealed. */
+    /* After a change in place, the frame is valid again when it is sealed. */
     struct sl_aws_event event;
     struct sl_str frame = sl_str_sub(sl_buf_str(&out), at, out.len);
     out.p[out.len - 7] = '*';
@@ -128,7 +128,7 @@ static void test_written_frames(void **state)
     sl_buf_done(&said);
 }
 
-/* A payload of more than the protocol has is told, and so is a buffer that is full. */
+/* A payload that is larger than the protocol allows is refused, and so is a full buffer. */
 static void test_frames_that_are_too_large(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each head whole and split at every byte: verdict, offset and what is consumed must be the same. */
+/* Each head whole and split at every byte: result, offset and consumed bytes must be the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -133,7 +133,7 @@ static void rows_check(enum sl_head_kind kind, const struct row *rows, size_t n)
     for (size_t i = 0; i < n; i++) {
         for (size_t at = 0; at <= rows[i].bytes.n; at++) {
             if (rows[i].fault == SL_HEAD_OK && at >= rows[i].offset && at > 0) {
-                continue; /* complete in the first piece: nothing may be pushed behind it */
+                continue; /* complete in the first piece: no more bytes may be pushed */
             }
             struct sl_head_check check;
             int r = push(&check, kind, rows[i].bytes, at, MAX_BYTES);
@@ -180,7 +180,7 @@ static void limits_are_exact(void **state)
     }
 }
 
-/* Every byte in every place where a name or a value is: only the grammar's pass. */
+/* Every byte in every place of a name or a value: only the grammar's bytes pass. */
 static void each_byte_in_names_and_values(void **state)
 {
     (void)state;

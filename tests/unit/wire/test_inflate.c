@@ -87,7 +87,7 @@ static void gzip_and_zlib_come_back(void **state)
     free(sink.p);
 }
 
-/* gzip over zlib, zlib over gzip, and three of them: undone in order, in pieces of any size. */
+/* gzip over zlib, zlib over gzip, and three of them: decoded in order, in pieces of any size. */
 static void codings_over_one_another_come_back(void **state)
 {
     (void)state;
@@ -112,7 +112,7 @@ static void codings_over_one_another_come_back(void **state)
             assert_memory_equal(sink.p, text, TEXT_BYTES);
         }
         assert_int_equal(inflate_pieces(packed[k], n - 1, 5, k, &sink), SL_E_TRUNCATED);
-        assert_true(inflate_pieces(packed[k - 1], n, 5, k, &sink) < 0); /* not coded as often as that */
+        assert_true(inflate_pieces(packed[k - 1], n, 5, k, &sink) < 0); /* it has fewer codings than that */
     }
     for (size_t i = 0; i < 4; i++) {
         free(packed[i]);
@@ -133,7 +133,7 @@ static int on_bytes_then_stop(void *arg, struct sl_str bytes)
     return --stopper->left == 0 ? SL_E_AGAIN : 0;
 }
 
-/* Stopped after every so many pieces, it goes on with what is left, and with what it holds itself. */
+/* Stopped after every few pieces, it goes on with the remaining input, and with what it holds itself. */
 static void a_stopped_push_goes_on(void **state)
 {
     (void)state;

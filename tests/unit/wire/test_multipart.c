@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each form whole and in pieces of every size: the same parts, values and verdict. */
+/* Each form whole and in pieces of every size: the same parts, values and result. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 
 struct row {
     struct sl_str bytes;
-    const char *told; /* what is seen, and the fault */
+    const char *told; /* the events, and the fault */
 };
 
 #define ROW(lit, told_)         \
@@ -86,7 +86,7 @@ static const struct row rows[] = {
     ROW(B "Content-Disposition: form-data; name=a\n\n", "!the head of a part is malformed"),
 };
 
-/* What is seen of a form that comes in pieces of `piece` bytes. */
+/* The events of a form that comes in pieces of `piece` bytes. */
 static void tell(struct sl_str bytes, size_t piece, struct sl_buf *out)
 {
     static struct sl_multipart form;
@@ -136,7 +136,7 @@ static void test_rows_in_pieces_of_every_size(void **state)
     sl_buf_done(&out);
 }
 
-/* A content of bytes that look like marks: what comes out is what went in, whatever the pieces. */
+/* A content of bytes that look like boundaries: it comes out unchanged, in pieces of any size. */
 static void test_contents_that_look_like_boundaries(void **state)
 {
     (void)state;

@@ -102,7 +102,7 @@ static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
 
 static int x_sync(sqlite3_file *f, int flags)
 {
-    copy_all(); /* as a cut before the sync would leave the files */
+    copy_all(); /* the files as a cut before the sync would leave them */
     if (shim_step()) {
         return SQLITE_IOERR_FSYNC;
     }

@@ -8,28 +8,28 @@
 #include <stdbool.h>
 
 struct shim {
-    atomic_long n_calls;     /* reads, writes, syncs, opens, truncations, deletions, locks of shared memory */
+    atomic_long n_calls;     /* of reads, writes, syncs, opens, truncations, deletions, locks of shared memory */
     atomic_long fail_at;     /* the call with that number fails; -1: none */
     atomic_long kill_at;     /* at the call with that number the process ends, as by a kill; -1: none */
-    atomic_bool is_readonly; /* nothing can be opened for writing */
-    atomic_bool is_full;     /* nothing can be written to what is open */
-    atomic_bool fails_on;    /* and every one after it */
+    atomic_bool is_readonly; /* true: no file can be opened for writing */
+    atomic_bool is_full;     /* true: nothing can be written to open files */
+    atomic_bool fails_on;    /* true: every later call fails, too */
     atomic_long n_syncs;     /* of the WAL */
-    atomic_uint sync_usec;   /* how long one takes at least */
+    atomic_uint sync_usec;   /* the least time of a sync */
     atomic_bool wal_dirty;   /* written since its last sync */
     const char *copy_from;   /* the database's path, to be copied at each sync; NULL: no copies */
     const char *copy_to;     /* a directory: "0", "1", … are made in it */
     int n_copies;
-    void (*on_copy)(int copy); /* what was acknowledged until now is in it */
+    void (*on_copy)(int copy); /* the copy has all that was acknowledged until now */
 };
 
 extern struct shim shim;
 
 void shim_install(void); /* once, before SQLite is used */
 void shim_reset(void);
-/* One more call that counts, of something else that touches files. True: it must fail. */
+/* Counts one more call, of other code that uses files. True: it must fail. */
 bool shim_step(void);
-/* The allocation with that number, counted from now, fails, with fails_on every one after it, too; -1: none. SQLite's
+/* Fails the allocation with that number, counted from now; with fails_on every later one, too; -1: none. SQLite's
  * only. */
 void shim_fail_alloc(long at);
 /* The same for ours (the linker wraps malloc and its kin), on every thread but the test's own. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows that somebody or something changed: each is named, kept and not served; the others serve. */
+/* Rows that were changed by somebody or by a fault: each is reported, kept and not served; the others are served. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -187,7 +187,7 @@ static void test_a_changed_row(void **state)
     }
 }
 
-/* A backup says why it cannot be written, whatever was called in between. */
+/* A backup reports why it cannot be written, whatever was called before. */
 static void test_a_backup_that_cannot_be_written(void **state)
 {
     (void)state;
