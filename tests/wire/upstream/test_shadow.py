@@ -166,7 +166,7 @@ def test_no_other_metric_counts_it(lab):
         assert not [k for k in series(lab, name) if "other" in k.replace('route="none"', "")], name
     tokens = series(lab, "gen_ai_client_token_usage_count")
     assert sorted(tokens.values()) == [1, 1] and not any('"other"' in k for k in tokens)
-    assert b"\nsluice_requests_in_flight 1\n" in lab.sluice.call("GET", "/metrics").body, "the one that asks"
+    wait_for(lambda: b"\nsluice_requests_in_flight 1\n" in lab.sluice.call("GET", "/metrics").body, "the one that asks")
 
 
 def test_a_shadow_has_none(lab):
