@@ -27,12 +27,16 @@
 
 /* At most this much of a list is read, so that its connection can be kept. Only the status of a list counts. */
 #define LIST_MAX 65536
+/* The most checks of dynamic routes at a time. Each holds a descriptor, and whoever makes a route chooses how many
+ * targets there are and how long they take. */
+#define MADE_MAX 64
 
 /* A check that runs. */
 struct run {
     struct sl_hcall hcall;
     struct sl_arena arena;
     struct sl_settings *settings; /* held: the guard is in them */
+    bool is_made;                 /* it counts in n_made */
     int status;                   /* of the reply to a GET of the models; 0: none came */
     size_t n_read;
 };
@@ -57,6 +61,7 @@ struct sl_health {
     struct sl_map routes; /* struct watched, by name */
     struct sl_map before; /* during a refresh: those of the last snapshot that the new one was not found to have */
     uint64_t version;     /* of the snapshot that has them */
+    uint32_t n_made;      /* the checks of dynamic routes that run */
 };
 
 static struct sl_loop *loop_of(const struct check *check)
@@ -67,6 +72,12 @@ static struct sl_loop *loop_of(const struct check *check)
 static struct sl_pool *pool_of(const struct check *check)
 {
     return &check->of->route->traffic->pool;
+}
+
+/* A route that was made over the API. */
+static bool is_made(const struct check *check)
+{
+    return check->of->route->incarnation != 0;
 }
 
 static void check_arm(struct check *check)
@@ -81,6 +92,7 @@ static void run_free(struct check *check)
     struct run *run = check->run;
     check->run = NULL;
     if (run) {
+        check->of->worker->health->n_made -= run->is_made;
         sl_hcall_cancel(&run->hcall);
         sl_settings_unref(run->settings);
         sl_arena_wipe(&run->arena); /* the credential was on it */
@@ -129,7 +141,7 @@ static void check_end(struct check *check, bool is_well, const char *why)
     check_arm(check);
 }
 
-/* There is no memory or no descriptor here: that says nothing about the target. */
+/* There is no memory, descriptor or place here: that says nothing about the target. */
 static void check_skip(struct check *check)
 {
     struct sl_loop *loop = loop_of(check);
@@ -257,7 +269,7 @@ static int run_start(struct check *check)
                                                                &room);
     struct sl_hcall_req req = {
         /* A check of a dynamic route must reach no more addresses than the route's calls may. */
-        .guard = route->incarnation ? &run->settings->upstream.guard : NULL,
+        .guard = is_made(check) ? &run->settings->upstream.guard : NULL,
         .way = route->way,
         .is_connect = pool_of(check)->health.by == SL_HEALTH_CONNECT,
     };
@@ -272,11 +284,15 @@ static int run_start(struct check *check)
 
 static void check_begin(struct check *check)
 {
-    check->run = calloc(1, sizeof(*check->run));
+    struct sl_health *health = check->of->worker->health;
+    bool has_place = !is_made(check) || health->n_made < MADE_MAX;
+    check->run = has_place ? calloc(1, sizeof(*check->run)) : NULL;
     if (!check->run) {
         check_skip(check);
         return;
     }
+    check->run->is_made = is_made(check);
+    health->n_made += check->run->is_made;
     sl_arena_init(&check->run->arena, &loop_of(check)->arenas);
     check->run->settings = sl_settings_ref(check->of->worker->snapshot->settings);
     if (run_start(check) < 0) {

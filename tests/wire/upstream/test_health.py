@@ -436,6 +436,26 @@ def test_a_private_address_is_not_looked_at_for_who_makes_a_route(sluice, tmp_pa
     assert a.up.n_connections == 0
 
 
+def test_routes_of_calls_take_a_bounded_number_of_places(sluice, tmp_path, lists):
+    """Who makes a route with targets that never answer takes neither the descriptors nor the checks of the file's."""
+    gate, most = threading.Event(), 64
+    mute = lists(lambda ex: gate.wait(DEADLINE) and ex.reply(MODELS))
+    own = lists()
+    more = {"health": LISTS, "timeouts": {"connect": "60s"}}
+    mine = {"name": "mine", "endpoint_type": "llm/v1/chat", "model": model(own.base), "sluice": more}
+    daemon = sluice({"endpoints": [mine], "upstream": {"allow": ["127.0.0.0/8"]}}, args=("--data", str(tmp_path / "data")))
+    targets = [{"name": f"t{i}", "model": model(mute.base)} for i in range(2 * most)]
+    r = daemon.call("PUT", f"{ROUTES}/r", stored(mute.base, **more, targets=targets))
+    assert r.status in (200, 201), r.body
+    wait_for(lambda: mute.n >= most, "as many checks as may run")
+    n = own.n
+    wait_for(lambda: own.n >= n + 3, "checks of the file's route")
+    assert mute.n == most
+    gate.set()
+    wait_for(lambda: mute.n > 2 * most, "the others' turn")
+    assert mute.most <= most
+
+
 def test_a_check_ends_with_its_route(store, lists):
     a = lists(lambda ex: left.put(ex.hold()))
     left = queue.Queue()
