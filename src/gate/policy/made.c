@@ -8,6 +8,9 @@
 #include "base/list.h"
 #include "base/map.h"
 
+/* The most upstreams that may have the same id; each further one pushes one out. */
+#define SAME_MAX 16
+
 struct entry {
     struct sl_link link;
     struct entry *next;           /* from another upstream, with the same id; NULL: no more */
@@ -140,9 +143,42 @@ static void older_drop(struct sl_made *made, const struct entry *entry)
     }
 }
 
+/* How many of the entries from `first` on belong to the principal, with the newcomer counted too. */
+static size_t share_of(const struct entry *first, struct sl_str principal, const struct entry *newcomer)
+{
+    size_t n = sl_str_eq(newcomer->record.principal, principal);
+    for (const struct entry *e = first; e; e = e->next) {
+        n += sl_str_eq(e->record.principal, principal);
+    }
+    return n;
+}
+
+/* When too many upstreams have the id, drops the oldest entry of the principal with the most, so that nobody's
+ * upstreams push out what others have. */
+static void same_drop(struct sl_made *made, const struct entry *newcomer)
+{
+    struct entry *first = sl_map_find(&made->by_id, newcomer->record.id), *loses = NULL;
+    size_t n = 0, most = 0;
+    for (const struct entry *e = first; e; e = e->next) {
+        n++;
+    }
+    for (struct entry *e = first; n >= SAME_MAX && e; e = e->next) {
+        size_t share = share_of(first, e->record.principal, newcomer);
+        bool is_older = loses && e->record.end_wall_usec < loses->record.end_wall_usec;
+        if (share > most || (share == most && is_older)) {
+            loses = e;
+            most = share;
+        }
+    }
+    if (loses) {
+        entry_drop(made, loses);
+    }
+}
+
 static void entry_add(struct sl_made *made, struct entry *entry, bool is_new)
 {
     older_drop(made, entry);
+    same_drop(made, entry);
     for (struct entry *e; made->entries.n >= made->max && (e = entry_list_first(&made->entries)) != NULL;) {
         entry_drop(made, e);
     }

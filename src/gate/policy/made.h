@@ -34,7 +34,8 @@ size_t sl_made_max(struct sl_made *made);
 size_t sl_made_count(struct sl_made *made);
 
 /* Remembers a response. When its upstream has used the id before, the new record replaces the old one; another upstream
- * may have the same id for a response of its own, and both stay. When there is no memory, nothing is remembered. */
+ * may have the same id for a response of its own, and both stay, up to 16 of one id. When there is no memory, nothing
+ * is remembered. */
 void sl_made_put(struct sl_made *made, struct sl_str id, const struct sl_made_by *by, struct sl_str principal,
                  uint64_t now_wall_usec);
 /* The newest response with that id that the principal may read. SL_E_NOTFOUND: there is none. SL_E_FOREIGN: only other

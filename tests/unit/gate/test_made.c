@@ -169,12 +169,36 @@ static void what_is_new_is_walked_once(void **state)
     }
 }
 
+/* Else each response with that id would cost a walk over all of them. */
+static void so_many_upstreams_have_the_same_id(void **state)
+{
+    (void)state;
+    struct sl_made *made = made_new(1000);
+    char target[16];
+    put_by(made, "resp_1", "eu", "ann", T0);
+    put_by(made, "resp_1", "us", "ben", T0);
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(target, sizeof(target), "t%u", i);
+        put_by(made, "resp_1", target, "eve", T0 + i);
+    }
+    assert_int_equal(sl_made_count(made), 16);
+    found_at(made, "resp_1", "ann", "eu");
+    found_at(made, "resp_1", "ben", "us");
+    found_at(made, "resp_1", "eve", "t99");
+    put_by(made, "resp_1", "asia", "ann", T0 + 200);
+    assert_int_equal(sl_made_count(made), 16);
+    found_at(made, "resp_1", "ann", "asia");
+    put_by(made, "resp_2", "eu", "ann", T0);
+    assert_int_equal(sl_made_count(made), 17);
+    sl_made_free(made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_is_found_by_who_got_it), cmocka_unit_test(an_id_of_another_upstream_takes_nothing_away),
         cmocka_unit_test(it_is_known_for_a_day),      cmocka_unit_test(the_oldest_go_first),
-        cmocka_unit_test(what_is_new_is_walked_once),
+        cmocka_unit_test(what_is_new_is_walked_once), cmocka_unit_test(so_many_upstreams_have_the_same_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
