@@ -41,6 +41,34 @@ uint64_t sl_course_end_usec(const struct sl_xchg *x)
     return x->deadline_usec ? SL_MIN(end, x->deadline_usec) : end;
 }
 
+static void unfit_here(struct sl_course *course, uint32_t target)
+{
+    const struct sl_xchg *x = course->x;
+    uint32_t n = SL_POOL_WORDS(x->route->n_targets);
+    if (!course->unfit_here && (course->unfit_here = SL_ARENA_ARRAY(x->arena, uint64_t, n)) != NULL) {
+        memset(course->unfit_here, 0, n * sizeof(course->unfit_here[0]));
+    }
+    if (course->unfit_here) {
+        sl_ask_pass(course->unfit_here, target);
+    }
+}
+
+static bool is_unfit(const struct sl_course *course, uint32_t target)
+{
+    return course->unfit_here && (course->unfit_here[target / 64] >> target % 64 & 1);
+}
+
+/* Is there a target that could serve the call, if it took calls now? */
+static bool has_fit(const struct sl_course *course)
+{
+    const struct sl_route *route = course->x->route;
+    uint32_t only = course->bond.only, i = 0;
+    while (i < route->n_targets && (is_unfit(course, i) || (only != SL_NO_TARGET && i != only))) {
+        i++;
+    }
+    return i < route->n_targets && !course->bond.is_away;
+}
+
 /* Notes a target that cannot serve the call, for the log, and for the client if no target is left. */
 static void unfit_note(void *arg, uint32_t target, const struct sl_llm_error *error)
 {
@@ -49,6 +77,9 @@ static void unfit_note(void *arg, uint32_t target, const struct sl_llm_error *er
     struct sl_tries *tries = x->record.tries;
     struct sl_str name = sl_detour_name(x, target);
     sl_ask_pass(course->passed, target);
+    if (!sl_detour_is_on(x)) {
+        unfit_here(course, target);
+    }
     if (!course->n_unfit++) {
         course->unfit_error = *error;
     }
@@ -98,19 +129,25 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
 /* --- choosing a target --- */
 
 /* Counts the targets that take no calls, by reason. *ret_is_ours: the only reason is max_concurrent, which the operator
- * set; no target is at fault. */
-static const char *none_why(const struct sl_course *course, uint64_t now, bool *ret_is_ours)
+ * set; no target is at fault. *ret_until_usec: when the first takes calls again; 0: not known. */
+static const char *none_why(const struct sl_course *course, uint64_t now, bool *ret_is_ours, uint64_t *ret_until_usec)
 {
     enum { DOWN, FAILED, RESTS, FULL };
     static const char *const words[] = { "down by its health check", "failed again and again", "asked to wait",
                                          "at max_concurrent" };
     const struct sl_pool *pool = &course->x->route->traffic->pool;
     unsigned counts[SL_ARRAY_LEN(words)] = { 0 };
+    uint64_t waits = UINT64_MAX;
     for (uint32_t i = 0; i < pool->n; i++) {
         struct sl_target_look look;
+        if (is_unfit(course, i)) {
+            continue;
+        }
         sl_pool_look(pool, i, now, &look);
         counts[look.is_down ? DOWN : look.state != SL_BREAKER_CLOSED ? FAILED : look.waits_usec ? RESTS : FULL]++;
+        waits = look.waits_usec ? SL_MIN(look.waits_usec, waits) : waits;
     }
+    *ret_until_usec = waits == UINT64_MAX ? 0 : now + waits;
     *ret_is_ours = !counts[DOWN] && !counts[FAILED] && !counts[RESTS];
     char text[160] = "";
     for (size_t i = 0, n = 0; i < SL_ARRAY_LEN(words); i++) {
@@ -127,9 +164,9 @@ static void error_of_none(const struct sl_course *course, struct sl_llm_error *r
 {
     const struct sl_xchg *x = course->x;
     struct sl_pool *pool = &x->route->traffic->pool;
-    uint64_t now = sl_loop_now(x->desk->loop), until = sl_pool_rested_usec(pool, now);
+    uint64_t now = sl_loop_now(x->desk->loop), until;
     bool is_ours;
-    const char *why = none_why(course, now, &is_ours);
+    const char *why = none_why(course, now, &is_ours, &until);
     if (course->bond.is_away) {
         until = 0;
     } else if (course->bond.only != SL_NO_TARGET) {
@@ -293,7 +330,7 @@ enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *r
     if (course->error.type) {
         *ret_error = course->error;
         course->x->record.error_text = course->error_text;
-    } else if (course->n_unfit) {
+    } else if (course->n_unfit && !has_fit(course)) {
         *ret_error = course->unfit_error;
     } else {
         error_of_none(course, ret_error);
@@ -431,7 +468,7 @@ bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
     struct sl_ask ask = ask_of(course);
     uint32_t target = sl_pool_pick(pool_of(course), &ask);
     course->next = (struct sl_step){ SL_STEP_MOVE, target, 0 };
-    bool has_other = target != SL_NO_TARGET || sl_detours_left(course->x);
+    bool has_other = target != SL_NO_TARGET || has_fit(course) || sl_detours_left(course->x);
     if (!has_other) {
         *io_error = course->error.type ? course->error : course->unfit_error;
     }

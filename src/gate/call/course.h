@@ -65,7 +65,8 @@ struct sl_course {
     struct sl_bond bond;
     struct sl_llm_error error; /* the last failure, in case the client must see it; no type: none yet */
     struct sl_str error_text;
-    uint32_t n_unfit; /* how many targets cannot serve the call; `unfit` has their reasons */
+    uint64_t *unfit_here; /* targets of the call's own route that cannot serve it; NULL: none */
+    uint32_t n_unfit;     /* how many targets cannot serve the call; `unfit` has their reasons */
     struct sl_str unfit;
     struct sl_llm_error unfit_error; /* the error of the first */
 };

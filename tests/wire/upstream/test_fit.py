@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A target that cannot serve a call, as far as its model is known, is passed over before anything is sent, and
 named."""
+import threading
+
 import pytest
 
-from harness import CHAT
+from harness import CHAT, wait_for
 from test_affinity import lab  # noqa: F401: the fixture
-from test_traffic import error
+from test_traffic import answer, error
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
 PNG = "data:image/png;base64,iVBORw0KGgo="
@@ -78,6 +80,50 @@ def test_a_failure_is_told_before_what_could_not_be_asked(lab):  # noqa: F811
     b.act = error("500 Oops")
     r = ask(lab, tools=[TOOL])
     assert r.status == 500 and (a.n, b.n) == (0, 1)
+
+
+CLAUDE_SPARE = {"provider": "anthropic", "name": "claude-sonnet-4-5", "config": {"anthropic_api_key": "k"}}
+UNFIT = [({"tools": [TOOL]}, "plain-1"), ({"n": 2}, None)]  # known before it is written, and when it is
+
+
+@pytest.mark.parametrize("more,other", UNFIT, ids=["model", "words"])
+@pytest.mark.parametrize("state", ["full", "failed", "rests"])
+def test_only_for_now_is_not_for_ever(lab, state, more, other):  # noqa: F811
+    """The target that can serve the call takes none just now, and the others never can: the call is not at fault."""
+    hold = threading.Event()
+    acts = {"full": lambda ex: (hold.wait(20), answer(ex)), "failed": error("500 Oops"), "rests": error("429 Too Many", headers=[("Retry-After", "20")])}
+    a, b = lab.target(acts[state]), lab.target()
+    spare = openai(b, other) if other else {"model": {**CLAUDE_SPARE, "config": {**CLAUDE_SPARE["config"], "anthropic_api_base": b.base}}}
+    lab.start([("can", None, {**openai(a, "gpt-4o"), "max_concurrent": 1}), ("cannot", None, {**spare, "tier": 1})], models=MODELS, retries=0,
+              breaker={"errors": 1, "ratio": "1%", "open": "20s"}, fallback={"on": []})
+    first = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, **more})
+    if state == "full":
+        wait_for(lambda: a.n == 1, "it is asked")
+    else:
+        assert first.reply().status == int(state == "rests" and 429 or 500)
+    r = ask(lab, **more)
+    mine = {"full": ("sluice_overloaded", "1 at max_concurrent", 1, 1), "failed": ("provider_overloaded", "1 failed again and again", 19, 20), "rests": ("provider_overloaded", "1 asked to wait", 19, 20)}
+    kind, why, least, most = mine[state]
+    assert (r.status, r.get("x-sluice-error-type")) == (503, kind), r.body
+    assert f"takes calls now ({why})" in r.json()["error"]["message"] and least <= int(r.get("retry-after")) <= most, r.body
+    line = lab.sluice.log_line(r.get("x-request-id"))
+    assert (a.n, b.n) == (1, 0) and [p["target"] for p in line["passed"]] == ["cannot"] and line["attempts"] == [], line
+    hold.set()
+    if state == "full":
+        assert first.reply().status == 200
+        assert ask(lab, **more).get("x-sluice-target") == "can"
+
+
+@pytest.mark.parametrize("more,other", UNFIT, ids=["model", "words"])
+def test_it_waits_for_the_only_one_that_can_serve_it(lab, more, other):  # noqa: F811
+    hold = threading.Event()
+    a, b = lab.target(lambda ex: (hold.wait(20), answer(ex))), lab.target()
+    spare = openai(b, other) if other else {"model": {**CLAUDE_SPARE, "config": {**CLAUDE_SPARE["config"], "anthropic_api_base": b.base}}}
+    lab.start([("can", None, {**openai(a, "gpt-4o"), "max_concurrent": 1}), ("cannot", None, {**spare, "tier": 1})], models=MODELS, retries=0, queue={"wait": "20s"})
+    conns = [lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, **more}) for _ in range(3)]
+    wait_for(lambda: 'sluice_queue_depth{route="chat"} 2\n' in lab.sluice.call("GET", "/metrics").body.decode(), "two wait")
+    hold.set()
+    assert [(r.status, r.get("x-sluice-target")) for r in (c.reply() for c in conns)] == [(200, "can")] * 3 and b.n == 0
 
 
 def test_too_long_for_all_is_told_with_the_code_that_clients_know(lab):  # noqa: F811
