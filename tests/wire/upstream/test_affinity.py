@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import threading
+import time
 
 import pytest
 import yaml
@@ -107,6 +108,18 @@ def test_by_what_a_call_is_bound(lab, by, body, headers, bound):
     assert names == ({"a"} if bound else {"a", "b"})
     other = [(k, v + "x") for k, v in headers]
     assert where(lab, chat("hi", **{k: v + "x" for k, v in body.items()}), headers=other) == ("b" if bound else "a")
+
+
+def test_a_conversation_is_forgotten_when_its_time_is_over(lab):
+    """`ttl` runs from its last call."""
+    a, b = lab.target(), lab.target()
+    lab.start([("a", a, {}), ("b", b, {})], affinity={"ttl": "2s"}, server={"workers": 1})
+    session = [("x-sluice-session", "s")]
+    for _ in range(4):
+        assert where(lab, chat("hi"), headers=session) == "a"
+        time.sleep(0.8)
+    time.sleep(2)
+    assert where(lab, chat("hi"), headers=session) == "b"
 
 
 def test_a_session_binds_embeddings_too(lab):

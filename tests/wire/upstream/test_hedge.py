@@ -54,6 +54,14 @@ def idle(lab):
     return not any(in_flight(lab))
 
 
+def reload(lab, change):
+    path = lab.sluice.dir / "sluice.yaml"
+    config = yaml.safe_load(path.read_text())
+    change(config)
+    path.write_text(yaml.safe_dump(config))
+    lab.sluice.proc.send_signal(signal.SIGHUP)
+
+
 def first_is_left(lab):
     wait_for(lambda: in_flight(lab) == [0, 1, 0], "the first one is left")
 
@@ -224,6 +232,35 @@ def test_what_the_retry_budget_refuses_is_not_spent(lab):
     assert r.get("x-sluice-target") == "b" and hedges(lab.sluice) == {"refused": 2, "won": 1}
 
 
+def test_none_is_made_while_calls_wait(lab):
+    """In overload it would make things worse."""
+    slow = Script()
+    lab.start([("a", lab.target(slow), {"max_concurrent": 1}), ("b", None, {"model": model(lab.target().base, "anthropic", "claude-sonnet-4-5", "k"), "tier": 1})],
+              retries=0, hedge={**ALL, "after": "1s"}, queue={"wait": "20s"})
+    first = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+    assert slow.came.wait(DEADLINE)
+    second = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "n": 2})  # which only the first target can serve
+    wait_for(lambda: 'sluice_queue_depth{route="chat"} 1\n' in lab.sluice.call("GET", "/metrics").body.decode(), "it waits")
+    wait_for(lambda: hedges(lab.sluice) == {"refused": 1}, "none was made")
+    slow.go.set()
+    assert first.reply().get("x-sluice-target") == second.reply().get("x-sluice-target") == "a" and lab.targets[1].n == 0
+
+
+def test_none_is_made_while_memory_is_short(lab):
+    slow = Script()
+    start(lab, slow, answer, server={"workers": 1, "limits": {"memory": "8MiB"}}, hedge={**ALL, "after": "2s"})
+    fat = lab.sluice.connect()
+    fat.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4000000\r\n\r\n" + b" " * 3_000_000)
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+    assert slow.came.wait(DEADLINE)
+    reload(lab, lambda config: config["server"]["limits"].update(memory="1MiB"))
+    wait_for(lambda: b"server.limits.memory" in lab.sluice.call("GET", "/v1/models").body, "the reload")
+    wait_for(lambda: hedges(lab.sluice) == {"refused": 1}, "none was made")
+    fat.close()
+    slow.go.set()
+    assert conn.reply().status == 200 and lab.targets[1].n == 0
+
+
 def test_nobody_else_is_left(lab):
     slow = Script()
     start(lab, slow, error("429 Too Many", headers=[("Retry-After", "60")]))
@@ -330,11 +367,7 @@ def test_the_p95_outlives_a_reload(lab):
     slow = Script(then=None)
     start(lab, answer, answer, hedge={"after": "p95", "at_most": "100%"})
     assert lab.names(25, stream=True) == ["a"] * 25
-    path = lab.sluice.dir / "sluice.yaml"
-    config = yaml.safe_load(path.read_text())
-    config["endpoints"][0]["sluice"]["targets"][1]["weight"] = 7
-    path.write_text(yaml.safe_dump(config))
-    lab.sluice.proc.send_signal(signal.SIGHUP)
+    reload(lab, lambda config: config["endpoints"][0]["sluice"]["targets"][1].update(weight=7))
     wait_for(lambda: [t["weight"] for t in lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]] == [1, 7], "the reload")
     lab.targets[0].act = slow
     r = lab.call(True)

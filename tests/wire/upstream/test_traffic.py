@@ -50,6 +50,9 @@ def old(ex):
         answer(ex)
 
 
+EMBED_REPLY = {"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+
+
 class Target:
     """An upstream whose behaviour a test changes."""
 
@@ -513,6 +516,18 @@ def test_a_target_that_cannot_serve_the_call_is_passed_over(lab):
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts"), claude.n) == (200, "good", "1", 0)
 
 
+def test_a_target_that_does_not_serve_the_routes_type_is_passed_over(lab):
+    claude, good = lab.target(), lab.target(lambda ex: ex.reply(EMBED_REPLY))
+    targets = [{"name": "claude", "model": model(claude.base, "anthropic", "claude-sonnet-4-5", "k")}, {"name": "good", "model": model(good.base), "tier": 1}]
+    route = {"name": "chat", "endpoint_type": "llm/v1/embeddings"}
+    lab.sluice = Sluice(lab.tmp_path, {"endpoints": [{**route, "sluice": {"targets": targets}}, {**route, "name": "none", "sluice": {"targets": targets[:1]}}]})
+    for _ in range(3):
+        r = lab.sluice.call("POST", "/v1/embeddings", {"model": "chat", "input": "x"})
+        assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts"), claude.n) == (200, "good", "1", 0), r.body
+    r = lab.sluice.call("POST", "/v1/embeddings", {"model": "none", "input": "x"})
+    assert r.status == 400 and claude.n == 0 and "embeddings" in r.json()["error"]["message"], r.body
+
+
 def test_when_no_target_can_serve_the_call_each_reason_is_told(lab):
     claude = lab.target()
     spare = model(claude.base, "anthropic", "claude-sonnet-4-5", "k")
@@ -661,6 +676,14 @@ def test_one_target_has_a_breaker_where_it_is_asked_for(lab):
     bad = lab.target(error("500 Oops"))
     lab.start([], first=bad, breaker={**RULE, "open": "1h"}, **NOW)
     assert [lab.call().status for _ in range(5)] == [500, 500, 500, 503, 503] and bad.n == 3
+
+
+@pytest.mark.parametrize("names", ["", "a"], ids=["model", "target"])
+def test_one_target_has_none_else(lab, names):
+    """A breaker of one target would only turn errors into other errors."""
+    bad = lab.target(error("500 Oops"))
+    lab.start([(n, bad, {}) for n in names], first=None if names else bad, **NOW)
+    assert [lab.call().status for _ in range(30)] == [500] * 30 and bad.n == 30
 
 
 def test_a_breaker_that_is_off_opens_never(lab):
