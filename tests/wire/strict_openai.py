@@ -5,6 +5,8 @@ host. `answer(body)` gives the message of the reply and its finish reason; they 
 import json
 import re
 
+from upstream import pieces
+
 
 class Refused(Exception):
     def __init__(self, text, param=None):
@@ -252,8 +254,8 @@ class StrictOpenAI:
             chunk({"content": message["content"][at:at + 3]})
         for i, call in enumerate(message.get("tool_calls") or []):
             chunk({"tool_calls": [{**call, "index": i, "function": {**call["function"], "arguments": ""}}]})
-            for at in range(0, len(call["function"]["arguments"]), 4):
-                chunk({"tool_calls": [{"index": i, "function": {"arguments": call["function"]["arguments"][at:at + 4]}}]})
+            for piece in pieces(call["function"]["arguments"], 4):
+                chunk({"tool_calls": [{"index": i, "function": {"arguments": piece}}]})
         chunk({}, finish)
         if (body.get("stream_options") or {}).get("include_usage") or x.path.startswith("/mistral"):  # Mistral counts without being asked
             x.event({**reply, "object": "chat.completion.chunk", "choices": []})

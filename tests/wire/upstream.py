@@ -15,6 +15,12 @@ import time
 DEADLINE = 20.0
 
 
+def pieces(text, n):
+    """Of n characters each; a long text is a thousand pieces."""
+    n = max(n, len(text) // 1000)
+    return [text[at:at + n] for at in range(0, len(text), n)]
+
+
 class Exchange:
     """One request as it came, and the connection for the answer."""
 

@@ -5,6 +5,8 @@ a list of messages, one for each call."""
 import json
 import re
 
+from upstream import pieces
+
 FIELDS = {
     "chat": {"model", "messages", "stream", "tools", "strict_tools", "tool_choice", "documents", "citation_options", "response_format", "safety_mode", "max_tokens",
              "stop_sequences", "temperature", "seed", "frequency_penalty", "presence_penalty", "k", "p", "logprobs", "thinking", "priority"},
@@ -145,8 +147,8 @@ class Cohere:
         for i, call in enumerate(message.get("tool_calls", [])):
             whole = call["function"]["arguments"]
             yield {"type": "tool-call-start", "index": i, "delta": {"message": {"tool_calls": {**call, "function": {**call["function"], "arguments": ""}}}}}
-            for at in range(0, len(whole), 3):
-                yield {"type": "tool-call-delta", "index": i, "delta": {"message": {"tool_calls": {"function": {"arguments": whole[at:at + 3]}}}}}
+            for piece in pieces(whole, 3):
+                yield {"type": "tool-call-delta", "index": i, "delta": {"message": {"tool_calls": {"function": {"arguments": piece}}}}}
             yield {"type": "tool-call-end", "index": i}
 
     def __call__(self, x):

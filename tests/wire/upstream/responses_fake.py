@@ -5,6 +5,8 @@ are not strict. It answers good calls by a plan: a list of outputs (lists of ite
 import json
 import re
 
+from upstream import pieces
+
 BODY = {"background", "client_metadata", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens", "max_tool_calls", "metadata", "model",
         "parallel_tool_calls", "previous_response_id", "prompt", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "safety_identifier",
         "service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user"}
@@ -189,7 +191,7 @@ class Responses:
                 for k, annotation in enumerate(part.get("annotations", [])):
                     yield {"type": "response.output_text.annotation.added", **at, "content_index": j, "annotation_index": k, "annotation": annotation}
                 yield {"type": "response.content_part.done", **at, "content_index": j, "part": part}
-            for piece in re.findall(r".{1,5}", item.get("arguments", "")):
+            for piece in pieces(item.get("arguments", ""), 5):
                 yield {"type": "response.function_call_arguments.delta", **at, "delta": piece}
             if "arguments" in item:
                 yield {"type": "response.function_call_arguments.done", **at, "arguments": item["arguments"]}
