@@ -145,7 +145,7 @@ const char *cli_duration(int64_t msec, char out[32])
         int64_t least, sec, rest;
         const char *unit, *below;
     } rows[] = { { 86400, 86400, 3600, "d", "h" }, { 3600, 3600, 60, "h", "min" }, { 120, 60, 1, "min", "s" } };
-    long long sec = (msec + 999) / 1000;
+    long long sec = msec / 1000 + (msec % 1000 > 0);
     snprintf(out, 32, msec < 1000 ? "%lld ms" : "%lld s", msec < 1000 ? (long long)msec : sec);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (sec >= rows[i].least) {
