@@ -184,6 +184,25 @@ def test_upstreams_may_give_the_same_id(sluice, upstream, tmp_path):
         ann.responses.retrieve("resp_up_1")
 
 
+def test_a_reply_that_broke_is_not_the_response(sluice, upstream):
+    """The first target names a response and breaks off, so the second one answers: its response is asked for again there."""
+    def torn(x):
+        x.send(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4000\r\n\r\n{"id":"resp_torn","object":"response","output":[{"type":"message"')
+        x.close()
+
+    fake = Keeper()
+    route = openai_route(upstream(torn).base)
+    first = route.pop("model")
+    second = openai_route(upstream(fake).base)["model"]
+    route["sluice"] = {"retries": 0, "targets": [{"name": "a", "model": first}, {"name": "b", "model": second, "tier": 1}]}
+    daemon = sluice({"endpoints": [route]})
+    client = client_of(daemon)
+    made = client.responses.create(model="own", input="hello")
+    assert made.id == "resp_up_1"
+    assert [t["target"] for t in daemon.log_lines(1)[0]["attempts"]] == ["a", "b"]
+    assert client.responses.retrieve(made.id).id == made.id and fake.seen[-1][:2] == ("GET", "/v1/responses/resp_up_1")
+
+
 def test_the_oldest_are_forgotten(sluice, upstream):
     fake = Keeper()
     daemon = guarded(sluice, upstream(fake).base, responses={"max": 3})
