@@ -69,12 +69,23 @@ static bool has_fit(const struct sl_course *course)
     return i < route->n_targets && !course->bond.is_away;
 }
 
+/* True: the call may only ask another target, so this one does not matter. */
+static bool is_ruled_out(const struct sl_course *course, uint32_t target)
+{
+    const struct sl_bond *bond = &course->bond;
+    bool is_away = course->x->at.route != course->x->route;
+    return bond->only != SL_NO_TARGET && (target != bond->only || is_away != bond->is_away);
+}
+
 /* Notes a target that cannot serve the call, for the log, and for the client if no target is left. */
 static void unfit_note(void *arg, uint32_t target, const struct sl_llm_error *error)
 {
     struct sl_course *course = arg;
     struct sl_xchg *x = course->x;
     struct sl_tries *tries = x->record.tries;
+    if (is_ruled_out(course, target)) {
+        return;
+    }
     struct sl_str name = sl_detour_name(x, target);
     sl_ask_pass(course->passed, target);
     if (!sl_detour_is_on(x)) {

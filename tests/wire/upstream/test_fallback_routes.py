@@ -133,6 +133,20 @@ def test_a_conversation_that_only_the_other_route_reads_goes_back_there(lab):
     assert r.status in (503, 529) and "only 'x/model' has signatures" in r.json()["error"]["message"], r.body
 
 
+def test_targets_that_may_not_be_asked_do_not_say_why_it_fails(lab):
+    """Only the other route reads the conversation, and takes no call now. That the route's own model could not serve it says
+    nothing."""
+    a, b = lab.target(error("500 Oops")), lab.target(Signs("B"))
+    own = route("chat", a, ["x"], provider="anthropic", breaker="off")
+    own["model"]["name"] = "plain-1"
+    lab.start(own, route("x", b, provider="anthropic", entry={"limit": {"calls": 1, "renewal_period": "hour"}}), server={"workers": 1}, models={"plain*": {"provider": "anthropic", "features": ["audio"]}})
+    talk = []
+    assert turn(lab, talk) == "x/model"
+    tools = [{"name": "t", "input_schema": {"type": "object"}}]
+    r = lab.sluice.call("POST", "/v1/messages", {"model": "chat", "max_tokens": 2000, "tools": tools, "messages": [*talk, {"role": "user", "content": "go on"}]})
+    assert r.status in (503, 529) and "only 'x/model' has signatures" in r.json()["error"]["message"], r.body
+
+
 def test_what_no_target_of_the_route_can_serve_does_not_wait_for_one(lab):
     gate = Gate()
     full, claude, up = lab.target(gate), lab.target(), lab.target()
