@@ -107,6 +107,7 @@ static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t no
     const struct sl_notice notice = {
         .route = x->shadow_of ? x->shadow_of->name : x->route->name,
         .target = record->target_name,
+        .is_copy = x->shadow_of,
         .provider = record->target ? sl_str_c(record->target->provider->name) : SL_STR(""),
         .model = record->target ? record->target->model : SL_STR(""),
         .kind = sl_error_type_word(type),

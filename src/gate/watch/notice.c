@@ -10,6 +10,7 @@ static uint64_t id_of(const struct sl_notice *notice)
 {
     uint64_t id = sl_hash(notice->route) * 31 + sl_hash(sl_str_c(notice->kind));
     id = notice->target.n ? id * 31 + sl_hash(notice->target) : id;
+    id += notice->is_copy;
     return id ? id : 1;
 }
 
@@ -56,6 +57,12 @@ bool sl_notice_overloaded(struct sl_notices *notices, struct sl_str what, uint64
     return true;
 }
 
+/* A copy's failure must not look as if callers of the route had to do with that target. */
+static const char *before_target(const struct sl_notice *notice)
+{
+    return !notice->target.n ? "" : notice->is_copy ? ", shadow '" : ", target '";
+}
+
 bool sl_notice_upstream(struct sl_notices *notices, const struct sl_notice *notice, uint64_t now_usec)
 {
     uint64_t n = 0;
@@ -67,12 +74,11 @@ bool sl_notice_upstream(struct sl_notices *notices, const struct sl_notice *noti
         snprintf(status, sizeof(status), ", status %d", notice->status);
     }
     sl_log(SL_LOG_WARNING, "upstream", "route '%.*s'%s%.*s%s (%.*s%s%.*s): %s%s%s%.*s%s%.*s%s%.*s%s%.*s%s%s",
-           SL_STR_ARG(notice->route), notice->target.n ? ", target '" : "", SL_STR_ARG(notice->target),
-           notice->target.n ? "'" : "", SL_STR_ARG(notice->provider), notice->model.n ? ", " : "",
-           SL_STR_ARG(notice->model), notice->kind, status, notice->code.n ? ", " : "", SL_STR_ARG(notice->code),
-           notice->request_id.n ? ", its request " : "", SL_STR_ARG(notice->request_id), notice->text.n ? ": " : "",
-           SL_STR_ARG(notice->text), notice->said.n ? ": \"" : "", SL_STR_ARG(notice->said), notice->said.n ? "\"" : "",
-           more_text(n, more));
+           SL_STR_ARG(notice->route), before_target(notice), SL_STR_ARG(notice->target), notice->target.n ? "'" : "",
+           SL_STR_ARG(notice->provider), notice->model.n ? ", " : "", SL_STR_ARG(notice->model), notice->kind, status,
+           notice->code.n ? ", " : "", SL_STR_ARG(notice->code), notice->request_id.n ? ", its request " : "",
+           SL_STR_ARG(notice->request_id), notice->text.n ? ": " : "", SL_STR_ARG(notice->text),
+           notice->said.n ? ": \"" : "", SL_STR_ARG(notice->said), notice->said.n ? "\"" : "", more_text(n, more));
     return true;
 }
 

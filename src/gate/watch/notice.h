@@ -5,6 +5,7 @@
 #define SL_GATE_NOTICE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "base/str.h"
 
@@ -20,6 +21,7 @@ struct sl_notices {
 struct sl_notice {
     struct sl_str route, provider, model;
     struct sl_str target;           /* its name, if the route has several */
+    bool is_copy;                   /* the attempt was for a shadow; `target` is of the shadow's route */
     const char *kind;               /* the error type */
     int status;                     /* the upstream's; 0: it sent none */
     struct sl_str code, request_id; /* the upstream's; may be empty */

@@ -235,6 +235,8 @@ def test_a_plain_route_there_is_not_asked_twice(lab):
     assert lab.call().status == 200
     come(lab, error=1)
     assert away.n == 1
+    told = "warning upstream: route 'chat', shadow 'other/model' (openai, "  # nobody takes it for a failure of a caller
+    wait_for(lambda: told in lab.sluice.stderr, lambda: lab.sluice.stderr)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
