@@ -169,15 +169,15 @@ void sl_wait_error(const struct sl_xchg *x, enum sl_waiting state, struct sl_llm
     if (state == SL_WAITING_DROPPED) {
         error_make(
             sl_arena_printf(x->arena,
-                            "The queue of the route '%.*s' is full, and this caller has the most calls in it: try "
-                            "again in %llu s.",
+                            "The queue of the route '%.*s' is full (queue.size), and this caller has the most calls "
+                            "in it: try again in %llu s.",
                             SL_STR_ARG(x->route->name), sec),
             sec, ret);
     } else {
         error_make(
             sl_arena_printf(x->arena,
                             "Every target of the route '%.*s' had as many calls as it may have (max_concurrent), "
-                            "and none got free within %s: try again in %llu s.",
+                            "and none got free within %s (queue.wait): try again in %llu s.",
                             SL_STR_ARG(x->route->name), waited, sec),
             sec, ret);
     }
@@ -186,8 +186,10 @@ void sl_wait_error(const struct sl_xchg *x, enum sl_waiting state, struct sl_llm
 void sl_wait_full_error(const struct sl_xchg *x, struct sl_llm_error *ret)
 {
     unsigned long long sec = retry_sec(x);
-    error_make(sl_arena_printf(x->arena,
-                               "The queue of the route '%.*s' is full: %u calls wait for a place. Try again in %llu s.",
-                               SL_STR_ARG(x->route->name), sl_queue_size(queue_of(x)), sec),
-               sec, ret);
+    error_make(
+        sl_arena_printf(x->arena,
+                        "The queue of the route '%.*s' is full: %u calls wait for a place (queue.size). Try again in "
+                        "%llu s.",
+                        SL_STR_ARG(x->route->name), sl_queue_size(queue_of(x)), sec),
+        sec, ret);
 }

@@ -84,7 +84,7 @@ def test_the_wait_has_an_end(lab):
     for path, conn in conns:
         r = conn.reply()
         assert (r.status, r.get("x-sluice-error-type"), r.get("retry-after"), r.get("x-sluice-attempts")) == (503, "sluice_overloaded", "2", None), (path, r.body)
-        assert b"max_concurrent" in r.body and b"1100ms" in r.body, (path, r.body)
+        assert b"max_concurrent" in r.body and b"1100ms (queue.wait)" in r.body, (path, r.body)
         line = lab.sluice.log_line(r.get("x-request-id"))
         assert line["queue_ms"] >= 1100 and line["attempts"] == []
     gate.go.release()
@@ -96,7 +96,7 @@ def test_a_full_queue_refuses_at_once(lab):
     waiting = [send(lab.sluice) for _ in range(2)]
     wait_for(lambda: depth(lab.sluice) == 2, "they wait")
     r = send(lab.sluice).reply()
-    assert (r.status, r.get("x-sluice-error-type"), r.get("retry-after")) == (503, "sluice_overloaded", "20") and b"full: 2 calls" in r.body
+    assert (r.status, r.get("x-sluice-error-type"), r.get("retry-after")) == (503, "sluice_overloaded", "20") and b"full: 2 calls wait for a place (queue.size)" in r.body
     for _ in range(3):
         gate.go.release()
     assert [c.reply().status for c in (first, *waiting)] == [200] * 3
