@@ -209,7 +209,7 @@ static void on_end(struct sl_hcall *hcall)
 static void on_error(struct sl_hcall *hcall, enum sl_hcall_fault fault, const char *text)
 {
     struct check *check = hcall->user;
-    char room[80], limit[32];
+    char room[300], limit[32];
     if (fault == SL_HF_MEMORY) {
         check_skip(check);
     } else if (check->run->status) {
@@ -218,9 +218,14 @@ static void on_error(struct sl_hcall *hcall, enum sl_hcall_fault fault, const ch
         check_end(check, true, NULL); /* it answered, with a list in a coding that is not read */
     } else {
         bool is_late = fault == SL_HF_TIMEOUT_TOTAL || fault == SL_HF_TIMEOUT_FIRST_BYTE || fault == SL_HF_TIMEOUT_IDLE;
-        sl_format_duration(hcall->timeouts.total_usec, limit);
-        snprintf(room, sizeof(room), "no answer within %s (timeouts.connect)", limit);
-        check_end(check, false, is_late ? room : text);
+        bool is_unconnected = fault == SL_HF_TIMEOUT_CONNECT;
+        sl_format_duration(hcall->timeouts.connect_usec, limit);
+        if (is_late) {
+            snprintf(room, sizeof(room), "no answer within %s (timeouts.connect)", limit);
+        } else {
+            snprintf(room, sizeof(room), "%.200s (timeouts.connect: %s)", text, limit);
+        }
+        check_end(check, false, is_late || is_unconnected ? room : text);
     }
 }
 

@@ -152,7 +152,7 @@ def test_a_listener_that_says_nothing(lab, ca):
     wait_health(sluice, "down", "other")
     wait_for(lambda: whole.n_connections > 3, "checks of the one with TLS")
     assert gauge(sluice) == {"plain": 1, "tls": 0, "whole": 1, "other": 0}
-    wait_for(lambda: "target 'tls': it gets no calls: its last 3 health checks failed: no connection to the upstream in time" in sluice.stderr, lambda: sluice.stderr)
+    wait_for(lambda: "target 'tls': it gets no calls: its last 3 health checks failed: no connection to the upstream in time (timeouts.connect: 300ms)" in sluice.stderr, lambda: sluice.stderr)
     wait_for(lambda: "target 'other': it gets no calls" in sluice.stderr and "certificate" in sluice.stderr, lambda: sluice.stderr)
     assert whole.requests == [] and no_calls(sluice)
     for up in (silent, whole, other):
