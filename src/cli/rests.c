@@ -102,11 +102,14 @@ void rest_text(const struct rest *rest, char *out, size_t size)
     if (rest->waits_ms >= 0) {
         snprintf(waits, sizeof(waits), ", for %s", cli_duration(rest->waits_ms, shown));
     }
-    const char *state = strcmp(rest->state, "closed") == 0 ? "asked to wait" : rest->state;
+    const char *why = strcmp(rest->state, "closed") == 0 ? "asked to wait"
+                      : strcmp(rest->state, "open") != 0 ? "its breaker is half-open, a call tries it"
+                      : rest->waits_ms < 0               ? "its breaker is open, the next call tries it"
+                                                         : "its breaker is open";
     if (rest->is_down) { /* until a check is answered */
         snprintf(out, size, "%s/%s: down by its health checks", rest->route, rest->target);
     } else {
-        snprintf(out, size, "%s/%s: %s%s", rest->route, rest->target, state, waits);
+        snprintf(out, size, "%s/%s: %s%s", rest->route, rest->target, why, waits);
     }
 }
 

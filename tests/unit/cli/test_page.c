@@ -164,7 +164,7 @@ static void targets_without_calls_are_told(void **state)
         now.rests.n = cases[i].n;
         char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .columns = 100, .lines = cases[i].lines });
         int n_seen = 0, n_lines = 0;
-        for (const char *at = text; (at = strstr(at, "chat/eu: open, for 9 s\n")) != NULL; at++) {
+        for (const char *at = text; (at = strstr(at, "chat/eu: its breaker is open, for 9 s\n")) != NULL; at++) {
             n_seen++;
         }
         for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++) {
@@ -178,11 +178,15 @@ static void targets_without_calls_are_told(void **state)
     }
     many[0].is_down = true;
     snprintf(many[1].state, sizeof(many[1].state), "closed");
-    now.rests.n = 2;
+    many[2].waits_ms = -1;
+    snprintf(many[3].state, sizeof(many[3].state), "half-open");
+    many[3].waits_ms = -1;
+    now.rests.n = 4;
     char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
     assert_non_null(strstr(text,
                            "\nno calls\tchat/eu: down by its health checks\nno calls\tchat/eu: asked to wait, for 9 "
-                           "s\n"));
+                           "s\nno calls\tchat/eu: its breaker is open, the next call tries it\n"
+                           "no calls\tchat/eu: its breaker is half-open, a call tries it\n"));
     free(text);
     page_done(&now.page);
 }

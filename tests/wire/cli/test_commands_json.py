@@ -90,10 +90,10 @@ def test_status_tells_which_targets_get_no_calls(sluice, upstream):
     assert [(t["route"], t["target"], t["state"], t["is_down"]) for t in got] == [("fails", "model", "open", False), ("full", "model", "closed", False), ("gone", "model", "open", True)]
     assert 3500000 < got[0]["waits_ms"] <= 3600000 and 80000 < got[1]["waits_ms"] <= 100000
     lines = [line.split("\t")[1] for line in sl("status", server=daemon.url)[1].splitlines() if line.startswith("no calls")]
-    assert re.fullmatch(r"fails/model: open, for \d+ .*", lines[0]) and re.fullmatch(r"full/model: asked to wait, for \d+ .*", lines[1]), lines
+    assert re.fullmatch(r"fails/model: its breaker is open, for \d+ .*", lines[0]) and re.fullmatch(r"full/model: asked to wait, for \d+ .*", lines[1]), lines
     assert lines[2:] == ["gone/model: down by its health checks"]
     shown = on_terminal("status", server=daemon.url, TERM="xterm", NO_COLOR="1").splitlines()
-    at = next(i for i, line in enumerate(shown) if line.startswith("no calls   fails/model: open, for "))
+    at = next(i for i, line in enumerate(shown) if line.startswith("no calls   fails/model: its breaker is open, for "))
     assert shown[at + 2].strip() == "gone/model: down by its health checks" and max(map(len, shown)) <= 80
 
 
