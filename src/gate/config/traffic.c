@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/num.h"
 #include "gate/config/route_model.h"
 #include "gate/config/traffic_conf.h"
 #include "gate/policy/hedge.h"
@@ -163,11 +164,13 @@ static void within_look(struct making *m, const struct sl_val *map)
         struct sl_upstream_timeouts t = traffic->targets[i].timeouts;
         sl_opt_fill(sl_timeout_rows, traffic->targets[i].timeouts_said, &m->place->conf->timeouts, &t);
         uint64_t first = t.first_byte_usec ? t.first_byte_usec : SL_SEVERAL_FIRST_BYTE_USEC;
+        char limit[32];
         if (first >= traffic->fallback.within_usec && traffic->fallback.on >> SL_CAUSE_TIMEOUT & 1) {
+            sl_format_duration(first, limit);
             WARN(m->bind, fallback ? fallback->pos : map->pos,
-                 "fallback.within is over before the first_byte of the target \"%.*s\" is: when it never answers, no "
-                 "other one is tried",
-                 SL_STR_ARG(traffic->targets[i].name));
+                 "fallback.within is over before the first_byte of the target \"%.*s\" is (%s): when it never answers, "
+                 "no other one is tried",
+                 SL_STR_ARG(traffic->targets[i].name), limit);
             return;
         }
     }
@@ -250,7 +253,7 @@ static int health_make(struct making *m, const struct sl_val *map, const struct 
         if (rule->by != SL_HEALTH_MODELS || target->is_local || (target->provider->models_target && !target->cred)) {
             continue;
         }
-        return FAIL(m->bind, said ? said : map, "health: by models: %s '%s' of the target \"%.*s\" %s: by connect",
+        return FAIL(m->bind, said ? said : map, "health: by models: %s '%s' of the target \"%.*s\" %s: set by: connect",
                     target->cred ? "the credential for the provider" : "the provider", target->provider->name,
                     SL_STR_ARG(m->traffic->targets[i].name),
                     target->cred ? "has to be fetched, which is not done for that"

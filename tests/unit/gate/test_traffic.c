@@ -101,7 +101,7 @@ static const struct {
     { WITH "      fallback: { routes: [b] }\n" OTHER("b", "chat", "[c]") OTHER("c", "chat", "[b]"),
       "f:10:36: error: endpoints: fallback.routes: \"c\" leads back to this route: it is in the list of \"c\"" },
     { WITH "      fallback: { routes: [b], within: 60s }\n" PLAIN("b", "chat"),
-      "warning: endpoints[0].sluice: fallback.within is over before the first_byte of the target \"model\" is" },
+      "warning: endpoints[0].sluice: fallback.within is over before the first_byte of the target \"model\" is (2m)" },
     { T(SPARE) "      breaker: { errors: 3, ratio: 20%, window: 1m, open: 5s }\n", NULL },
     { T(SPARE) "      breaker: off\n", NULL },
     { WITH "      breaker: {}\n", NULL }, /* one target, and asked for */
@@ -148,14 +148,14 @@ static const struct {
     { ALONE "      health: { by: models }\n      targets: [{ name: x, model: { provider: bedrock, name: m, config: { "
             "aws_config: { aws_region: us-east-1, aws_access_key_id: AKIA, aws_secret_access_key: s } } } }]\n",
       "f:6:15: error: endpoints[0].sluice: health: by models: the provider 'bedrock' of the target \"x\" has no list "
-      "of models to ask for: by connect" },
+      "of models to ask for: set by: connect" },
     { ROUTE "    model: { provider: azure, name: m, config: { openai_api_type: azuread, openai_api_key: k, "
             "openai_api_base: 'https://a.example', openai_deployment_name: d, openai_api_version: v, azure_tenant_id: "
             "t, azure_client_id: c } }\n    sluice:\n      health: { by: models }\n",
       "f:6:15: error: endpoints[0].sluice: health: by models: the credential for the provider 'azure' of the target "
-      "\"model\" has to be fetched, which is not done for that: by connect" },
+      "\"model\" has to be fetched, which is not done for that: set by: connect" },
     { T(SPARE) "      fallback: { within: 60s }\n", "f:7:17: warning: endpoints[0].sluice: fallback.within is over "
-                                                    "before the first_byte of the target \"model\" is" },
+                                                    "before the first_byte of the target \"model\" is (2m)" },
     { WITH "      balance: ordered\n",
       "f:6:16: warning: endpoints[0].sluice: balance does nothing: the route has no `targets`" },
     { "endpoints:\n  - name: a\n    endpoint_type: llm/v1/embeddings\n    model: " MOCK
