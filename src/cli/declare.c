@@ -98,6 +98,48 @@ struct names {
     size_t n, cap;
 };
 
+/* False: out of memory. */
+static bool names_add(struct names *names, const char *name)
+{
+    if (names->n == names->cap) {
+        size_t cap = names->cap ? names->cap * 2 : 64;
+        char **more = realloc(names->v, cap * sizeof(*more));
+        if (!more) {
+            return false;
+        }
+        names->v = more;
+        names->cap = cap;
+    }
+    names->v[names->n] = strdup(name);
+    return names->v[names->n] && ++names->n;
+}
+
+static int name_cmp(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void names_sort(struct names *names)
+{
+    if (names->n) {
+        qsort(names->v, names->n, sizeof(*names->v), name_cmp);
+    }
+}
+
+static void names_done(struct names *names)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        free(names->v[i]);
+    }
+    free(names->v);
+}
+
+/* A route or a target of it. */
+struct owner {
+    const char *name;        /* the names of its variables begin with this */
+    struct names *variables; /* all that were written */
+};
+
 static void value_put(FILE *out, const sluice_result *route, const char *path)
 {
     size_t len;
@@ -129,7 +171,7 @@ static void key_put(FILE *out, const char *key, int *io_n)
 struct conf {
     const sluice_result *route;
     const char *config, *secrets;
-    const char *owner; /* the names of its variables begin with this */
+    const struct owner *owner;
 };
 
 /* The next secret whose path begins with `below`, from *io_at on; NULL: there is none. */
@@ -183,14 +225,16 @@ static void conf_put(FILE *out, const struct conf *conf, const char *below)
             }
             continue;
         }
-        declare_variable(conf->owner, key, variable + 1, sizeof(variable) - 1);
+        declare_variable(conf->owner->name, key, variable + 1, sizeof(variable) - 1);
+        names_add(conf->owner->variables, variable);
         key_put(out, name, &n);
         cli_json_string(out, variable);
     }
     putc('}', out);
 }
 
-static void model_put(FILE *out, const sluice_result *route, const char *model, const char *secrets, const char *owner)
+static void model_put(FILE *out, const sluice_result *route, const char *model, const char *secrets,
+                      const struct owner *owner)
 {
     char path[1024];
     int n = 0;
@@ -209,7 +253,7 @@ static void model_put(FILE *out, const sluice_result *route, const char *model, 
     putc('}', out);
 }
 
-static void target_put(FILE *out, const sluice_result *route, const char *target, const char *owner)
+static void target_put(FILE *out, const sluice_result *route, const char *target, const struct owner *owner)
 {
     int n = 0;
     const char *key;
@@ -218,13 +262,13 @@ static void target_put(FILE *out, const sluice_result *route, const char *target
     const char *name = sluice_json_str(route, path, NULL);
     /* Quoted, because a name may have a dot. */
     snprintf(secrets, sizeof(secrets), "target_secrets[\"%s\"]", name ? name : "");
-    snprintf(both, sizeof(both), "%s_%s", owner, name ? name : "");
+    snprintf(both, sizeof(both), "%s_%s", owner->name, name ? name : "");
     putc('{', out);
     for (size_t i = 0; (key = sluice_json_key(route, target, i)); i++) {
         snprintf(path, sizeof(path), "%s.%s", target, key);
         key_put(out, key, &n);
         if (strcmp(key, "model") == 0) {
-            model_put(out, route, path, secrets, both);
+            model_put(out, route, path, secrets, &(struct owner){ both, owner->variables });
         } else {
             value_put(out, route, path);
         }
@@ -232,7 +276,7 @@ static void target_put(FILE *out, const sluice_result *route, const char *target
     putc('}', out);
 }
 
-static void sluice_put(FILE *out, const sluice_result *route, const char *owner)
+static void sluice_put(FILE *out, const sluice_result *route, const struct owner *owner)
 {
     int n = 0;
     const char *key;
@@ -263,41 +307,27 @@ static int name_add(void *arg, const sluice_result *listed)
     if (!name || !owner || strcmp(owner, "api") != 0) {
         return 0; /* routes of the configuration file are not exported */
     }
-    if (names->n == names->cap) {
-        size_t cap = names->cap ? names->cap * 2 : 64;
-        char **more = realloc(names->v, cap * sizeof(*more));
-        if (!more) {
-            return cli_fail(CLI_LOCAL, "out of memory");
-        }
-        names->v = more;
-        names->cap = cap;
-    }
-    names->v[names->n] = strdup(name);
-    return names->v[names->n++] ? 0 : cli_fail(CLI_LOCAL, "out of memory");
+    return names_add(names, name) ? 0 : cli_fail(CLI_LOCAL, "out of memory");
 }
 
-static int name_cmp(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int route_export(const struct cli_args *args, sluice_client *client, FILE *out, const char *name, bool is_first)
+static int route_export(const struct cli_args *args, sluice_client *client, FILE *out, const struct owner *owner,
+                        bool is_first)
 {
     sluice_result *route = NULL;
-    int r = declare_get(args, client, name, &route);
+    int r = declare_get(args, client, owner->name, &route);
     if (r) {
         return r;
     }
     fprintf(out, "%s\n{\"name\":", is_first ? "" : ",");
-    cli_json_string(out, name);
+    cli_json_string(out, owner->name);
     member_put(out, route, "route_type", "route_type");
     if (sluice_json_kind(route, "model") == 'o') { /* else the route has targets instead */
         fputs(",\"model\":", out);
-        model_put(out, route, "model", "secrets", name);
+        model_put(out, route, "model", "secrets", owner);
     }
     member_put(out, route, "limit", "limit");
     if (sluice_json_count(route, "sluice.targets")) {
-        sluice_put(out, route, name);
+        sluice_put(out, route, owner);
     } else {
         member_put(out, route, "sluice", "sluice");
     }
@@ -307,23 +337,36 @@ static int route_export(const struct cli_args *args, sluice_client *client, FILE
     return 0;
 }
 
+/* Names that differ only in case or in signs have the same variable. */
+static void variables_look(struct names *variables)
+{
+    names_sort(variables);
+    for (size_t i = 0, n; i < variables->n; i += n) {
+        for (n = 1; i + n < variables->n && strcmp(variables->v[i], variables->v[i + n]) == 0;) {
+            n++;
+        }
+        if (n > 1) {
+            fprintf(stderr, "warning: %s stands for %zu secrets: write another variable where they differ\n",
+                    variables->v[i], n);
+        }
+    }
+}
+
 /* Sorted by name, so that two exports of one state are equal. */
 int cli_routes_export(const struct cli_args *args)
 {
     sluice_client *client = NULL;
-    struct names names = { 0 };
+    struct names names = { 0 }, variables = { 0 };
     int r = cli_open(args, &client);
     r = r ? r : declare_each(args, client, OWN_ROUTES, "routes", name_add, &names);
-    if (names.n) {
-        qsort(names.v, names.n, sizeof(*names.v), name_cmp);
-    }
+    names_sort(&names);
     char *json = NULL;
     size_t len = 0;
     FILE *out = r ? NULL : open_memstream(&json, &len);
     if (out) {
         fputs("{\"routes\":[", out);
         for (size_t i = 0; i < names.n && r == 0; i++) {
-            r = route_export(args, client, out, names.v[i], i == 0);
+            r = route_export(args, client, out, &(struct owner){ names.v[i], &variables }, i == 0);
         }
         fputs(names.n ? "\n]}" : "]}", out);
     }
@@ -339,10 +382,11 @@ int cli_routes_export(const struct cli_args *args)
         fprintf(stderr, "%zu route%s; a secret is written as the variable that apply reads it from\n", names.n,
                 names.n == 1 ? "" : "s");
     }
-    for (size_t i = 0; i < names.n; i++) {
-        free(names.v[i]);
+    if (r == 0) {
+        variables_look(&variables);
     }
-    free(names.v);
+    names_done(&names);
+    names_done(&variables);
     sluice_close(client);
     return r;
 }

@@ -61,6 +61,15 @@ def test_apply_and_export(gateway):
     assert {line.split("\t")[0] for line in gateway("list")[1].splitlines()} == {"chat", "b"}
 
 
+def test_two_secrets_with_one_variable_are_told(gateway):
+    """Names that differ in a sign only: what apply reads from one variable would go to both places."""
+    routes = [{**SECRET, "name": name} for name in ("a-b", "a_b", "c")]
+    assert gateway("apply", "-", "--yes", routes=routes, THE_KEY="sk-canary")[0] == 0
+    code, out, err = gateway("export")
+    assert code == 0 and out.count("$A_B_OPENAI_API_KEY") == 2
+    assert err.splitlines()[1:] == ["warning: $A_B_OPENAI_API_KEY stands for 2 secrets: write another variable where they differ"]
+
+
 def test_a_new_route_needs_its_secret(gateway, tmp_path):
     """For an existing route, a reference that leads to nothing keeps the stored secret; a new route has none to
     keep."""
