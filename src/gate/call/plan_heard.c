@@ -189,9 +189,12 @@ void sl_plan_on_first(struct sl_timer *timer)
 static void first_wait(struct sl_plan *plan)
 {
     const struct sl_xchg *x = plan->x;
+    const struct sl_attempt *attempt = plan->attempt;
     if (plan->course && x->call->is_stream && x->state == SL_XS_RELAY && plan->relay.is_unsure) {
-        sl_timer_set(x->desk->loop, &plan->first,
-                     plan->attempt->hcall.sent_usec + sl_attempt_first_byte_usec(plan->attempt));
+        /* A local target is sent nothing, and an upstream may answer before it has the whole request. */
+        bool is_sent = !attempt->play && attempt->hcall.is_sent;
+        uint64_t from = is_sent ? attempt->hcall.sent_usec : x->record.upstream_head_usec;
+        sl_timer_set(x->desk->loop, &plan->first, from + sl_attempt_first_byte_usec(attempt));
     }
 }
 

@@ -105,6 +105,15 @@ def test_latency_and_delay(sluice):
     assert len(at) == 3 and at[0] >= 0.4 and at[1] - at[0] > 0.05 and at[2] - at[1] > 0.05 and at[2] >= 0.6
 
 
+def test_a_delay_is_no_silence_where_another_target_could_answer(sluice):
+    """A stream of completions begins with its first text, so nothing comes behind the head for a while."""
+    conf = config(template="{message}", chunk_delay="100ms")
+    route = conf["endpoints"][1]
+    route["sluice"] = {"targets": [{"name": "other", "model": route["model"]}]}
+    r = sluice(conf).call("POST", "/v1/completions", {"model": "comp", "prompt": "hello", "stream": True})
+    assert "".join(c["text"] for e in events(r) for c in e["choices"]) == "hello" and r.get("x-sluice-attempts") == "1"
+
+
 def test_a_fixed_error(sluice):
     daemon = sluice(config(error={"status": 429, "message": "not today", "type": "tired"}))
     client = openai.OpenAI(base_url=daemon.url + "/v1", api_key="none", max_retries=0)

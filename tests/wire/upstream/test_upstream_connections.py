@@ -398,6 +398,29 @@ def test_an_early_answer_is_passed(sluice, upstream):
     assert up.n_connections == 2
 
 
+def test_a_stream_whose_head_comes_before_the_body_was_read_is_not_late(sluice, upstream):
+    """Where another target could answer, the first bytes are waited for, though the request is still being sent."""
+
+    def early(conn):
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += conn.recv(4096)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        head, body = got.split(b"\r\n\r\n", 1)
+        n = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0]) - len(body)
+        while n > 0:
+            n -= len(conn.recv(1000000))
+        conn.sendall(b'data: {"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
+        conn.close()
+
+    up = upstream(on_connect=early)
+    route = chat_route(up.base)
+    route["sluice"] = {"retries": 0, "targets": [{"name": "other", "model": route["model"], "tier": 1}]}
+    daemon = sluice({"endpoints": [route]})
+    r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "stream": True, "padding": "x" * 20000000})
+    assert (r.status, r.get("x-sluice-attempts")) == (200, "1") and b'"hi"' in r.body, r.body
+
+
 def thread_states(pid):
     return {stat.read_text().rsplit(")", 1)[1].split()[0] for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")}
 
