@@ -20,6 +20,7 @@
 
 #include "base/num.h"
 #include "net/hangup.h"
+#include "net/slices.h"
 #include "net/soon.h"
 #include "net/tls_conn.h"
 
@@ -222,14 +223,8 @@ void sl_stream_read_into(struct sl_stream *stream, char *p, size_t n)
 
 /* --- writing --- */
 
-/* A place in a list of slices. */
-struct cursor {
-    const struct sl_str *slice, *end;
-    size_t offset;
-};
-
-/* Up to BUFS_MAX non-empty buffers from the cursor on; returns their bytes. */
-static size_t cursor_fill(const struct cursor *c, uv_buf_t bufs[BUFS_MAX], unsigned *ret_n)
+/* Up to BUFS_MAX non-empty buffers from the place on; returns their bytes. */
+static size_t bufs_fill(const struct sl_slices *c, uv_buf_t bufs[BUFS_MAX], unsigned *ret_n)
 {
     size_t total = 0;
     unsigned n = 0;
@@ -244,16 +239,6 @@ static size_t cursor_fill(const struct cursor *c, uv_buf_t bufs[BUFS_MAX], unsig
     }
     *ret_n = n;
     return total;
-}
-
-static void cursor_move(struct cursor *c, size_t n)
-{
-    while (c->slice < c->end && n >= c->slice->n - c->offset) {
-        n -= c->slice->n - c->offset;
-        c->offset = 0;
-        c->slice++;
-    }
-    c->offset += n;
 }
 
 static int write_failed(struct sl_stream *stream, int r)
@@ -310,12 +295,12 @@ static void on_uv_written(uv_write_t *req, int status)
 }
 
 /* Gives the rest to libuv. */
-static int stream_queue(struct sl_stream *stream, struct cursor *c, bool is_ref)
+static int stream_queue(struct sl_stream *stream, struct sl_slices *c, bool is_ref)
 {
     uv_buf_t bufs[BUFS_MAX];
     unsigned n_bufs;
     size_t n;
-    while ((n = cursor_fill(c, bufs, &n_bufs)) > 0) {
+    while ((n = bufs_fill(c, bufs, &n_bufs)) > 0) {
         struct sl_write *write = malloc(sizeof(*write) + (is_ref ? 0 : n));
         if (!write) {
             return write_failed(stream, UV_ENOMEM);
@@ -337,18 +322,18 @@ static int stream_queue(struct sl_stream *stream, struct cursor *c, bool is_ref)
             return write_failed(stream, r);
         }
         sl_stream_count(stream, n);
-        cursor_move(c, n);
+        sl_slices_move(c, n);
     }
     return 0;
 }
 
 static int stream_put(struct sl_stream *stream, const struct sl_str *slices, size_t n_slices, bool is_ref)
 {
-    struct cursor c = { slices, slices + n_slices, 0 };
+    struct sl_slices c = { slices, slices + n_slices, 0 };
     uv_buf_t bufs[BUFS_MAX];
     unsigned n_bufs;
     size_t n;
-    while ((n = cursor_fill(&c, bufs, &n_bufs)) > 0) {
+    while ((n = bufs_fill(&c, bufs, &n_bufs)) > 0) {
         int r = uv_try_write(&stream->uv.stream, bufs, n_bufs); /* EAGAIN also when other writes wait */
         if (r == UV_EAGAIN) {
             return stream_queue(stream, &c, is_ref);
@@ -356,7 +341,7 @@ static int stream_put(struct sl_stream *stream, const struct sl_str *slices, siz
         if (r < 0) {
             return write_failed(stream, r);
         }
-        cursor_move(&c, (size_t)r);
+        sl_slices_move(&c, (size_t)r);
         if ((size_t)r < n) {
             return stream_queue(stream, &c, is_ref);
         }

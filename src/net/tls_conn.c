@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/slices.h"
 #include "net/stream_priv.h"
 #include "net/tls_bio.h"
 #include "net/tls_priv.h"
@@ -37,10 +38,8 @@ struct sl_tls_scratch {
     struct sl_buf out;       /* ciphertext; empty between calls */
 };
 
-/* A place in a list of slices. */
 struct source {
-    const struct sl_str *slice;
-    size_t offset;
+    struct sl_slices at;
     size_t left; /* bytes, over all slices */
 };
 
@@ -80,48 +79,13 @@ static int tls_flush(struct sl_stream *stream)
     return r;
 }
 
-static void source_move(struct source *source, size_t n)
-{
-    source->left -= n;
-    while (source->left && n >= source->slice->n - source->offset) {
-        n -= source->slice->n - source->offset;
-        source->offset = 0;
-        source->slice++;
-    }
-    source->offset += n;
-}
-
-/* Returns up to one record's worth from the source, without moving it; small slices are joined in `gather`. */
-static struct sl_str source_peek(const struct source *source, char *gather)
-{
-    const struct sl_str *slice = source->slice;
-    struct sl_str run = sl_str_sub(*slice, source->offset, slice->n);
-    if (run.n >= RECORD_MAX || run.n == source->left) {
-        run.n = SL_MIN(run.n, RECORD_MAX);
-        return run;
-    }
-    size_t n = 0;
-    size_t want = SL_MIN(source->left, RECORD_MAX);
-    while (n < want) {
-        size_t take = SL_MIN(run.n, want - n);
-        if (take) {
-            memcpy(gather + n, run.p, take);
-        }
-        n += take;
-        if (n < want) {
-            run = *++slice;
-        }
-    }
-    return sl_str_make(gather, n);
-}
-
 /* Encrypts and sends up to ROUND bytes. */
 static int tls_send_round(struct sl_stream *stream, struct source *source)
 {
     struct sl_tls *tls = stream->tls;
     struct sl_tls_scratch *scratch = stream->loop->tls;
     while (source->left && scratch->out.len < ROUND) {
-        struct sl_str piece = source_peek(source, scratch->gather);
+        struct sl_str piece = sl_slices_peek(&source->at, SL_MIN(source->left, (size_t)RECORD_MAX), scratch->gather);
         size_t n = 0;
         ERR_clear_error();
         if (SSL_write_ex(tls->ssl, piece.p, piece.n, &n) != 1) {
@@ -130,7 +94,8 @@ static int tls_send_round(struct sl_stream *stream, struct source *source)
             sl_stream_break(stream, tls->text);
             return SL_E_IO;
         }
-        source_move(source, n);
+        source->left -= n;
+        sl_slices_move(&source->at, n);
     }
     return tls_flush(stream);
 }
@@ -187,30 +152,23 @@ static void tls_push(struct sl_stream *stream)
 }
 
 /* Puts the rest of the source behind the waiting writes. */
-static int tls_queue(struct sl_stream *stream, const struct source *source, const struct sl_str *end, bool is_ref)
+static int tls_queue(struct sl_stream *stream, const struct source *source, bool is_ref)
 {
     struct sl_tls *tls = stream->tls;
-    size_t n_slices = is_ref ? (size_t)(end - source->slice) : 1;
+    size_t n_slices = is_ref ? (size_t)(source->at.end - source->at.slice) : 1;
     struct tls_write *write = malloc(sizeof(*write) + n_slices * sizeof(struct sl_str) + (is_ref ? 0 : source->left));
     if (!write) {
         sl_stream_break(stream, "out of memory");
         return SL_E_NOMEM;
     }
-    *write = (struct tls_write){ .source = { .slice = write->slices, .left = source->left } };
+    *write = (struct tls_write){ .source = { { write->slices, write->slices + n_slices, 0 }, source->left } };
     if (is_ref) {
-        memcpy(write->slices, source->slice, n_slices * sizeof(struct sl_str));
-        write->source.offset = source->offset;
+        memcpy(write->slices, source->at.slice, n_slices * sizeof(struct sl_str));
+        write->source.at.offset = source->at.offset;
     } else {
         char *copy = (char *)(write->slices + 1);
         write->slices[0] = sl_str_make(copy, source->left);
-        size_t offset = source->offset;
-        for (const struct sl_str *s = source->slice; s < end; s++) {
-            if (s->n > offset) {
-                memcpy(copy, s->p + offset, s->n - offset);
-                copy += s->n - offset;
-            }
-            offset = 0;
-        }
+        sl_slices_copy(&source->at, copy);
     }
     *tls->writes_tail = write;
     tls->writes_tail = &write->next;
@@ -222,10 +180,9 @@ static int tls_queue(struct sl_stream *stream, const struct source *source, cons
 int sl_tls_write(struct sl_stream *stream, const struct sl_str *slices, size_t n, bool is_ref)
 {
     struct sl_tls *tls = stream->tls;
-    const struct sl_str *end = slices + n;
-    struct source source = { .slice = slices };
-    for (const struct sl_str *s = slices; s < end; s++) {
-        source.left += s->n;
+    struct source source = { .at = { slices, slices + n, 0 } };
+    for (size_t i = 0; i < n; i++) {
+        source.left += slices[i].n;
     }
     if (tls->is_ready && !tls->writes) {
         for (int rounds = ROUNDS_MAX; rounds && source.left && queue_is_empty(stream); rounds--) {
@@ -238,7 +195,7 @@ int sl_tls_write(struct sl_stream *stream, const struct sl_str *slices, size_t n
     if (source.left == 0) {
         return 0;
     }
-    int r = tls_queue(stream, &source, end, is_ref);
+    int r = tls_queue(stream, &source, is_ref);
     if (r == 0 && tls->is_ready && queue_is_empty(stream)) {
         sl_stream_later(stream); /* the rounds are used up */
     }
