@@ -368,7 +368,7 @@ def test_what_is_down_stays_so_over_reloads(lab, place):
 
 
 def test_reloads_under_load(lab, place, lists):
-    a, b, c = place(), lab.target(), lists(lambda ex: ex.hold())
+    a, b, c = place(), lab.target(lambda ex: answer(ex) if ex.body else ex.reply(MODELS)), lists(lambda ex: ex.hold())
     a.close()
     sluice = lab.start([("a", a.base, {}), ("b", b, {}), ("c", c.base, {"timeouts": {"connect": "5s"}})], health=LISTS, fallback={"attempts": 2}, server={"workers": 2})
     is_over = threading.Event()
