@@ -8,7 +8,7 @@
 
 #include "net/slices.h"
 
-#define ALL "abcdefgh"
+static const char all[] = "abcdefgh";
 
 static const struct sl_str slices[] = {
     SL_STR_INIT(""),  SL_STR_INIT("abc"),  SL_STR_INIT(""), SL_STR_INIT(""),
@@ -18,7 +18,7 @@ static const struct sl_str slices[] = {
 static void pieces_make_the_whole(void **state)
 {
     (void)state;
-    const size_t n = sizeof(ALL) - 1;
+    const size_t n = sizeof(all) - 1;
     for (size_t piece = 1; piece <= n; piece++) {
         struct sl_slices at = { slices, slices + SL_ARRAY_LEN(slices), 0 };
         for (size_t done = 0; done < n;) {
@@ -27,8 +27,8 @@ static void pieces_make_the_whole(void **state)
             struct sl_str got = sl_slices_peek(&at, take, room);
             sl_slices_copy(&at, rest);
             assert_int_equal(got.n, take);
-            assert_memory_equal(got.p, ALL + done, take);
-            assert_memory_equal(rest, ALL + done, n - done);
+            assert_memory_equal(got.p, all + done, take);
+            assert_memory_equal(rest, all + done, n - done);
             sl_slices_move(&at, take);
             done += take;
         }
