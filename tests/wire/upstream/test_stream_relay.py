@@ -418,6 +418,7 @@ def test_completions_stream_too(lab):
     assert lab.up.requests[-1].json()["model"] == "gpt-4o-mini" and lab.up.requests[-1].path == "/v1/completions"
 
 
+@pytest.mark.timeout(300)  # a busy machine under sanitizers needs a minute for them
 def test_long_streams_cost_what_short_ones_do(lab):
     """After a hundred thousand events the daemon is as large as after a thousand."""
 
