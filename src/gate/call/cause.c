@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/cause.h"
 
-#include "llm/core/error.h"
-
 /* True: the upstream's code or message has one of these words, in any case. No API has a status for these causes. */
 static bool has_any(struct sl_str text, const char *const *words)
 {
@@ -67,4 +65,28 @@ enum sl_cause sl_cause_of(const struct sl_llm_error *error)
         }
     }
     return SL_CAUSE_COUNT;
+}
+
+enum sl_outcome sl_outcome_of(enum sl_error_type type)
+{
+    if (type == SL_ERR_NONE) {
+        return SL_OUTCOME_GOOD;
+    }
+    switch (sl_cause_of(&(struct sl_llm_error){ .type = type })) {
+    case SL_CAUSE_CONNECT:
+    case SL_CAUSE_TIMEOUT:
+    case SL_CAUSE_OVERLOADED:
+    case SL_CAUSE_SERVER_ERROR:
+    case SL_CAUSE_BAD_RESPONSE:
+        return SL_OUTCOME_BAD;
+    case SL_CAUSE_RATE_LIMITED:
+    case SL_CAUSE_AUTH:
+    case SL_CAUSE_BILLING:
+    case SL_CAUSE_CONTENT_FILTER:
+    case SL_CAUSE_CONTEXT_LENGTH:
+    case SL_CAUSE_REJECTED:
+    case SL_CAUSE_COUNT:
+        break;
+    }
+    return SL_OUTCOME_NEUTRAL;
 }

@@ -10,6 +10,7 @@
 #include "gate/call/measure.h"
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
+#include "gate/call/tries.h"
 #include "gate/call/verdict.h"
 #include "gate/call/wait.h"
 #include "gate/config/route.h"
@@ -41,29 +42,12 @@ uint64_t sl_course_end_usec(const struct sl_xchg *x)
     return x->deadline_usec ? SL_MIN(end, x->deadline_usec) : end;
 }
 
-static void unfit_here(struct sl_course *course, uint32_t target)
-{
-    const struct sl_xchg *x = course->x;
-    uint32_t n = SL_POOL_WORDS(x->route->n_targets);
-    if (!course->unfit_here && (course->unfit_here = SL_ARENA_ARRAY(x->arena, uint64_t, n)) != NULL) {
-        memset(course->unfit_here, 0, n * sizeof(course->unfit_here[0]));
-    }
-    if (course->unfit_here) {
-        sl_ask_pass(course->unfit_here, target);
-    }
-}
-
-static bool is_unfit(const struct sl_course *course, uint32_t target)
-{
-    return course->unfit_here && (course->unfit_here[target / 64] >> target % 64 & 1);
-}
-
 /* Is there a target that could serve the call, if it took calls now? */
 static bool has_fit(const struct sl_course *course)
 {
     const struct sl_route *route = course->x->route;
     uint32_t only = course->bond.only, i = 0;
-    while (i < route->n_targets && (is_unfit(course, i) || (only != SL_NO_TARGET && i != only))) {
+    while (i < route->n_targets && (sl_unfit_is_here(&course->unfit, i) || (only != SL_NO_TARGET && i != only))) {
         i++;
     }
     return i < route->n_targets && !course->bond.is_away;
@@ -82,25 +66,13 @@ static void unfit_note(void *arg, uint32_t target, const struct sl_llm_error *er
 {
     struct sl_course *course = arg;
     struct sl_xchg *x = course->x;
-    struct sl_tries *tries = x->record.tries;
     if (is_ruled_out(course, target)) {
         return;
     }
-    struct sl_str name = sl_detour_name(x, target);
     sl_ask_pass(course->passed, target);
+    sl_unfit_add(&course->unfit, x->arena, x->record.tries, sl_detour_name(x, target), error);
     if (!sl_detour_is_on(x)) {
-        unfit_here(course, target);
-    }
-    if (!course->n_unfit++) {
-        course->unfit_error = *error;
-    }
-    if (tries->n_passed < SL_PASSED_MAX) {
-        tries->passed[tries->n_passed++] = (struct sl_passed_over){ name, error->message };
-        course->unfit = sl_arena_printf(x->arena, "%.*s%s%.*s: %.*s", SL_STR_ARG(course->unfit),
-                                        course->unfit.n ? " | " : "", SL_STR_ARG(name), SL_STR_ARG(error->message));
-    }
-    if (course->n_unfit > 1 && course->unfit.p && !sl_str_eq(error->message, course->unfit_error.message)) {
-        course->unfit_error.message = course->unfit; /* the reasons differ, so each is reported */
+        sl_unfit_add_here(&course->unfit, x->arena, target, x->route->n_targets);
     }
 }
 
@@ -151,7 +123,7 @@ static const char *none_why(const struct sl_course *course, uint64_t now, bool *
     uint64_t waits = UINT64_MAX;
     for (uint32_t i = 0; i < pool->n; i++) {
         struct sl_target_look look;
-        if (is_unfit(course, i)) {
+        if (sl_unfit_is_here(&course->unfit, i)) {
             continue;
         }
         sl_pool_look(pool, i, now, &look);
@@ -341,8 +313,8 @@ enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *r
     if (course->error.type) {
         *ret_error = course->error;
         course->x->record.error_text = course->error_text;
-    } else if (course->n_unfit && !has_fit(course)) {
-        *ret_error = course->unfit_error;
+    } else if (course->unfit.n && !has_fit(course)) {
+        *ret_error = course->unfit.error;
     } else {
         error_of_none(course, ret_error);
     }
@@ -363,35 +335,10 @@ static void running_end(struct sl_course *course, enum sl_outcome outcome)
     }
 }
 
-/* SL_OUTCOME_BAD only for faults of the target: rate limits, refused calls and clients that leave are neutral. */
-static enum sl_outcome outcome_of(enum sl_error_type type)
-{
-    if (type == SL_ERR_NONE) {
-        return SL_OUTCOME_GOOD;
-    }
-    switch (sl_cause_of(&(struct sl_llm_error){ .type = type })) {
-    case SL_CAUSE_CONNECT:
-    case SL_CAUSE_TIMEOUT:
-    case SL_CAUSE_OVERLOADED:
-    case SL_CAUSE_SERVER_ERROR:
-    case SL_CAUSE_BAD_RESPONSE:
-        return SL_OUTCOME_BAD;
-    case SL_CAUSE_RATE_LIMITED:
-    case SL_CAUSE_AUTH:
-    case SL_CAUSE_BILLING:
-    case SL_CAUSE_CONTENT_FILTER:
-    case SL_CAUSE_CONTEXT_LENGTH:
-    case SL_CAUSE_REJECTED:
-    case SL_CAUSE_COUNT:
-        break;
-    }
-    return SL_OUTCOME_NEUTRAL;
-}
-
 void sl_course_count(struct sl_course *course, enum sl_error_type type)
 {
     if (course->at.running != SL_BEGUN_NOT) {
-        running_end(course, outcome_of(type));
+        running_end(course, sl_outcome_of(type));
     }
 }
 
@@ -481,7 +428,7 @@ bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
     course->next = (struct sl_step){ SL_STEP_MOVE, target, 0 };
     bool has_other = target != SL_NO_TARGET || has_fit(course) || sl_detours_left(course->x);
     if (!has_other) {
-        *io_error = course->error.type ? course->error : course->unfit_error;
+        *io_error = course->error.type ? course->error : course->unfit.error;
     }
     return has_other;
 }

@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 #include "gate/call/bond.h"
+#include "gate/call/unfit.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
 #include "gate/policy/pool.h"
@@ -13,35 +14,6 @@
 
 struct sl_headers;
 struct sl_xchg;
-
-/* One attempt, for the log. */
-struct sl_try {
-    struct sl_str told; /* the beginning of its log entry */
-    const char *why;    /* "first", "retry", "fallback" or "hedge" */
-    bool is_beaten;     /* another attempt of the call was faster */
-    int status;         /* the upstream's; 0: none came */
-    enum sl_error_type error_type;
-    struct sl_str error; /* the upstream's text, or a description */
-    uint64_t start_usec, connect_start_usec, connected_usec, head_usec, end_usec;
-};
-
-/* The most attempts of a call that are listed. */
-#define SL_TRIES_MAX 20
-
-/* A target that was passed over, because it cannot serve the call. */
-struct sl_passed_over {
-    struct sl_str name, why;
-};
-
-/* The most of these that are listed. */
-#define SL_PASSED_MAX 8
-
-struct sl_tries {
-    struct sl_try v[SL_TRIES_MAX];
-    uint32_t n;
-    struct sl_passed_over passed[SL_PASSED_MAX];
-    uint32_t n_passed;
-};
 
 /* The attempt that the course is at. */
 struct sl_course_at {
@@ -65,10 +37,7 @@ struct sl_course {
     struct sl_bond bond;
     struct sl_llm_error error; /* the last failure, in case the client must see it; no type: none yet */
     struct sl_str error_text;
-    uint64_t *unfit_here; /* targets of the call's own route that cannot serve it; NULL: none */
-    uint32_t n_unfit;     /* how many targets cannot serve the call; `unfit` has their reasons */
-    struct sl_str unfit;
-    struct sl_llm_error unfit_error; /* the error of the first */
+    struct sl_unfit unfit;
 };
 
 /* When the call's time is over: that of the route or the caller. Also for a call without a course. */

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/word.h"
-#include "gate/call/course.h"
 #include "gate/call/state.h"
+#include "gate/call/tries.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
 #include "gate/watch/accesslog.h"

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the access log tells of a call whose route has several targets: its attempts, and the targets that it passed
+ * over. */
+#ifndef SL_GATE_TRIES_H
+#define SL_GATE_TRIES_H
+
+#include "llm/core/error.h"
+
+/* One attempt, for the log. */
+struct sl_try {
+    struct sl_str told; /* the beginning of its log entry */
+    const char *why;    /* "first", "retry", "fallback" or "hedge" */
+    bool is_beaten;     /* another attempt of the call was faster */
+    int status;         /* the upstream's; 0: none came */
+    enum sl_error_type error_type;
+    struct sl_str error; /* the upstream's text, or a description */
+    uint64_t start_usec, connect_start_usec, connected_usec, head_usec, end_usec;
+};
+
+/* The most attempts of a call that are listed. */
+#define SL_TRIES_MAX 20
+
+/* A target that was passed over, because it cannot serve the call. */
+struct sl_passed_over {
+    struct sl_str name, why;
+};
+
+/* The most of these that are listed. */
+#define SL_PASSED_MAX 8
+
+struct sl_tries {
+    struct sl_try v[SL_TRIES_MAX];
+    uint32_t n;
+    struct sl_passed_over passed[SL_PASSED_MAX];
+    uint32_t n_passed;
+};
+
+#endif
