@@ -69,6 +69,27 @@ static void again_there(struct sl_plan *plan, enum sl_error_type why)
     sl_plan_again(plan, why, 0);
 }
 
+/* The target refused stream_options, which the gateway had added: asks it once more, without them. A shadow call makes
+ * one attempt: it ends here, and the next one goes without them. */
+static void again_without_usage(struct sl_plan *plan, enum sl_error_type why)
+{
+    struct sl_xchg *x = plan->x;
+    if (x->shadow_of) {
+        struct sl_llm_error error = {
+            .type = why,
+            .upstream_status = x->record.upstream_status,
+            .message = SL_STR("the upstream refused stream_options, which the gateway had added: it is not sent them "
+                              "again"),
+        };
+        sl_attempt_usage_refused(x, plan->attempt->target);
+        x->record.error_text = error.message;
+        sl_xchg_fail(x, &error);
+        return;
+    }
+    plan->usage_was_refused = true; /* remembered when the next attempt works */
+    again_there(plan, why);
+}
+
 /* False: a part of the body was freed, so it cannot be sent again. */
 static bool has_body(const struct sl_plan *plan)
 {
@@ -155,9 +176,8 @@ void sl_plan_obey(struct sl_plan *plan, struct sl_verdict verdict)
         sl_xchg_end(plan->x);
         break;
     case SL_VERDICT_AGAIN:
-        if (verdict.is_without_usage) { /* remembered when the next attempt works */
-            plan->usage_was_refused = true;
-            again_there(plan, verdict.why);
+        if (verdict.is_without_usage) {
+            again_without_usage(plan, verdict.why);
         } else {
             sl_plan_again(plan, verdict.why, plan->course ? plan->course->next.wait_usec : verdict.wait_usec);
         }
@@ -206,8 +226,10 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
     x->record.upstream_status = status;
     if (is_stale(plan, status, headers)) {
         sl_plan_cred_refuse(&plan->cred, plan->attempt->target->cred);
-        again_there(plan, SL_ERR_PROVIDER_AUTH_FAILED);
-        return;
+        if (!x->shadow_of) { /* which makes one attempt */
+            again_there(plan, SL_ERR_PROVIDER_AUTH_FAILED);
+            return;
+        }
     }
     struct sl_verdict verdict = sl_verdict_of_head(status, headers, x->env->wall_usec);
     if (verdict.kind == SL_VERDICT_AGAIN &&

@@ -104,6 +104,7 @@ static void the_share_is_exact_and_smooth(void **state)
     "\n  sluice: { shadow: { route: d, share: 100% } }\n- name: d\n  endpoint_type: llm/v1/chat\n" UP \
     "  sluice: { targets: [{ name: e, tier: 1, model: " MOCK " }] }\n"
 #define ASK(route)  "{\"model\":\"" route "\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
+#define STREAM      "{\"model\":\"a\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
 #define REPLY(s, b) "HTTP/1.1 " s "\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n" b
 #define ANSWER                                                                                                  \
     REPLY("200 OK", "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{" \
@@ -125,6 +126,11 @@ static const struct {
       { REPLY("503 Busy", "{}"), ANSWER },
       1,
       { "\"target\":\"b/model\",\"status\":503", "\"attempts\":1," } },
+    { STREAM,
+      { REPLY("400 Bad Request", "{\"error\":{\"message\":\"no stream_options\"}}"), ANSWER },
+      1,
+      { "\"target\":\"b/model\",\"status\":400,\"error_type\":\"provider_rejected\"",
+        "\"error\":\"the upstream refused stream_options", "\"attempts\":1," } },
     { ASK("a"), { NULL }, 1, { "\"status\":502,\"error_type\":\"provider_bad_response\"", "\"attempts\":1," } },
     { ASK("c"),
       { ANSWER },

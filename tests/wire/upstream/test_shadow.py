@@ -10,8 +10,9 @@ import pytest
 
 from harness import CHAT, CHAT_REPLY, DEADLINE, SANITIZED, Sluice, wait_for
 from test_affinity import Keeps, Signs
+from test_credentials import Google
 from test_fallback_routes import OWN, Routes, header, made, route
-from test_traffic import answer, closed_port, error
+from test_traffic import answer, closed_port, error, old
 
 ALL = {"route": "other", "share": "100%"}
 SAID = {**CHAT, "messages": [{"role": "user", "content": "a word that is said once"}]}
@@ -237,6 +238,35 @@ def test_a_plain_route_there_is_not_asked_twice(lab):
     assert away.n == 1
     told = "warning upstream: route 'chat', shadow 'other/model' (openai, "  # nobody takes it for a failure of a caller
     wait_for(lambda: told in lab.sluice.stderr, lambda: lab.sluice.stderr)
+
+
+@pytest.mark.parametrize("more", [{}, {"balance": "ordered", "targets": [{"name": "model"}]}], ids=["model", "targets"])
+def test_a_refused_stream_options_is_not_asked_again_there(lab, more):
+    """Nor is anything else: the next one goes without."""
+    up, away = two(lab, old, more=more)
+    r = lab.call(True)
+    come(lab, error=1)
+    _, shadow = lines_of(lab, r.get("x-request-id"))
+    assert (shadow["status"], shadow["error_type"]) == (400, "provider_rejected") and "refused stream_options" in shadow["error"], shadow
+    assert (shadow["attempts"] if not more else len(shadow["attempts"]), away.n) == (1, 1)
+    assert lab.call(True).status == 200
+    come(lab, error=1, ok=1)
+    assert ["stream_options" in ex.json() for ex in away.upstream.requests] == [True, False]
+
+
+def test_a_refused_token_is_not_asked_again_there(lab, upstream):
+    google = Google(upstream)
+    lab.start(route("chat", lab.target(), shadow=ALL), {**google.route(vertex_credentials=google.account()), "name": "other"})
+    assert lab.call().status == 200
+    come(lab, ok=1)
+    google.n = 7  # the first token is not valid any more
+    r = lab.call()
+    come(lab, ok=1, error=1)
+    _, shadow = lines_of(lab, r.get("x-request-id"))
+    assert (shadow["error_type"], shadow["attempts"], len(google.tokens())) == ("provider_auth_failed", 1, 1)
+    assert lab.call().status == 200
+    come(lab, ok=2, error=1)
+    assert len(google.tokens()) == 2, "the next one has a new token"
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
