@@ -289,11 +289,15 @@ static void on_timer(struct sl_timer *timer)
     struct sl_xchg *x = hedge->x;
     struct sl_hedges *hedges = x->at.traffic->hedges;
     if (may_begin(hedge) && sl_course_can_hedge(hedge->course) && sl_hedges_take(hedges)) {
-        if (sl_spend(x)) {
+        bool is_spent = sl_spend(x);
+        if (is_spent) {
             begin(hedge);
         }
-        if (!hedge->is_running) { /* gives it back for other calls */
+        if (!hedge->is_running) { /* gives both back for other calls */
             sl_hedges_give(hedges);
+        }
+        if (!hedge->is_running && is_spent) {
+            sl_unspend(x);
         }
     }
     if (!hedge->is_running) {

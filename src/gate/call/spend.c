@@ -19,3 +19,8 @@ bool sl_spend(struct sl_xchg *x)
     }
     return is_taken;
 }
+
+void sl_unspend(struct sl_xchg *x)
+{
+    sl_retry_budget_give(x->worker->gate->retry_budget);
+}

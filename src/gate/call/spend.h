@@ -11,5 +11,7 @@ struct sl_xchg;
 
 /* True: another attempt may be made, and counts. False: no; the metrics count that. */
 SL_MUST bool sl_spend(struct sl_xchg *x);
+/* Gives back what sl_spend took in this turn: the attempt was not made. */
+void sl_unspend(struct sl_xchg *x);
 
 #endif

@@ -98,3 +98,11 @@ bool sl_retry_budget_take(struct sl_retry_budget *budget, const struct sl_retry_
     pthread_mutex_unlock(&budget->lock);
     return is_taken;
 }
+
+void sl_retry_budget_give(struct sl_retry_budget *budget)
+{
+    pthread_mutex_lock(&budget->lock);
+    uint32_t *n_taken = &budget->n_taken[budget->slot % SLOTS];
+    *n_taken -= *n_taken > 0;
+    pthread_mutex_unlock(&budget->lock);
+}

@@ -36,5 +36,7 @@ SL_INLINE void sl_call_count_add(struct sl_call_count *count)
 /* True: one more attempt may be made; it is counted. */
 SL_MUST bool sl_retry_budget_take(struct sl_retry_budget *budget, const struct sl_retry_budget_rule *rule,
                                   uint64_t now_usec);
+/* Gives back what was taken just now: the attempt was not made. */
+void sl_retry_budget_give(struct sl_retry_budget *budget);
 
 #endif

@@ -72,6 +72,19 @@ static void what_was_taken_comes_back_after_a_second(void **state)
     sl_retry_budget_free(budget);
 }
 
+static void one_that_was_not_made_is_anothers(void **state)
+{
+    (void)state;
+    begin();
+    for (uint64_t msec = 0; msec < 2000; msec += 50) {
+        assert_int_equal(take(0, 1, 2, 1000 * SEC + msec * MSEC), 1);
+        sl_retry_budget_give(budget);
+    }
+    sl_retry_budget_give(budget); /* nothing is left to give back */
+    assert_int_equal(take(0, 1, 2, 1002 * SEC), 1);
+    sl_retry_budget_free(budget);
+}
+
 /* Nobody failed for an hour of 100 calls a second: the first failures have what that rate allows, not an hour's. */
 static void a_quiet_time_is_no_stock(void **state)
 {
@@ -105,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_second_has_its_share_and_a_least),
         cmocka_unit_test(what_was_taken_comes_back_after_a_second),
+        cmocka_unit_test(one_that_was_not_made_is_anothers),
         cmocka_unit_test(a_quiet_time_is_no_stock),
         cmocka_unit_test(an_outage_is_not_multiplied),
     };

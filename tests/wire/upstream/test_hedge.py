@@ -233,6 +233,21 @@ def test_what_the_retry_budget_refuses_is_not_spent(lab):
     assert r.get("x-sluice-target") == "b" and hedges(lab.sluice) == {"refused": 2, "won": 1}
 
 
+def test_one_that_its_target_cannot_serve_leaves_the_repeat(lab):
+    """The retry budget has one attempt. No hedge is made, so the first attempt can be repeated."""
+    slow = Script(then=error("503 Busy"))
+    first = lab.target(slow)
+    claude = model(lab.target().base, "anthropic", "claude-sonnet-4-5", "k")
+    lab.start([("a", first, {}), ("b", None, {"model": claude, "tier": 1})], retries=1, hedge={**ALL, "after": "1ms"}, upstream={"retry_budget": {"share": "0%", "least": 1}})
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "n": 2})
+    wait_for(lambda: hedges(lab.sluice) == {"refused": 1}, "it was not made")
+    first.act = answer
+    slow.go.set()
+    r = conn.reply()
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "a", "2"), r.body
+    assert lab.targets[1].n == 0
+
+
 def test_none_is_made_while_calls_wait(lab):
     """In overload it would make things worse."""
     slow = Script()
