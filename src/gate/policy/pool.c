@@ -385,7 +385,8 @@ uint64_t sl_pool_check_due(struct sl_pool *pool, uint32_t target, uint64_t rando
 
 void sl_pool_unchecked(struct sl_pool *pool, uint32_t target, uint64_t random, uint64_t now_usec)
 {
-    atomic_store(&pool->states[target].check_usec, now_usec + drifted(pool->health.every_usec, random));
+    uint64_t wait = SL_MIN(pool->health.every_usec, (uint64_t)SL_HEALTH_AGAIN_USEC);
+    atomic_store(&pool->states[target].check_usec, now_usec + drifted(wait, random));
 }
 
 bool sl_pool_checked(struct sl_pool *pool, uint32_t target, bool is_well, uint64_t random, uint64_t now_usec)

@@ -48,7 +48,7 @@ struct sl_health_rule {
 
 /* A target is down when this many checks in a row have failed. One check that is answered brings it back. */
 #define SL_HEALTH_FALL 3
-/* A check that failed is repeated after this time, until the target is down. */
+/* A check that failed is repeated after this time, until the target is down; so is one that could not be made. */
 #define SL_HEALTH_AGAIN_USEC (1 * 1000000ULL)
 /* A target's first check comes within this time. */
 #define SL_HEALTH_FIRST_USEC (10 * 1000000ULL)
