@@ -36,9 +36,20 @@ static struct sl_ask ask_of(const struct sl_course *course)
                             x->record.n_attempts > 0 };
 }
 
+static uint64_t total_end(const struct sl_xchg *x)
+{
+    return x->record.upstream_first_usec + x->route->conf.timeouts.total_usec;
+}
+
+uint64_t sl_course_left_usec(const struct sl_xchg *x, uint64_t now_usec)
+{
+    uint64_t end = total_end(x);
+    return end > now_usec ? end - now_usec : 0;
+}
+
 uint64_t sl_course_end_usec(const struct sl_xchg *x)
 {
-    uint64_t end = x->req->body_usec + x->route->conf.timeouts.total_usec;
+    uint64_t end = total_end(x);
     return x->deadline_usec ? SL_MIN(end, x->deadline_usec) : end;
 }
 

@@ -40,6 +40,9 @@ struct sl_course {
     struct sl_unfit unfit;
 };
 
+/* What is left of the route's time for the whole call. It begins with the first attempt: the wait in a queue before it
+ * has a bound of its own. Also for a call without a course. */
+uint64_t sl_course_left_usec(const struct sl_xchg *x, uint64_t now_usec);
 /* When the call's time is over: that of the route or the caller. Also for a call without a course. */
 uint64_t sl_course_end_usec(const struct sl_xchg *x);
 

@@ -245,12 +245,12 @@ static bool attempt_start(struct sl_hedge *hedge)
     struct sl_record *record = &x->record;
     struct sl_attempt *attempt = &hedge->attempt;
     struct sl_llm_error error = { 0 };
-    uint64_t now = sl_loop_now(x->desk->loop), end = x->req->body_usec + x->route->conf.timeouts.total_usec;
+    uint64_t now = sl_loop_now(x->desk->loop);
     hedge->timeouts = *hedge->course->at.timeouts;
     attempt->timeouts = &hedge->timeouts;
     attempt->target = record->target = &x->at.route->targets[hedge->course->at.target];
     record->target_name = hedge->course->at.name;
-    attempt->total_usec = SL_MIN(end > now ? end - now : 0, hedge->timeouts.total_usec);
+    attempt->total_usec = SL_MIN(sl_course_left_usec(x, now), hedge->timeouts.total_usec);
     attempt->asks_usage = sl_attempt_asks_usage(x, attempt->target);
     x->env->provider = attempt->target->provider->name;
     record->upstream_start_usec = now;

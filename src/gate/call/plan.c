@@ -127,7 +127,7 @@ static void attempt_at(struct sl_plan *plan)
     struct sl_xchg *x = plan->x;
     struct sl_record *record = &x->record;
     struct sl_attempt *attempt = plan->attempt;
-    uint64_t now = sl_loop_now(x->desk->loop), total = x->route->conf.timeouts.total_usec;
+    uint64_t now = sl_loop_now(x->desk->loop);
     attempt->timeouts = plan->course ? plan->course->at.timeouts : &x->route->conf.timeouts;
     attempt->target = record->target = &x->at.route->targets[plan->course ? plan->course->at.target : 0];
     record->target_name = plan->course   ? plan->course->at.name
@@ -141,9 +141,7 @@ static void attempt_at(struct sl_plan *plan)
     record->upstream_status = 0;
     record->upstream_head_usec = 0;
     x->env->upstream_headers = NULL;
-    uint64_t passed = record->n_attempts > 1 ? now - x->req->body_usec : 0;
-    attempt->total_usec = total > passed ? total - passed : 0;
-    attempt->total_usec = SL_MIN(attempt->total_usec, attempt->timeouts->total_usec);
+    attempt->total_usec = SL_MIN(sl_course_left_usec(x, now), attempt->timeouts->total_usec);
     attempt->asks_usage = !plan->usage_was_refused && sl_attempt_asks_usage(x, attempt->target);
     relay_begin(plan);
     if (SL_UNLIKELY(x->at.traffic && x->at.traffic->hedges) && plan->course && record->n_attempts == 1 && !x->upload &&

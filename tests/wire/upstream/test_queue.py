@@ -5,6 +5,8 @@ import queue
 import signal
 import threading
 
+import pytest
+
 from harness import CHAT, DEADLINE, PATHS, Sluice, wait_for
 from test_traffic import Lab, answer, error, lab, model, old  # noqa: F401: lab is a fixture
 
@@ -198,6 +200,37 @@ def test_the_callers_deadline_comes_first(lab):
     assert (r.status, r.get("x-sluice-error-type")) == (504, "caller_timeout")
     gate.go.release()
     assert first.reply().status == 200 and lab.targets[0].n == 1
+
+
+@pytest.mark.parametrize("how", ["repeat", "hedge"])
+def test_the_routes_time_begins_after_the_wait(lab, how):
+    """Two calls, one after the other, take each place for all of their time: the last call has waited longer than that."""
+    came = queue.Queue()
+
+    def act(ex):
+        came.put(said(ex))
+        if said(ex) != "last" or (how == "hedge" and came.qsize() == 1):
+            ex.hold()
+        elif came.qsize() == 1:
+            error("503 Busy")(ex)
+        else:
+            answer(ex)
+
+    more = {"hedge": {"after": "700ms", "at_most": "100%"}} if how == "hedge" else {}
+    lab.start([("a", lab.target(act), {"max_concurrent": 1}), ("b", lab.target(act), {"tier": 1, "max_concurrent": 1})],
+              queue={"wait": "20s"}, timeouts={"total": "1500ms"}, retries=1, breaker="off", **more)
+    conns = [send(lab.sluice, "1")]
+    assert came.get(timeout=DEADLINE) == "1"
+    conns.append(send(lab.sluice, "2"))
+    assert came.get(timeout=DEADLINE) == "2"
+    for n, text in enumerate(("3", "4", "last")):
+        conns.append(send(lab.sluice, text))
+        wait_for(lambda n=n: depth(lab.sluice) == n + 1, "it waits")
+    assert {came.get(timeout=DEADLINE) for _ in range(2)} == {"3", "4"}
+    replies = [c.reply() for c in conns]
+    assert [r.get("x-sluice-error-type") for r in replies[:4]] == ["provider_timeout_total"] * 4
+    assert (replies[4].status, replies[4].get("x-sluice-attempts")) == (200, "2"), replies[4].body
+    assert lab.sluice.log_line(replies[4].get("x-request-id"))["queue_ms"] > 1500
 
 
 def test_nobody_waits_for_a_target_that_is_down(lab):
