@@ -17,9 +17,9 @@ void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now
 /* The attempt was stopped because another attempt of its call was faster. */
 void sl_measure_beaten(struct sl_xchg *x, uint64_t now_usec);
 /* Counts a hedge; `outcome` is its label. */
+void sl_measure_hedge(struct sl_xchg *x, const char *outcome);
 /* Counts a shadow call; for outcomes that are known before it begins. */
 void sl_measure_shadow(struct sl_xchg *x, const char *outcome);
-void sl_measure_hedge(struct sl_xchg *x, const char *outcome);
 /* The breaker of a target of its route opened or closed. */
 void sl_measure_breaker(struct sl_xchg *x, uint32_t target, bool is_open, uint64_t now_usec);
 /* No target could be asked; the log says why. */
