@@ -35,8 +35,8 @@ static const char head_text[] =
     "line and column and changes nothing. It exits\n"
     "with 0 when the file is good and with 1 when it is not (`--strict`: also for warnings).\n"
     "\n"
-    "- Durations (`250ms`, `30s`, `5m`, `1h`, `1d`) and sizes (`512B`, `64KiB`, `8MiB`, `1GiB`) need their unit. `[]` "
-    "means none, an absent key or `null` means\n"
+    "- Durations (`250ms`, `30s`, `5m`, `1h`, `1d`) and sizes (`512B`, `64KiB`, `8MiB`, `1GiB`) need their unit, "
+    "shares (`20%`) their sign. `[]` means none, an absent key or `null` means\n"
     "  the default.\n"
     "- A *secret* is `$NAME` (an environment variable; unset or empty is an error), `{ file: PATH }`, `{ env: NAME }`, "
     "the path of an existing file (MLflow's\n"
@@ -86,6 +86,8 @@ static const char *type_name(const struct sl_opt *row)
         return "duration";
     case SL_OPT_BYTES:
         return "size";
+    case SL_OPT_SHARE:
+        return "share";
     case SL_OPT_STR:
         return "text";
     case SL_OPT_PATH:
@@ -117,6 +119,9 @@ static void bound_put(struct sl_buf *out, const struct sl_opt *row, uint64_t v)
     case SL_OPT_BYTES:
         sl_format_size(v, text);
         break;
+    case SL_OPT_SHARE:
+        snprintf(text, sizeof(text), "%llu%%", (unsigned long long)v);
+        break;
     default:
         snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
         break;
@@ -131,7 +136,7 @@ static void values_put(struct sl_buf *out, const struct sl_opt *row)
         sl_buf_printf(out, "%s`%s`", i ? ", " : "", row->names[i]);
     }
     bool is_number = row->type == SL_OPT_U32 || row->type == SL_OPT_U64 || row->type == SL_OPT_USEC ||
-                     row->type == SL_OPT_BYTES;
+                     row->type == SL_OPT_BYTES || row->type == SL_OPT_SHARE;
     if (is_number && row->max) {
         sl_buf_add_c(out, ", ");
         bound_put(out, row, row->min);

@@ -178,6 +178,19 @@ static int unit_bind(struct sl_bind *bind, const struct sl_opt *row, const struc
     return 0;
 }
 
+static int share_bind(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, uint32_t *ret)
+{
+    struct sl_str text = val->text;
+    uint64_t percent;
+    bool is_said = val->kind <= SL_VAL_STRING && text.n > 1 && text.p[text.n - 1] == '%';
+    if (!is_said || sl_parse_u64(sl_str_sub(text, 0, text.n - 1), row->min, row->max, &percent) < 0) {
+        return FAIL(bind, val, "must be a share from %llu%% to %llu%%, as in 20%%", (unsigned long long)row->min,
+                    (unsigned long long)row->max);
+    }
+    *ret = (uint32_t)percent;
+    return 0;
+}
+
 bool sl_bind_is_text(const struct sl_bind *bind, const struct sl_val *val)
 {
     bool is_body = !bind->resolve && !val->pos.file && !bind->is_lax;
@@ -280,6 +293,8 @@ static int row_bind(struct sl_bind *bind, const struct sl_opt *row, const struct
     case SL_OPT_USEC:
     case SL_OPT_BYTES:
         return unit_bind(bind, row, val, field);
+    case SL_OPT_SHARE:
+        return share_bind(bind, row, val, field);
     case SL_OPT_STR:
     case SL_OPT_URL:
         r = text_bind(bind, val, field);
@@ -440,6 +455,7 @@ static bool row_is_same(const struct sl_opt *row, const void *a, const void *b)
     case SL_OPT_BOOL:
         return *(const bool *)a == *(const bool *)b;
     case SL_OPT_U32:
+    case SL_OPT_SHARE:
         return *(const uint32_t *)a == *(const uint32_t *)b;
     case SL_OPT_U64:
     case SL_OPT_USEC:
@@ -539,6 +555,7 @@ static size_t field_size(const struct sl_opt *row)
         [SL_OPT_DOUBLE] = sizeof(double),
         [SL_OPT_USEC] = sizeof(uint64_t),
         [SL_OPT_BYTES] = sizeof(uint64_t),
+        [SL_OPT_SHARE] = sizeof(uint32_t),
         [SL_OPT_STR] = sizeof(struct sl_str),
         [SL_OPT_PATH] = sizeof(struct sl_str),
         [SL_OPT_URL] = sizeof(struct sl_str),

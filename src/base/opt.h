@@ -17,6 +17,7 @@ enum sl_opt_type {
     SL_OPT_DOUBLE,   /* double */
     SL_OPT_USEC,     /* uint64_t; "30s": the unit is required */
     SL_OPT_BYTES,    /* uint64_t; "32MiB": the unit is required */
+    SL_OPT_SHARE,    /* uint32_t, percent; "20%": the sign is required */
     SL_OPT_STR,      /* struct sl_str on the bind arena, with a NUL behind it; not set: p == NULL */
     SL_OPT_PATH,     /* struct sl_str; relative to the file that names it */
     SL_OPT_URL,      /* struct sl_str; absolute http(s); the row's `check` checks it */
@@ -40,7 +41,7 @@ struct sl_opt {
     enum sl_opt_type type;
     size_t offset;
     const char *def;   /* written as in a file; NULL: zero, none */
-    uint64_t min, max; /* for numbers, durations and sizes; max 0: no bound */
+    uint64_t min, max; /* for numbers, durations, sizes and shares; max 0: no bound */
     unsigned flags;
     const char *const *names; /* SL_OPT_ENUM; ends with NULL */
     const struct sl_opt *sub; /* SL_OPT_MAP; ends with a row whose key is NULL */

@@ -58,6 +58,9 @@ static void row_write(struct sl_jw *w, const struct sl_opt *row)
     case SL_OPT_BYTES:
         text_write(w, row->min ? "^0*[1-9][0-9]*(B|kB|KiB|MB|MiB|GB|GiB)$" : "^[0-9]+(B|kB|KiB|MB|MiB|GB|GiB)$");
         break;
+    case SL_OPT_SHARE:
+        text_write(w, "^[0-9]+%$");
+        break;
     case SL_OPT_STR:
     case SL_OPT_PATH:
         text_write(w, NULL);

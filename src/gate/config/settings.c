@@ -11,7 +11,6 @@
 #include "gate/config/origins.h"
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
-#include "gate/config/share.h"
 #include "net/bind.h"
 #include "net/noproxy.h"
 #include "net/tls.h"
@@ -371,8 +370,8 @@ static const struct sl_opt upstream_limit_opts[] = {
 };
 
 static const struct sl_opt retry_budget_opts[] = {
-    { "share", SL_OPT_CUSTOM, offsetof(struct sl_upstream_settings, retry_share), "20%", 0, 100, SL_OPT_RELOAD, NULL,
-      NULL, sl_share_check, "how many repeats may be made: a share of the calls that began in the last second" },
+    UP("share", SL_OPT_SHARE, retry_share, "20%", 0, 100,
+       "how many repeats may be made: a share of the calls that began in the last second"),
     UP("least", SL_OPT_U32, retry_least, "10", 0, 1000000, "but at least this many in a second"),
     END_OF_TABLE,
 };

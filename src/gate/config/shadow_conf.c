@@ -3,7 +3,6 @@
 
 #include "base/arena.h"
 #include "base/num.h"
-#include "gate/config/share.h"
 #include "gate/policy/shadow.h"
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
@@ -12,7 +11,7 @@
 static const struct sl_opt shadow_rows[] = {
     { "route", SL_OPT_STR, IN_SHADOW(route), NULL, 0, 0, SL_OPT_REQUIRED | SL_OPT_RELOAD, NULL, NULL, NULL,
       "the name of another route of the same type" },
-    { "share", SL_OPT_CUSTOM, IN_SHADOW(share), "1%", 1, 100, SL_OPT_RELOAD, NULL, NULL, sl_share_check,
+    { "share", SL_OPT_SHARE, IN_SHADOW(share), "1%", 1, 100, SL_OPT_RELOAD, NULL, NULL, NULL,
       "for which share of the route's calls, evenly spread" },
     { NULL },
 };

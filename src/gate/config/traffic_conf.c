@@ -5,7 +5,6 @@
 #include "base/num.h"
 #include "base/word.h"
 #include "gate/config/entry.h"
-#include "gate/config/share.h"
 #include "wire/headers.h"
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
@@ -121,7 +120,7 @@ static int fallback_check(struct sl_bind *bind, const struct sl_opt *row, const 
 static const struct sl_opt breaker_rows[] = {
     { "errors", SL_OPT_U32, IN_RULE(errors), "5", 1, 1000000, SL_OPT_RELOAD, NULL, NULL, NULL,
       "how many attempts must fail within the window to open it" },
-    { "ratio", SL_OPT_CUSTOM, IN_RULE(ratio), "50%", 1, 100, SL_OPT_RELOAD, NULL, NULL, sl_share_check,
+    { "ratio", SL_OPT_SHARE, IN_RULE(ratio), "50%", 1, 100, SL_OPT_RELOAD, NULL, NULL, NULL,
       "and which share of all attempts in the window" },
     { "window", SL_OPT_USEC, IN_RULE(window_usec), "30s", SL_USEC_PER_MSEC, 7 * DAY, SL_OPT_RELOAD, NULL, NULL, NULL,
       "how far back attempts count" },
@@ -252,7 +251,7 @@ static const struct sl_opt hedge_rows[] = {
       NULL, NULL, after_check,
       "how long to wait for the first token: a duration, or p95: the time that 95 % of the target's calls took at "
       "most" },
-    { "at_most", SL_OPT_CUSTOM, IN_HEDGE(at_most), "5%", 1, 100, SL_OPT_RELOAD, NULL, NULL, sl_share_check,
+    { "at_most", SL_OPT_SHARE, IN_HEDGE(at_most), "5%", 1, 100, SL_OPT_RELOAD, NULL, NULL, NULL,
       "for which share of the route's calls" },
     { NULL },
 };

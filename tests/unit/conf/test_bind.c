@@ -21,6 +21,7 @@ struct outer {
     struct sl_str text;
     struct inner inner;
     uint32_t custom;
+    uint32_t share;
 };
 
 static int custom_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
@@ -47,6 +48,7 @@ static const struct sl_opt rows[] = {
     { "inner", SL_OPT_MAP, offsetof(struct outer, inner), NULL, 0, 0, 0, NULL, inner_rows, NULL, "" },
     { "custom", SL_OPT_CUSTOM, offsetof(struct outer, custom), "xx", 0, 0, 0, NULL, NULL, custom_check, "",
       custom_same },
+    { "share", SL_OPT_SHARE, offsetof(struct outer, share), "20%", 1, 100, 0, NULL, NULL, NULL, "" },
     { NULL },
 };
 
@@ -86,6 +88,8 @@ static const struct {
     { "{ inner: { wait: 5s } }", "{}", "" }, /* the default, written or not */
     { "{ inner: { wait: 1s, names: [a, b] }, custom: x }", "{ inner: { wait: 1000ms, names: [a, c] }, custom: yyy }",
       "inner.names;custom;" },
+    { "{ share: 20% }", "{}", "" },
+    { "{ share: 1% }", "{ share: 2% }", "share;" },
     { "{ inner: { names: [a] } }", "{ inner: { names: [] } }", "inner.names;" },
 };
 
