@@ -13,7 +13,6 @@
 #include "gate/config/route_conf.h"
 #include "gate/config/route_own.h"
 #include "gate/config/settings.h"
-#include "gate/config/shadow_conf.h"
 #include "gate/config/traffic_conf.h"
 #include "llm/error_docs.h"
 #include "llm/core/llm.h"

@@ -6,7 +6,6 @@
 #include "base/buf.h"
 #include "gate/api/opt_schema.h"
 #include "gate/config/route_conf.h"
-#include "gate/config/shadow_conf.h"
 #include "gate/config/traffic_conf.h"
 #include "json/write.h"
 #include "llm/core/language.h"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/traffic_conf.h"
 
+#include "base/arena.h"
 #include "base/near.h"
 #include "base/num.h"
 #include "base/word.h"
 #include "gate/config/entry.h"
+#include "gate/policy/shadow.h"
 #include "wire/headers.h"
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
@@ -12,6 +14,25 @@
 #define DAY (86400 * SL_USEC_PER_SEC)
 
 /* --- rows --- */
+
+/* True: the value is the word off. */
+static bool is_off(const struct sl_val *val)
+{
+    bool is_on = true;
+    return val->kind <= SL_VAL_STRING && sl_parse_bool(val->text, &is_on) == 0 && !is_on;
+}
+
+/* Binds a rule that is a map with the row's `sub`, or off: then *field stays as it is. `like`: an example of the map.
+ */
+static int rule_bind(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field,
+                     const char *like)
+{
+    if (is_off(val)) {
+        return 0;
+    }
+    return val->kind == SL_VAL_MAP ? sl_opt_bind(bind, row->sub, val, field)
+                                   : FAIL(bind, val, "must be a map like %s, or off", like);
+}
 
 #define TIME(key_, field_, def_, help_)                                                                    \
     {                                                                                                      \
@@ -108,8 +129,7 @@ static int fallback_check(struct sl_bind *bind, const struct sl_opt *row, const 
 {
     (void)row;
     struct sl_traffic_conf *conf = field;
-    bool is_on = true;
-    if (val->kind > SL_VAL_STRING || sl_parse_bool(val->text, &is_on) < 0 || is_on) {
+    if (!is_off(val)) {
         return FAIL(bind, val, "must be a map like { on: [connect, timeout], attempts: 4, within: 300s }, or off");
     }
     conf->on = 0;
@@ -131,18 +151,10 @@ static const struct sl_opt breaker_rows[] = {
 
 static int breaker_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
-    (void)row;
     struct sl_traffic_conf *conf = SL_CONTAINER_OF(field, struct sl_traffic_conf, breaker);
-    bool is_on = true;
-    if (val->kind <= SL_VAL_STRING && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
-        conf->breaker.errors = 0;
-        return 0;
-    }
-    if (val->kind != SL_VAL_MAP) {
-        return FAIL(bind, val, "must be a map like { errors: 5, ratio: 50%%, window: 30s, open: 30s }, or off");
-    }
-    conf->has_breaker = true;
-    return sl_opt_bind(bind, breaker_rows, val, field);
+    conf->has_breaker = !is_off(val);
+    conf->breaker.errors = 0;
+    return rule_bind(bind, row, val, field, "{ errors: 5, ratio: 50%, window: 30s, open: 30s }");
 }
 
 #define IN_QUEUE(field) offsetof(struct sl_queue_rule, field)
@@ -156,18 +168,7 @@ static const struct sl_opt queue_rows[] = {
 
 static int queue_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
-    (void)row;
-    struct sl_queue_rule *rule = field;
-    bool is_on = true;
-    if (val->kind <= SL_VAL_STRING && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
-        rule->size = 0;
-        return 0;
-    }
-    if (val->kind != SL_VAL_MAP) {
-        return FAIL(bind, val, "must be a map like { wait: 5s, size: 100 }, or off");
-    }
-    sl_opt_defaults(queue_rows, rule, bind);
-    return sl_opt_bind(bind, queue_rows, val, field);
+    return rule_bind(bind, row, val, field, "{ wait: 5s, size: 100 }");
 }
 
 static int header_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
@@ -190,7 +191,7 @@ static int by_check(struct sl_bind *bind, const struct sl_opt *row, const struct
 {
     (void)row;
     struct sl_affinity_conf *conf = SL_CONTAINER_OF(field, struct sl_affinity_conf, by);
-    bool is_on = true, is_word = val->kind <= SL_VAL_STRING && val->kind != SL_VAL_NULL;
+    bool is_word = val->kind <= SL_VAL_STRING && val->kind != SL_VAL_NULL;
     struct sl_val name = *val;
     struct sl_val_item item = { SL_STR("header"), val->pos, &name };
     const struct sl_val map = { .kind = SL_VAL_MAP, .pos = val->pos, .items = &item, .n = 1 };
@@ -198,7 +199,7 @@ static int by_check(struct sl_bind *bind, const struct sl_opt *row, const struct
     if (is_word && sl_str_eq_c(val->text, "auto")) {
         return 0;
     }
-    if (is_word && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
+    if (is_off(val)) {
         conf->by = SL_AFFINITY_OFF;
         return 0;
     }
@@ -258,18 +259,7 @@ static const struct sl_opt hedge_rows[] = {
 
 static int hedge_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
-    (void)row;
-    struct sl_hedge_rule *rule = field;
-    bool is_on = true;
-    if (val->kind <= SL_VAL_STRING && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
-        rule->at_most = 0;
-        return 0;
-    }
-    if (val->kind != SL_VAL_MAP) {
-        return FAIL(bind, val, "must be a map like { after: 1500ms, at_most: 5%% }, or off");
-    }
-    sl_opt_defaults(hedge_rows, rule, bind);
-    return sl_opt_bind(bind, hedge_rows, val, field);
+    return rule_bind(bind, row, val, field, "{ after: 1500ms, at_most: 5% }");
 }
 
 static const char *const health_words[] = { [SL_HEALTH_CONNECT] = "connect", [SL_HEALTH_MODELS] = "models", NULL };
@@ -285,18 +275,7 @@ static const struct sl_opt health_rows[] = {
 
 static int health_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
-    (void)row;
-    struct sl_health_rule *rule = field;
-    bool is_on = true;
-    if (val->kind <= SL_VAL_STRING && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
-        rule->every_usec = 0;
-        return 0;
-    }
-    if (val->kind != SL_VAL_MAP) {
-        return FAIL(bind, val, "must be a map like { every: 10s, by: connect }, or off");
-    }
-    sl_opt_defaults(health_rows, rule, bind);
-    return sl_opt_bind(bind, health_rows, val, field);
+    return rule_bind(bind, row, val, field, "{ every: 10s, by: connect }");
 }
 
 const struct sl_opt sl_traffic_rows[] = {
@@ -320,6 +299,37 @@ const struct sl_opt sl_traffic_rows[] = {
       "until a check is answered; default: none" },
     { "affinity", SL_OPT_CUSTOM, FIELD(affinity), NULL, 0, 0, SL_OPT_RELOAD, NULL, affinity_rows, affinity_check,
       "how a conversation finds the target where it was: { by, ttl }, or off" },
+    { NULL },
+};
+
+#define IN_SHADOW(field) offsetof(struct sl_shadow, field)
+static const struct sl_opt shadow_rows[] = {
+    { "route", SL_OPT_STR, IN_SHADOW(route), NULL, 0, 0, SL_OPT_REQUIRED | SL_OPT_RELOAD, NULL, NULL, NULL,
+      "the name of another route of the same type" },
+    { "share", SL_OPT_SHARE, IN_SHADOW(share), "1%", 1, 100, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "for which share of the route's calls, evenly spread" },
+    { NULL },
+};
+
+static int shadow_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    if (is_off(val)) {
+        return 0;
+    }
+    struct sl_shadow *shadow = SL_ARENA_NEW(bind->arena, struct sl_shadow);
+    if (!shadow) {
+        return FAIL(bind, val, "out of memory");
+    }
+    const struct sl_val *route = sl_val_find(val, "route");
+    shadow->pos = route ? route->pos : val->pos;
+    atomic_init(&shadow->n_calls, 0);
+    *(struct sl_shadow **)field = shadow;
+    return rule_bind(bind, row, val, shadow, "{ route: other, share: 1% }");
+}
+
+const struct sl_opt sl_shadow_rows[] = {
+    { "shadow", SL_OPT_CUSTOM, FIELD(shadow), NULL, 0, 0, SL_OPT_RELOAD, NULL, shadow_rows, shadow_check,
+      "a share of the calls also goes to another route, whose answers are only logged: { route, share }" },
     { NULL },
 };
 

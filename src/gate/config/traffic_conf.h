@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of `sluice.targets` and of the rules for them. */
+/* The rows of `sluice.targets`, of the rules for them, and of `sluice.shadow`. */
 #ifndef SL_GATE_TRAFFIC_CONF_H
 #define SL_GATE_TRAFFIC_CONF_H
 
@@ -43,6 +43,9 @@ struct sl_target_conf {
 
 /* For struct sl_traffic_conf, struct sl_target_conf and struct sl_upstream_timeouts. */
 extern const struct sl_opt sl_traffic_rows[], sl_target_rows[], sl_timeout_rows[];
+/* `shadow`, for struct sl_traffic_conf too. It needs no targets, so it has a table of its own. When all routes are
+ * known, gate/config/beyond.h checks that the other route exists. */
+extern const struct sl_opt sl_shadow_rows[];
 
 void sl_traffic_defaults(struct sl_traffic_conf *conf, struct sl_bind *bind);
 /* How many targets an entry has beside its `model`, so that the caller can make room; 0: it is not a list. */
