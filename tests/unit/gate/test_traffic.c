@@ -202,6 +202,23 @@ static void fallback_can_be_off(void **state)
     }
 }
 
+static void a_breaker_can_be_off(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t errors;
+    } breakers[] = { { "{}", 5 }, { "{ errors: 3 }", 3 }, { "~", 5 }, { "off", 0 }, { "false", 0 } };
+    for (size_t i = 0; i < SL_ARRAY_LEN(breakers); i++) {
+        char text[1000];
+        snprintf(text, sizeof(text), T(SPARE) "      breaker: %s\n", breakers[i].text);
+        struct loaded l = load(text);
+        assert_non_null(l.config);
+        assert_int_equal(l.config->routes[0]->traffic->pool.breaker.errors, breakers[i].errors);
+        unload(&l);
+    }
+}
+
 static void the_own_model_stays_the_first(void **state)
 {
     (void)state;
@@ -306,8 +323,11 @@ static void splits_are_routes_with_targets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_is_taken_or_told_why_not),  cmocka_unit_test(fallback_can_be_off),
-        cmocka_unit_test(the_own_model_stays_the_first),  cmocka_unit_test(a_thousand_are_taken_and_no_more),
+        cmocka_unit_test(each_is_taken_or_told_why_not),
+        cmocka_unit_test(fallback_can_be_off),
+        cmocka_unit_test(a_breaker_can_be_off),
+        cmocka_unit_test(the_own_model_stays_the_first),
+        cmocka_unit_test(a_thousand_are_taken_and_no_more),
         cmocka_unit_test(splits_are_routes_with_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
