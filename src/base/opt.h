@@ -33,6 +33,7 @@ enum sl_opt_type {
 #define SL_OPT_REQUIRED SL_BIT(1)
 #define SL_OPT_HIDDEN   SL_BIT(2) /* MLflow's private keys: they are read, but not in our docs */
 #define SL_OPT_PLACE    SL_BIT(3) /* a text that decides where credentials go, as a URL does */
+#define SL_OPT_OR_OFF   SL_BIT(4) /* a map of `sub`, or the word off; for /openapi.json, because `check` reads both */
 
 struct sl_bind;
 

@@ -38,9 +38,18 @@ static void number_write(struct sl_jw *w, const struct sl_opt *row)
 
 static void map_members(struct sl_jw *w, const struct sl_opt *rows);
 
-static void row_write(struct sl_jw *w, const struct sl_opt *row)
+/* A map, or off. */
+static void or_off_write(struct sl_jw *w, const struct sl_opt *row)
 {
-    sl_jw_object(w);
+    sl_jw_key(w, "anyOf");
+    sl_jw_array(w);
+    sl_opt_schema(w, row->sub);
+    sl_jw_raw(w, SL_STR("{\"enum\":[\"off\",false]}"));
+    sl_jw_end(w);
+}
+
+static void type_write(struct sl_jw *w, const struct sl_opt *row)
+{
     switch (row->type) {
     case SL_OPT_BOOL:
         sl_jw_member_str(w, "type", SL_STR("boolean"));
@@ -86,6 +95,16 @@ static void row_write(struct sl_jw *w, const struct sl_opt *row)
     case SL_OPT_CUSTOM: /* a reader of its own decides */
     case SL_OPT_ROWS:
         break;
+    }
+}
+
+static void row_write(struct sl_jw *w, const struct sl_opt *row)
+{
+    sl_jw_object(w);
+    if (row->flags & SL_OPT_OR_OFF) {
+        or_off_write(w, row);
+    } else {
+        type_write(w, row);
     }
     if (row->help) {
         sl_jw_member_str(w, "description", sl_str_c(row->help));

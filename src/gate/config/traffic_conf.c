@@ -285,16 +285,18 @@ const struct sl_opt sl_traffic_rows[] = {
       "which target of a tier is asked first: weighted (by the weights), least_busy (the fewest running calls for its "
       "weight), fastest (the shortest time to a stream's first byte, or to a whole reply), ordered (as they are "
       "listed)" },
-    { "fallback", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, fallback_rows, fallback_check,
+    { "fallback", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, fallback_rows, fallback_check,
       "when and how often another target is tried, before the first byte to the client; off: for no cause" },
-    { "breaker", SL_OPT_CUSTOM, FIELD(breaker), NULL, 0, 0, SL_OPT_RELOAD, NULL, breaker_rows, breaker_check,
+    { "breaker", SL_OPT_CUSTOM, FIELD(breaker), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, breaker_rows,
+      breaker_check,
       "when a target that fails gets no calls for a while: { errors, ratio, window, open }, or off; by default, a "
       "route with one target has none" },
-    { "hedge", SL_OPT_CUSTOM, FIELD(hedge), NULL, 0, 0, SL_OPT_RELOAD, NULL, hedge_rows, hedge_check,
+    { "hedge", SL_OPT_CUSTOM, FIELD(hedge), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, hedge_rows, hedge_check,
       "one more attempt at another target when the first token does not come: { after, at_most }; default: none" },
-    { "queue", SL_OPT_CUSTOM, FIELD(queue), NULL, 0, 0, SL_OPT_RELOAD, NULL, queue_rows, queue_check,
+    { "queue", SL_OPT_CUSTOM, FIELD(queue), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, queue_rows, queue_check,
       "calls beyond every target's `max_concurrent` wait for a place: { wait, size }; else they get 503 at once" },
-    { "health", SL_OPT_CUSTOM, FIELD(health), NULL, 0, 0, SL_OPT_RELOAD, NULL, health_rows, health_check,
+    { "health", SL_OPT_CUSTOM, FIELD(health), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, health_rows,
+      health_check,
       "checks of the targets without calls: { every, by }; after three failed checks in a row a target gets no calls, "
       "until a check is answered; default: none" },
     { "affinity", SL_OPT_CUSTOM, FIELD(affinity), NULL, 0, 0, SL_OPT_RELOAD, NULL, affinity_rows, affinity_check,
@@ -328,7 +330,8 @@ static int shadow_check(struct sl_bind *bind, const struct sl_opt *row, const st
 }
 
 const struct sl_opt sl_shadow_rows[] = {
-    { "shadow", SL_OPT_CUSTOM, FIELD(shadow), NULL, 0, 0, SL_OPT_RELOAD, NULL, shadow_rows, shadow_check,
+    { "shadow", SL_OPT_CUSTOM, FIELD(shadow), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, shadow_rows,
+      shadow_check,
       "a share of the calls also goes to another route, whose answers are only logged: { route, share }" },
     { NULL },
 };

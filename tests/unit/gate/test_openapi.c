@@ -170,12 +170,42 @@ static void every_part_is_used(void **state)
     }
 }
 
+static void a_rule_of_a_route_has_the_types_of_its_members(void **state)
+{
+    static const struct {
+        const char *path, *want; /* a part of its schema */
+    } settings[] = {
+        { "hedge", "{\"enum\":[\"off\",false]}" },
+        { "hedge.anyOf[0].properties.at_most", "\"pattern\":\"^[0-9]+%$\"" },
+        { "queue", "{\"enum\":[\"off\",false]}" },
+        { "queue.anyOf[0].properties.wait", "(ms|s|m|h|d)$\"" },
+        { "queue.anyOf[0].properties.size", "\"type\":\"integer\",\"minimum\":1,\"maximum\":10000" },
+        { "shadow", "\"required\":[\"route\"]" },
+        { "shadow.anyOf[0].properties.route", "\"type\":\"string\"" },
+        { "shadow.anyOf[0].properties.share", "\"pattern\"" },
+        { "breaker.anyOf[0].properties.errors", "\"type\":\"integer\"" },
+        { "health.anyOf[0].properties.by", "\"enum\":[\"connect\",\"models\"]" },
+        { "fallback", "{\"enum\":[\"off\",false]}" },
+        { "fallback.anyOf[0].properties.attempts", "\"type\":\"integer\"" },
+        { "timeouts.properties.total", "(ms|s|m|h|d)$\"" },
+    };
+    struct help *help = *state;
+    struct sl_json_val root = sl_json_at(sl_json_root(&help->doc), "components.schemas.RouteSettings.properties");
+    for (size_t i = 0; i < SL_ARRAY_LEN(settings); i++) {
+        struct sl_json_val v = sl_json_at(root, settings[i].path);
+        if (!sl_json_is_present(v) || sl_str_find(sl_json_raw(v), sl_str_c(settings[i].want), 0) < 0) {
+            fail_msg("%s has not %s: %.*s", settings[i].path, settings[i].want, SL_STR_ARG(sl_json_raw(v)));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_told),
         cmocka_unit_test(every_reference_leads_somewhere),
         cmocka_unit_test(every_part_is_used),
+        cmocka_unit_test(a_rule_of_a_route_has_the_types_of_its_members),
     };
     return cmocka_run_group_tests(tests, help_init, help_done);
 }
