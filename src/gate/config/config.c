@@ -15,6 +15,7 @@
 #include "gate/config/origins.h"
 #include "gate/config/beyond.h"
 #include "gate/config/route.h"
+#include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
 #include "gate/config/split.h"
 #include "net/noproxy.h"
@@ -315,6 +316,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
     }
     pages_warn(ld, root, settings);
     total_override(ld, root, over);
+    sl_route_conf_look(&ld->bind, "upstream", sl_val_find(root, "upstream"), &settings->upstream.route);
     struct sl_server_settings *server = &settings->server;
     if (over->workers >= 0) {
         server->workers = (uint32_t)over->workers;

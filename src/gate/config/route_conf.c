@@ -41,6 +41,9 @@ int sl_route_conf_bind(struct sl_bind *bind, const struct sl_val *map, struct sl
     bool was_lax = bind->is_lax;
     bind->is_lax = false;
     int r = sl_opt_bind_over(bind, said_rows, map, &said);
+    if (r == 0) {
+        sl_route_conf_look(bind, NULL, map, &said.conf);
+    }
     *io_conf = said.conf;
     *io_own = said.own;
     *ret_traffic = said.traffic;
@@ -48,6 +51,19 @@ int sl_route_conf_bind(struct sl_bind *bind, const struct sl_val *map, struct sl
     bind->path[before] = '\0';
     *ret_said = sl_opt_said(sl_route_conf_rows, map);
     return r;
+}
+
+void sl_route_conf_look(struct sl_bind *bind, const char *path, const struct sl_val *map,
+                        const struct sl_route_conf *conf)
+{
+    const char *key;
+    const struct sl_val *said = sl_timeouts_beyond(sl_val_find(map, "timeouts"), &conf->timeouts, &key);
+    if (said) {
+        char total[32];
+        sl_format_duration(conf->timeouts.total_usec, total);
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, said->pos, path,
+                        "timeouts.%s is longer than timeouts.total (%s), which ends the call first", key, total);
+    }
 }
 
 void sl_route_conf_fill(struct sl_route_conf *conf, uint64_t said, const struct sl_route_conf *settings)

@@ -47,20 +47,26 @@ static int target_model_bind(struct making *m, const struct sl_val *item, const 
     return r;
 }
 
-static int timeouts_look(struct making *m, const struct sl_val *item, const struct sl_route_target *target)
+static const struct sl_upstream_timeouts *timeouts_of(const struct making *m, uint32_t slot,
+                                                      struct sl_upstream_timeouts *room)
 {
-    const struct sl_val *map = sl_val_find(item, "timeouts");
-    static const char *const keys[] = { "connect", "first_byte", "idle" };
-    struct sl_upstream_timeouts t = target->timeouts;
-    sl_opt_fill(sl_timeout_rows, target->timeouts_said, &m->place->conf->timeouts, &t);
-    const uint64_t usecs[] = { t.connect_usec, t.first_byte_usec, t.idle_usec };
-    for (size_t i = 0; i < SL_ARRAY_LEN(keys); i++) {
-        const struct sl_val *said = sl_val_find(map, keys[i]);
-        if (said && said->kind != SL_VAL_NULL && usecs[i] > t.total_usec) {
-            return FAIL(m->bind, said, "timeouts.%s is longer than timeouts.total, which ends it first", keys[i]);
-        }
-    }
-    return 0;
+    return sl_traffic_timeouts(m->traffic, slot, &m->place->conf->timeouts, room);
+}
+
+/* How long the target may take to the first byte of a reply that is no stream. */
+static uint64_t first_byte_of(const struct making *m, uint32_t slot)
+{
+    struct sl_upstream_timeouts room;
+    uint64_t usec = timeouts_of(m, slot, &room)->first_byte_usec;
+    return usec ? usec : SL_SEVERAL_FIRST_BYTE_USEC;
+}
+
+static int timeouts_look(struct making *m, const struct sl_val *item, uint32_t slot)
+{
+    struct sl_upstream_timeouts room;
+    const char *key;
+    const struct sl_val *said = sl_timeouts_beyond(sl_val_find(item, "timeouts"), timeouts_of(m, slot, &room), &key);
+    return said ? FAIL(m->bind, said, "timeouts.%s is longer than timeouts.total, which ends it first", key) : 0;
 }
 
 /* The index of the target in the route's list; binds the target's model. */
@@ -112,7 +118,7 @@ static int target_bind(struct making *m, const struct sl_val *item, uint32_t pla
     if (sl_map_put(&m->names, target->name, target) < 0) {
         return FAIL(m->bind, item, "out of memory");
     }
-    return timeouts_look(m, item, target);
+    return timeouts_look(m, item, slot);
 }
 
 /* --- all targets --- */
@@ -161,9 +167,7 @@ static void within_look(struct making *m, const struct sl_val *map)
     const struct sl_val *fallback = sl_val_find(map, "fallback");
     bool has_other = *m->place->n_targets > 1 || traffic->n_routes;
     for (uint32_t i = 0; has_other && i < *m->place->n_targets; i++) {
-        struct sl_upstream_timeouts t = traffic->targets[i].timeouts;
-        sl_opt_fill(sl_timeout_rows, traffic->targets[i].timeouts_said, &m->place->conf->timeouts, &t);
-        uint64_t first = t.first_byte_usec ? t.first_byte_usec : SL_SEVERAL_FIRST_BYTE_USEC;
+        uint64_t first = first_byte_of(m, i);
         char limit[32];
         if (first >= traffic->fallback.within_usec && traffic->fallback.on >> SL_CAUSE_TIMEOUT & 1) {
             sl_format_duration(first, limit);
@@ -222,6 +226,25 @@ uint64_t sl_traffic_print(struct sl_str name, const struct sl_target *up)
     return print ? print : 1; /* 0 means none */
 }
 
+/* Warns once, about the first target whose calls fail before a hedge would come. */
+static void hedge_look(struct making *m, const struct sl_val *map, const struct sl_hedge_rule *rule)
+{
+    uint32_t i = 0;
+    while (i < *m->place->n_targets && rule->after_usec < first_byte_of(m, i)) {
+        i++;
+    }
+    if (i < *m->place->n_targets) {
+        char after[32], limit[32];
+        const struct sl_val *said = sl_val_find(sl_val_find(map, "hedge"), "after");
+        sl_format_duration(rule->after_usec, after);
+        sl_format_duration(first_byte_of(m, i), limit);
+        WARN(m->bind, said ? said->pos : map->pos,
+             "hedge.after (%s) is not shorter than the first_byte of the target \"%.*s\" (%s): a call there has failed "
+             "before it is hedged",
+             after, SL_STR_ARG(m->traffic->targets[i].name), limit);
+    }
+}
+
 static int hedges_make(struct making *m, const struct sl_val *map, const struct sl_hedge_rule *rule)
 {
     struct sl_traffic *traffic = m->traffic;
@@ -234,6 +257,7 @@ static int hedges_make(struct making *m, const struct sl_val *map, const struct 
         WARN(m->bind, said ? said->pos : map->pos, "hedge does nothing: the route has one target");
         return 0;
     }
+    hedge_look(m, map, rule);
     struct sl_hedges *hedges = SL_ARENA_NEW(arena, struct sl_hedges);
     if (!hedges || sl_hedges_init(hedges, rule, *m->place->n_targets, arena) < 0) {
         return FAIL(m->bind, map, "out of memory");

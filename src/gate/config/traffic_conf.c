@@ -49,6 +49,21 @@ const struct sl_opt sl_timeout_rows[] = {
     { NULL },
 };
 
+const struct sl_val *sl_timeouts_beyond(const struct sl_val *map, const struct sl_upstream_timeouts *timeouts,
+                                        const char **ret_key)
+{
+    static const char *const keys[] = { "connect", "first_byte", "idle" };
+    const uint64_t usecs[] = { timeouts->connect_usec, timeouts->first_byte_usec, timeouts->idle_usec };
+    for (size_t i = 0; i < SL_ARRAY_LEN(keys); i++) {
+        const struct sl_val *said = sl_val_find(map, keys[i]);
+        if (said && said->kind != SL_VAL_NULL && usecs[i] > timeouts->total_usec) {
+            *ret_key = keys[i];
+            return said;
+        }
+    }
+    return NULL;
+}
+
 static int targets_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;

@@ -47,6 +47,11 @@ extern const struct sl_opt sl_traffic_rows[], sl_target_rows[], sl_timeout_rows[
  * known, gate/config/beyond.h checks that the other route exists. */
 extern const struct sl_opt sl_shadow_rows[];
 
+/* Finds a time-out that is set in `map`, the map of `timeouts`, and is longer than the total one, which ends the call
+ * first. Returns its value and *ret_key; NULL: there is none. */
+const struct sl_val *sl_timeouts_beyond(const struct sl_val *map, const struct sl_upstream_timeouts *timeouts,
+                                        const char **ret_key);
+
 void sl_traffic_defaults(struct sl_traffic_conf *conf, struct sl_bind *bind);
 /* How many targets an entry has beside its `model`, so that the caller can make room; 0: it is not a list. */
 uint32_t sl_traffic_count(const struct sl_val *entry);

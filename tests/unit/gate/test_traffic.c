@@ -123,6 +123,27 @@ static const struct {
     { T(SPARE) "      queue: { waits: 5s }\n", "sluice.queue: unknown key \"waits\": did you mean \"wait\"?" },
     { T(SPARE) "      hedge: { after: 1s, at_most: 10% }\n", NULL },
     { T(SPARE) "      hedge: { after: p95 }\n", NULL },
+    { T(SPARE) "      hedge: { after: 119s }\n", NULL },
+    { T(SPARE) "      hedge: { after: 2m }\n",
+      "f:7:23: warning: endpoints[0].sluice: hedge.after (2m) is not shorter than the first_byte of the target "
+      "\"model\" (2m): a call there has failed before it is hedged" },
+    { T("{ name: spare, timeouts: { first_byte: 2s }, model: " MOCK " }") "      hedge: { after: 3s }\n",
+      "hedge.after (3s) is not shorter than the first_byte of the target \"spare\" (2s)" },
+    { T(SPARE) "      timeouts: { first_byte: 1s }\n      hedge: { after: 3s }\n",
+      "hedge.after (3s) is not shorter than the first_byte of the target \"model\" (1s)" },
+    /* time-outs that never come */
+    { WITH "      timeouts: { first_byte: 60s, total: 60s }\n", NULL },
+    { WITH "      timeouts: { total: 1s }\n", NULL }, /* shorter than what is not said here */
+    { WITH "      timeouts: { total: 1s, first_byte: ~ }\n", NULL },
+    { WITH "      timeouts: { first_byte: 61s, total: 60s }\n",
+      "f:6:31: warning: endpoints[0].sluice: timeouts.first_byte is longer than timeouts.total (1m), which ends the "
+      "call first" },
+    { WITH "      timeouts: { connect: 2s, total: 1s }\n", "timeouts.connect is longer than timeouts.total (1s)" },
+    { WITH "      timeouts: { idle: 2h }\n", "timeouts.idle is longer than timeouts.total (1h)" },
+    { "upstream: { timeouts: { total: 1m } }\n" WITH "      timeouts: { idle: 2m }\n",
+      "f:7:25: warning: endpoints[0].sluice: timeouts.idle is longer than timeouts.total (1m)" },
+    { "upstream: { timeouts: { first_byte: 2m, total: 1m } }\n" WITH "      retries: 0\n",
+      "f:1:37: warning: upstream: timeouts.first_byte is longer than timeouts.total (1m), which ends the call first" },
     { T(SPARE) "      hedge: off\n", NULL },
     { T("{ name: model }") "      hedge: {}\n", "hedge does nothing: the route has one target" },
     { T(SPARE) "      hedge: { after: p99 }\n", "sluice.hedge.after: must be a duration from 1ms to 1h" },
