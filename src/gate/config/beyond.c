@@ -127,14 +127,11 @@ static struct sl_route *named(const void *names, struct sl_str name)
     return sl_map_find(names, name);
 }
 
-void sl_beyond_look(struct sl_bind *bind, const char *section, struct sl_route *const *routes, uint32_t n,
-                    const struct sl_map *names)
+void sl_beyond_look(struct sl_bind *bind, const char *path, const struct sl_route *route, const struct sl_map *names)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        struct sl_pos pos;
-        struct sl_err err = { 0 };
-        if (sl_beyond_check(routes[i], named, names, &pos, &err) < 0) {
-            sl_bind_problem(bind, SL_PROBLEM_ERROR, pos, section, "%s", err.text);
-        }
+    struct sl_pos pos;
+    struct sl_err err = { 0 };
+    if (sl_beyond_check(route, named, names, &pos, &err) < 0) {
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, pos, path, "%s", err.text);
     }
 }

@@ -28,8 +28,8 @@ void sl_beyond_list(const struct sl_route *route, sl_route_find_fn *find, const 
  * *ret_pos: of its name. */
 SL_MUST int sl_beyond_check(const struct sl_route *route, sl_route_find_fn *find, const void *arg,
                             struct sl_pos *ret_pos, struct sl_err *err);
-/* Checks all routes of the file and reports problems. `names` maps each route's name to the route. */
-void sl_beyond_look(struct sl_bind *bind, const char *section, struct sl_route *const *routes, uint32_t n,
-                    const struct sl_map *names);
+/* Checks a route of the file and reports a problem. `path`: of its `sluice`. `names` maps each route's name to the
+ * route. */
+void sl_beyond_look(struct sl_bind *bind, const char *path, const struct sl_route *route, const struct sl_map *names);
 
 #endif

@@ -43,8 +43,9 @@ struct loader {
     struct sl_bind bind;
     struct sl_conf_files *files;
     struct sl_config *config;
-    struct sl_str text; /* p != NULL: read in place of a file */
-    bool is_pure;       /* reads neither files nor the environment */
+    struct sl_str *paths; /* of the `sluice` of each loaded route; on the tree */
+    struct sl_str text;   /* p != NULL: read in place of a file */
+    bool is_pure;         /* reads neither files nor the environment */
 };
 
 static void problem(struct loader *ld, enum sl_severity severity, struct sl_pos pos, const char *path, const char *text)
@@ -395,6 +396,7 @@ static void route_load(struct loader *ld, const char *section, const struct sl_v
     if (sl_route_bind(&ld->bind, entry, config->settings, &route) < 0) {
         return; /* reported already */
     }
+    ld->paths[config->n_routes] = sl_arena_printf(&ld->tree, "%s.sluice", ld->bind.path);
     config->routes[config->n_routes++] = route;
     const struct sl_route *first = sl_map_find(names, route->name);
     if (first) {
@@ -430,14 +432,20 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
         return;
     }
     struct sl_config *config = ld->config;
-    config->routes = calloc((size_t)list->n + (splits ? splits->n : 0) + 1, sizeof(struct sl_route *));
+    size_t n = (size_t)list->n + (splits ? splits->n : 0);
+    config->routes = calloc(n + 1, sizeof(struct sl_route *));
+    ld->paths = SL_ARENA_ARRAY(&ld->tree, struct sl_str, n + 1);
     struct sl_map names = { 0 };
+    if (!config->routes || !ld->paths) {
+        problem(ld, SL_PROBLEM_ERROR, list->pos, section, "out of memory");
+        return;
+    }
     ld->bind.is_lax = true; /* MLflow ignores keys that it does not know */
-    for (uint32_t i = 0; config->routes && i < list->n; i++) {
+    for (uint32_t i = 0; i < list->n; i++) {
         snprintf(ld->bind.path, sizeof(ld->bind.path), "%s[%u]", section, i);
         route_load(ld, section, list->items[i].val, &names);
     }
-    for (uint32_t i = 0; config->routes && splits && i < splits->n; i++) {
+    for (uint32_t i = 0; splits && i < splits->n; i++) {
         struct sl_val *entry;
         snprintf(ld->bind.path, sizeof(ld->bind.path), "routes[%u]", i);
         if (sl_split_entry(&ld->bind, splits->items[i].val, list, &ld->tree, &entry) == 0) {
@@ -446,11 +454,10 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
     }
     ld->bind.is_lax = false;
     ld->bind.path[0] = '\0';
-    sl_beyond_look(&ld->bind, section, config->routes, config->n_routes, &names);
-    sl_map_done(&names);
-    if (!config->routes) {
-        problem(ld, SL_PROBLEM_ERROR, list->pos, section, "out of memory");
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        sl_beyond_look(&ld->bind, ld->paths[i].p, config->routes[i], &names);
     }
+    sl_map_done(&names);
 }
 
 static void config_fill(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)

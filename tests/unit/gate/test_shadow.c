@@ -40,11 +40,12 @@ static void each_is_taken_or_told_why_not(void **state)
         { WITH("{ route: b, share: 101% }"), "shadow.share: must be a share from 1% to 100%, as in 20%", 0 },
         { WITH("{ route: b, share: 0.01 }"), "shadow.share: must be a share from 1% to 100%, as in 20%", 0 },
         { WITH("{ route: b, share: 5 }"), "shadow.share: must be a share from 1% to 100%, as in 20%", 0 },
-        { WITH("{ route: c }"), "f:5:32: error: endpoints: shadow.route: there is no route \"c\"", 0 },
-        { WITH("{ share: 5%, route: '' }"), "error: endpoints: shadow.route: there is no route \"\"", 0 },
-        { WITH("{ route: a }"), "f:5:32: error: endpoints: shadow.route: \"a\" is this route itself", 0 },
+        { WITH("{ route: c }"), "f:5:32: error: endpoints[0].sluice: shadow.route: there is no route \"c\"", 0 },
+        { WITH("{ share: 5%, route: '' }"), "error: endpoints[0].sluice: shadow.route: there is no route \"\"", 0 },
+        { WITH("{ route: a }"), "f:5:32: error: endpoints[0].sluice: shadow.route: \"a\" is this route itself", 0 },
         { CHAT("shadow: { route: b }") ROUTE("b", "embeddings", ""),
-          "f:5:32: error: endpoints: shadow.route: the route \"b\" is of the type llm/v1/embeddings, and this one of "
+          "f:5:32: error: endpoints[0].sluice: shadow.route: the route \"b\" is of the type llm/v1/embeddings, and "
+          "this one of "
           "llm/v1/chat",
           0 },
     };

@@ -85,21 +85,24 @@ static const struct {
     { T(SPARE) "      fallback: { attempts: 0 }\n", "sluice.fallback.attempts: must be from 1 to 20" },
     { T(SPARE) "      fallback: { within: 300 }\n", "sluice.fallback.within: \"300\" needs a unit" },
     { T(SPARE) "      fallback: { routes: [b] }\n",
-      "f:7:28: error: endpoints: fallback.routes: there is no route \"b\"" },
+      "f:7:28: error: endpoints[0].sluice: fallback.routes: there is no route \"b\"" },
     { WITH "      fallback: { routes: [a] }\n",
-      "f:6:28: error: endpoints: fallback.routes: \"a\" is this route itself" },
+      "f:6:28: error: endpoints[0].sluice: fallback.routes: \"a\" is this route itself" },
     { WITH "      fallback: { routes: [b, c, b] }\n", "f:6:34: error: endpoints[0].sluice.fallback.routes: \"b\" is "
                                                       "there twice" },
     { WITH "      fallback: { routes: [b] }\n" PLAIN("b", "chat"), NULL },
     { WITH "      fallback: { routes: b }\n" PLAIN("b", "chat"), NULL },
     { WITH "      fallback: { routes: [b, c] }\n" OTHER("b", "chat", "[c]") PLAIN("c", "chat"), NULL },
     { WITH "      fallback: { routes: [b] }\n" PLAIN("b", "embeddings"),
-      "f:6:28: error: endpoints: fallback.routes: the route \"b\" is of the type llm/v1/embeddings, and this one of "
+      "f:6:28: error: endpoints[0].sluice: fallback.routes: the route \"b\" is of the type llm/v1/embeddings, and this "
+      "one of "
       "llm/v1/chat" },
     { WITH "      fallback: { routes: [b] }\n" OTHER("b", "chat", "[c]") OTHER("c", "chat", "[a]"),
-      "f:6:28: error: endpoints: fallback.routes: \"b\" leads back to this route: it is in the list of \"c\"" },
+      "f:6:28: error: endpoints[0].sluice: fallback.routes: \"b\" leads back to this route: it is in the list of "
+      "\"c\"" },
     { WITH "      fallback: { routes: [b] }\n" OTHER("b", "chat", "[c]") OTHER("c", "chat", "[b]"),
-      "f:10:36: error: endpoints: fallback.routes: \"c\" leads back to this route: it is in the list of \"c\"" },
+      "f:10:36: error: endpoints[1].sluice: fallback.routes: \"c\" leads back to this route: it is in the list of "
+      "\"c\"" },
     { WITH "      fallback: { routes: [b], within: 60s }\n" PLAIN("b", "chat"),
       "warning: endpoints[0].sluice: fallback.within is over before the first_byte of the target \"model\" is (2m)" },
     { T(SPARE) "      breaker: { errors: 3, ratio: 20%, window: 1m, open: 5s }\n", NULL },
@@ -318,6 +321,10 @@ static void splits_are_routes_with_targets(void **state)
           "routes[0].routing_strategy: must be TRAFFIC_SPLIT" },
         { "routes:\n  - { name: s, task_type: llm/v1/chat, destinations: [" D("two", 100) "] }\n",
           "f:2:3: error: routes: split their calls over endpoints, and there is no `endpoints:`" },
+        { SPLIT "  - { name: s, destinations: [] }\n"
+                "  - { name: t, task_type: llm/v1/chat, destinations: [" D(
+                    "one", 100) "], sluice: { shadow: { route: u } } }\n",
+          "f:7:123: error: routes[1].sluice: shadow.route: there is no route \"u\"" },
         { SPLIT EP("three", "chat"), "f:6:3: warning: routes: is ignored: there is `endpoints:`" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(splits); i++) {
