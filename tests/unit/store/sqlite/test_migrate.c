@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store of an older version that has rows: they are all there after the next start, and what is new works with them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "store/sqlite/db.h"
+#include "store/store.h"
+
+#define LATER "9000000000000000"
+
+static char dir[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    unsetenv("SLUICE_SECRET_KEY");
+    snprintf(dir, sizeof(dir), "/tmp/sluice-migrate-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    return system(command);
+}
+
+static void sql_run(sqlite3 *db, const char *sql)
+{
+    char *why = NULL;
+    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK) {
+        fail_msg("%s", why);
+    }
+}
+
+/* Makes the database as that version of it did. */
+static void old_make(int version, const char *rows)
+{
+    char path[100], set[128];
+    sqlite3 *db;
+    snprintf(path, sizeof(path), "%s/" SL_DIR_DB, dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    for (int i = 0; i < version; i++) {
+        sql_run(db, sl_db_migrations[i]);
+    }
+    snprintf(set, sizeof(set), "PRAGMA application_id=%d; PRAGMA user_version=%d", SL_DB_APPLICATION_ID, version);
+    sql_run(db, set);
+    sql_run(db, rows);
+    sqlite3_close(db);
+}
+
+struct content {
+    char limits[256], answers[512];
+};
+
+static void on_begin(void *arg)
+{
+    ((struct content *)arg)->limits[0] = '\0';
+}
+
+static void on_load(void *arg, const struct sl_store_event *event)
+{
+    struct content *c = arg;
+    size_t n = strlen(c->limits);
+    assert_int_equal(event->kind, SL_STORE_LIMITS_PUT);
+    snprintf(c->limits + n, sizeof(c->limits) - n, "%.*s=%.*s;", SL_STR_ARG(event->name), SL_STR_ARG(event->limits));
+}
+
+static void on_end(void *arg, bool is_whole)
+{
+    (void)arg;
+    assert_true(is_whole);
+}
+
+static void on_answer(void *arg, const struct sl_store_answer *answer)
+{
+    struct content *c = arg;
+    size_t n = strlen(c->answers);
+    snprintf(c->answers + n, sizeof(c->answers) - n, "%.*s %.*s/%.*s %.*s %llu;", SL_STR_ARG(answer->id),
+             SL_STR_ARG(answer->route), SL_STR_ARG(answer->target), SL_STR_ARG(answer->principal),
+             (unsigned long long)answer->end_usec);
+}
+
+static struct sl_store *store_open(struct content *c)
+{
+    const struct sl_store_conf conf = {
+        .dir = dir,
+        .cbs = { .on_load_begin = on_begin, .on_load = on_load, .on_load_end = on_end, .events_arg = c },
+    };
+    struct sl_store *store = NULL;
+    struct sl_err err = { 0 };
+    bool is_ok = false;
+    if (sl_store_open(&conf, &store, &is_ok, &err) < 0 || !is_ok || sl_store_load(store, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    return store;
+}
+
+static void answers_are(struct sl_store *store, const char *want)
+{
+    struct content c = { .answers = "" };
+    struct sl_err err = { 0 };
+    assert_int_equal(sl_store_answers_load(store, 5, on_answer, &c, &err), 0);
+    assert_string_equal(c.answers, want);
+}
+
+#define LIMITS "INSERT INTO limits VALUES ('a', 3, '[]');"
+/* The ids stand in another order than they were made. */
+#define ANSWERS(more, value)                                                  \
+    "INSERT INTO answers (n, id, route, principal, end_usec" more ") VALUES " \
+    "(7, 'z', 'a', 'p', " LATER value "), (8, 'over', 'a', 'p', 4" value "), (9, 'm', 'b', 'q', " LATER value ");"
+
+static void kept_responses_stay(void **state)
+{
+    (void)state;
+    static const struct {
+        int version;
+        const char *rows, *want;
+    } olds[] = {
+        { 3, LIMITS ANSWERS("", ""), "z a/ p " LATER ";m b/ q " LATER ";" },
+        { 4, LIMITS ANSWERS(", target", ", 't'"), "z a/t p " LATER ";m b/t q " LATER ";" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(olds); i++) {
+        char all[512];
+        struct content c;
+        struct sl_err err = { 0 };
+        const struct sl_store_answer other = { SL_STR("z"), SL_STR("c"), SL_STR("p"), SL_STR("t"), 6 };
+        const struct sl_store_answer again = { SL_STR("m"), SL_STR("c"), SL_STR("p"), SL_STR("t"), 7 };
+        old_make(olds[i].version, olds[i].rows);
+        struct sl_store *store = store_open(&c);
+        assert_string_equal(c.limits, "a=[];");
+        answers_are(store, olds[i].want);
+        /* The ids of another upstream, behind all that were there. */
+        assert_int_equal(sl_store_answer_put(store, &other, &err), 0);
+        assert_int_equal(sl_store_answer_put(store, &again, &err), 0);
+        snprintf(all, sizeof(all), "%sz c/t p 6;m c/t p 7;", olds[i].want);
+        answers_are(store, all);
+        sl_store_close(store);
+        store = store_open(&c); /* nothing is left to be migrated */
+        answers_are(store, all);
+        sl_store_close(store);
+        assert_int_equal(teardown(NULL), 0);
+        assert_int_equal(setup(NULL), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(kept_responses_stay, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
