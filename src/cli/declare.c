@@ -6,17 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *declare_path(const char *base, const char *name)
+/* The base, what stands between, and the text, encoded. The caller frees it; NULL: out of memory. */
+static char *path_make(const char *base, const char *between, const char *text)
 {
-    char *path = malloc(strlen(base) + 2 + 3 * strlen(name));
+    char *path = malloc(strlen(base) + strlen(between) + 3 * strlen(text) + 1);
     if (path) {
-        char *p = path + sprintf(path, "%s/", base);
-        for (; *name; name++) {
-            unsigned char c = (unsigned char)*name;
+        char *p = path + sprintf(path, "%s%s", base, between);
+        for (; *text; text++) {
+            unsigned char c = (unsigned char)*text;
             p += sprintf(p, isalnum(c) || strchr("-._~", c) ? "%c" : "%%%02X", c);
         }
     }
     return path;
+}
+
+char *declare_path(const char *base, const char *name)
+{
+    return path_make(base, "/", name);
+}
+
+char *declare_page(const char *base, const sluice_result *before)
+{
+    const char *token = sluice_result_next_page_token(before);
+    return token ? path_make(base, "?page_token=", token) : strdup(base);
 }
 
 void declare_variable(const char *route, const char *member, char *out, size_t size)
@@ -53,42 +65,48 @@ int declare_get(const struct cli_args *args, sluice_client *client, const char *
     return r;
 }
 
-bool declare_page(const char *path, const char *token, char *out, size_t size)
+static int page_get(const struct cli_args *args, sluice_client *client, const char *base, const sluice_result *before,
+                    sluice_result **page)
 {
-    if (strlen(path) + sizeof("?page_token=") + 3 * strlen(token) > size) {
-        return false;
-    }
-    char *p = out + sprintf(out, "%s?page_token=", path);
-    for (; *token; token++) {
-        p += sprintf(p, isalnum((unsigned char)*token) ? "%c" : "%%%02X", (unsigned char)*token);
-    }
-    return true;
+    char *path = declare_page(base, before);
+    int r = path ? cli_call(args, client, "GET", path, NULL, page) : cli_fail(CLI_LOCAL, "out of memory");
+    free(path);
+    return r;
+}
+
+static int item_give(const sluice_result *page, const char *member, size_t i,
+                     int (*fn)(void *arg, const sluice_result *item), void *arg)
+{
+    char at[64];
+    size_t len;
+    sluice_result *item = NULL;
+    snprintf(at, sizeof(at), "%s[%zu]", member, i);
+    const char *json = sluice_json_get(page, at, &len);
+    int r = sluice_json_parse(json, len, &item, NULL) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : fn(arg, item);
+    sluice_result_free(item);
+    return r;
 }
 
 int declare_each(const struct cli_args *args, sluice_client *client, const char *base, const char *member,
-                 int (*fn)(void *arg, const sluice_result *route), void *arg)
+                 int (*fn)(void *arg, const sluice_result *item), void *arg)
 {
-    char path[8192];
-    snprintf(path, sizeof(path), "%s", base);
-    for (;;) {
-        sluice_result *page = NULL;
-        int r = cli_call(args, client, "GET", path, NULL, &page);
-        for (size_t i = 0; r == 0 && i < sluice_json_count(page, member); i++) {
-            char at[64];
-            size_t len;
-            sluice_result *route = NULL;
-            snprintf(at, sizeof(at), "%s[%zu]", member, i);
-            const char *json = sluice_json_get(page, at, &len);
-            r = sluice_json_parse(json, len, &route, NULL) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : fn(arg, route);
-            sluice_result_free(route);
+    sluice_result *page = NULL, *next = NULL;
+    unsigned n_pages = 0;
+    int r;
+    do {
+        r = page_get(args, client, base, page, &next);
+        if (r == 0 && cli_is_endless(page, next, ++n_pages)) {
+            r = cli_fail(CLI_FAILED, "the server's list of %s does not end", member);
         }
-        const char *token = sluice_result_next_page_token(page);
-        bool is_last = r || !token || !declare_page(base, token, path, sizeof(path));
         sluice_result_free(page);
-        if (is_last) {
-            return r;
+        page = next;
+        next = NULL;
+        for (size_t i = 0; r == 0 && i < sluice_json_count(page, member); i++) {
+            r = item_give(page, member, i, fn, arg);
         }
-    }
+    } while (r == 0 && sluice_result_next_page_token(page));
+    sluice_result_free(page);
+    return r;
 }
 
 /* --- export --- */

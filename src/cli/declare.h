@@ -5,14 +5,15 @@
 
 #include "cli.h"
 
-#define OWN_ROUTES "/api/sluice/v1/routes"
+#define OWN_ROUTES  "/api/sluice/v1/routes"
+#define OWN_TARGETS "/api/sluice/v1/targets"
 
 /* Calls `fn` with each item of the list `member` on all pages at `path` (a result of its JSON, borrowed); stops when
  * that is not 0 and returns it. */
 int declare_each(const struct cli_args *args, sluice_client *client, const char *path, const char *member,
-                 int (*fn)(void *arg, const sluice_result *route), void *arg);
-/* Makes the path of the page that `token` stands for. False: it does not fit in `out`. */
-bool declare_page(const char *path, const char *token, char *out, size_t size);
+                 int (*fn)(void *arg, const sluice_result *item), void *arg);
+/* The path of the page behind `before`; NULL: of the first one. The caller frees it; NULL: out of memory. */
+char *declare_page(const char *path, const sluice_result *before);
 /* Gets one whole route. 0, or an exit code after a message. */
 int declare_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **route);
 /* "PATH/NAME" with the name encoded; the caller frees it. NULL: out of memory. */

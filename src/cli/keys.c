@@ -5,9 +5,8 @@
 
 #include "declare.h"
 
-#define OWN_KEYS    "/api/sluice/v1/keys"
-#define OWN_TARGETS "/api/sluice/v1/targets"
-#define OWN_AUDIT   "/api/sluice/v1/audit"
+#define OWN_KEYS  "/api/sluice/v1/keys"
+#define OWN_AUDIT "/api/sluice/v1/audit"
 
 /* How many rows audit shows without --all. */
 #define AUDIT_ROWS 100

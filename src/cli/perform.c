@@ -2,6 +2,7 @@
 /* Calls: makes them, repeats them after a wait that the server asks for, and reports their errors. */
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "perform.h"
@@ -163,30 +164,36 @@ int cli_route_get(const struct cli_args *args, sluice_client *client, const char
     return cli_perform(args, client, name, r < 0 ? NULL : request, err, result);
 }
 
+/* Pages of the audit log have 100 rows; with more pages than this the server never ends. */
+#define PAGES_MAX 100000
+
+bool cli_is_endless(const sluice_result *before, const sluice_result *page, unsigned n_pages)
+{
+    const char *token = sluice_result_next_page_token(page), *same = sluice_result_next_page_token(before);
+    return token && (n_pages >= PAGES_MAX || (same && strcmp(token, same) == 0));
+}
+
 int cli_routes_each(const struct cli_args *args, sluice_client *client, int (*fn)(void *arg, const sluice_route *route),
                     void *arg)
 {
     sluice_result *page = NULL;
-    for (bool is_last = false; !is_last;) {
+    unsigned n_pages = 0;
+    int r, stop = 0;
+    do {
         sluice_request *request = NULL;
         sluice_error *err = NULL;
         sluice_result *next = NULL;
-        int r = sluice_request_search_routes(client, sluice_result_next_page_token(page), &request, &err);
+        r = sluice_request_search_routes(client, sluice_result_next_page_token(page), &request, &err);
         r = cli_perform(args, client, NULL, r < 0 ? NULL : request, err, &next);
+        if (r == 0 && cli_is_endless(page, next, ++n_pages)) {
+            r = cli_fail(CLI_FAILED, "the server's list of routes does not end");
+        }
         sluice_result_free(page);
         page = next;
-        for (size_t i = 0; r == 0 && i < sluice_result_route_count(page); i++) {
-            if (fn(arg, sluice_result_route(page, i))) {
-                sluice_result_free(page);
-                return CLI_DONE;
-            }
+        for (size_t i = 0; r == 0 && !stop && i < sluice_result_route_count(page); i++) {
+            stop = fn(arg, sluice_result_route(page, i));
         }
-        if (r) {
-            sluice_result_free(page);
-            return r;
-        }
-        is_last = !sluice_result_next_page_token(page);
-    }
+    } while (r == 0 && !stop && sluice_result_next_page_token(page));
     sluice_result_free(page);
-    return CLI_DONE;
+    return r;
 }

@@ -6,8 +6,6 @@
 
 #include "declare.h"
 
-#define OWN_TARGETS "/api/sluice/v1/targets"
-
 static const char *text_at(const sluice_result *page, size_t i, const char *member)
 {
     char path[64];
@@ -46,40 +44,33 @@ static bool rest_add(struct rests *rests, const sluice_result *page, size_t i)
     return rest->route && rest->target;
 }
 
-/* Reads a page. Sets *io_path to the next page, unless this page was the last one or failed. */
-static int page_take(sluice_client *client, struct rests *rests, char *io_path, size_t size, bool *ret_is_last)
+static int page_get(sluice_client *client, const sluice_result *before, sluice_result **page)
 {
     sluice_request *request = NULL;
-    sluice_result *page = NULL;
-    sluice_error *err = NULL;
-    int r = sluice_request_http(client, "GET", io_path, NULL, 0, &request, &err);
-    r = r ? r : sluice_perform(client, request, &page, &err);
+    char *path = declare_page(OWN_TARGETS, before);
+    int r = path ? sluice_request_http(client, "GET", path, NULL, 0, &request, NULL) : SLUICE_ENOMEM;
+    r = r ? r : sluice_perform(client, request, page, NULL);
     sluice_request_free(request);
-    sluice_error_free(err);
-    *ret_is_last = true;
-    if (r == SLUICE_OK) {
-        bool has_room = true;
-        for (size_t i = 0; has_room && i < sluice_json_count(page, "targets"); i++) {
-            has_room = rest_add(rests, page, i);
-        }
-        const char *token = sluice_result_next_page_token(page);
-        *ret_is_last = !has_room || !token || !declare_page(OWN_TARGETS, token, io_path, size);
-        rests->is_known = has_room;
-    } else {
-        rests->is_known = false;
-    }
-    sluice_result_free(page);
+    free(path);
     return r;
 }
 
 int rests_take(sluice_client *client, struct rests *rests)
 {
-    char path[8192] = OWN_TARGETS;
-    bool is_last = false;
-    int r = SLUICE_OK;
-    while (!is_last) {
-        r = page_take(client, rests, path, sizeof(path), &is_last);
-    }
+    sluice_result *page = NULL;
+    unsigned n_pages = 0;
+    int r;
+    do {
+        sluice_result *next = NULL;
+        r = page_get(client, page, &next);
+        rests->is_known = r == SLUICE_OK && !cli_is_endless(page, next, ++n_pages);
+        sluice_result_free(page);
+        page = next;
+        for (size_t i = 0; rests->is_known && i < sluice_json_count(page, "targets"); i++) {
+            rests->is_known = rest_add(rests, page, i);
+        }
+    } while (rests->is_known && sluice_result_next_page_token(page));
+    sluice_result_free(page);
     if (!rests->is_known) {
         rests_done(rests);
     }

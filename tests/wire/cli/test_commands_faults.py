@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose fault an error is: its messages and exit codes, and the waits that the user is told about."""
+import json
 import signal
 import socket
 import ssl
@@ -274,3 +275,23 @@ def test_typed_routes_are_told_apart(sluice, upstream):
             (["chat", "e"], "is of type llm/v1/embeddings"), (["chat", "c"], "is of type llm/v1/completions"):
         code, _, err = sl(*args, server=daemon.url)
         assert code == 2 and said in err, err
+
+
+@pytest.mark.parametrize("args", [["routes", "list"], ["routes", "export"], ["keys", "list"], ["audit", "--all"], ["targets", "list"]])
+def test_a_list_that_does_not_end(upstream, args):
+    up = upstream(lambda x: x.reply({"routes": [], "keys": [], "audit": [], "targets": [], "next_page_token": "again"}))
+    code, _, err = sl(*args, server=f"http://127.0.0.1:{up.port}")
+    assert code == 3 and err.startswith("sluice: the server's list of ") and err.endswith(" does not end\n") and len(up.requests) == 2, err
+
+
+def test_status_of_a_server_whose_targets_do_not_end(upstream):
+    target = {"route": "chat", "target": "a", "state": "open", "health": None, "waits_ms": 5}
+
+    def handler(x):
+        if x.path.startswith("/api/sluice/v1/targets"):
+            x.reply({"targets": [target], "next_page_token": "again"})
+        else:
+            x.reply(b"process_start_time_seconds 1\n", content_type="text/plain")
+
+    code, out, err = sl("status", "--json", server=f"http://127.0.0.1:{upstream(handler).port}")
+    assert (code, err) == (0, "") and json.loads(out)["resting"] is None, out

@@ -132,6 +132,15 @@ def test_many_targets_are_listed(sluice):
     assert code == 0 and [line.split("\t")[:2] for line in out.splitlines()] == [[name, f"t{i}"] for name in "xyz" for i in range(700)]
 
 
+def test_lists_go_on_behind_long_names(sluice):
+    """The token of a page has the names of its last routes: here it is some kilobytes."""
+    mock = {"provider": "mock", "name": "m", "config": {}}
+    names = [f"{i:03}" + "n" * 250 for i in range(300)]
+    daemon = sluice({"endpoints": [{"name": name, "endpoint_type": "llm/v1/chat", "sluice": {"targets": [{"name": f"t{i}", "model": mock} for i in range(4)]}} for name in names]})
+    code, out, err = sl("targets", "list", server=daemon.url)
+    assert code == 0 and [line.split("\t")[:2] for line in out.splitlines()] == [[name, f"t{i}"] for name in names for i in range(4)], err
+
+
 def test_an_answer_is_stopped(sluice, screen, upstream):
     def handler(x):
         if len(x.json()["messages"]) == 1:
