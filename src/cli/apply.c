@@ -33,16 +33,12 @@ struct apply {
 
 static struct plan *plan_add(struct apply *a, const char *name)
 {
-    if (a->n_plans == a->cap) {
-        size_t cap = a->cap ? a->cap * 2 : 64;
-        struct plan *more = realloc(a->plans, cap * sizeof(*more));
-        if (!more) {
-            return NULL;
-        }
-        a->plans = more;
-        a->cap = cap;
+    struct plan *plans = declare_room(a->plans, a->n_plans, &a->cap, sizeof(*plans));
+    if (!plans) {
+        return NULL;
     }
-    struct plan *p = &a->plans[a->n_plans];
+    a->plans = plans;
+    struct plan *p = &plans[a->n_plans];
     *p = (struct plan){ .name = strdup(name) };
     if (!p->name) {
         return NULL;

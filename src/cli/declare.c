@@ -42,6 +42,17 @@ void declare_variable(const char *route, const char *member, char *out, size_t s
     }
 }
 
+void *declare_room(void *v, size_t n, size_t *io_cap, size_t item_size)
+{
+    if (n < *io_cap) {
+        return v;
+    }
+    size_t cap = n ? n * 2 : 64;
+    void *more = realloc(v, cap * item_size);
+    *io_cap = more ? cap : *io_cap;
+    return more;
+}
+
 void declare_put_compact(FILE *out, const char *json, size_t len)
 {
     bool in_string = false;
@@ -119,15 +130,11 @@ struct names {
 /* False: out of memory. */
 static bool names_add(struct names *names, const char *name)
 {
-    if (names->n == names->cap) {
-        size_t cap = names->cap ? names->cap * 2 : 64;
-        char **more = realloc(names->v, cap * sizeof(*more));
-        if (!more) {
-            return false;
-        }
-        names->v = more;
-        names->cap = cap;
+    char **v = declare_room(names->v, names->n, &names->cap, sizeof(*v));
+    if (!v) {
+        return false;
     }
+    names->v = v;
     names->v[names->n] = strdup(name);
     return names->v[names->n] && ++names->n;
 }

@@ -20,6 +20,9 @@ int declare_get(const struct cli_args *args, sluice_client *client, const char *
 char *declare_path(const char *path, const char *name);
 /* ROUTE_MEMBER in capitals: the name of the variable for a secret. */
 void declare_variable(const char *route, const char *member, char *out, size_t size);
+/* Makes room for one more item behind the n that `v` has. Returns the array, which may have moved; NULL: out of memory,
+ * and `v` stays as it is. */
+void *declare_room(void *v, size_t n, size_t *io_cap, size_t item_size);
 /* Writes JSON without white space between its values, as the gateway does. */
 void declare_put_compact(FILE *out, const char *json, size_t len);
 

@@ -25,16 +25,12 @@ static bool rest_add(struct rests *rests, const sluice_result *page, size_t i)
     if (!has_wait && strcmp(state, "open") != 0 && strcmp(state, "half-open") != 0) {
         return true;
     }
-    if (rests->n == rests->cap) {
-        size_t cap = rests->cap ? rests->cap * 2 : 16;
-        struct rest *more = realloc(rests->v, cap * sizeof(*more));
-        if (!more) {
-            return false;
-        }
-        rests->v = more;
-        rests->cap = cap;
+    struct rest *v = declare_room(rests->v, rests->n, &rests->cap, sizeof(*v));
+    if (!v) {
+        return false;
     }
-    struct rest *rest = &rests->v[rests->n];
+    rests->v = v;
+    struct rest *rest = &v[rests->n];
     *rest = (struct rest){ .route = strdup(text_at(page, i, "route")),
                            .target = strdup(text_at(page, i, "target")),
                            .is_down = strcmp(text_at(page, i, "health"), "down") == 0,
