@@ -70,10 +70,17 @@ static bool is_length_wanted(const struct sl_relay *relay)
     return relay->length < 0 && msg->minor == 0 && msg->keep_alive;
 }
 
+/* True: an error was seen. Null and false are none: each of OpenAI's responses has a null. */
+static bool is_error_seen(const struct sl_json_scan *scan)
+{
+    char first = scan->members[SL_REPLY_ERROR].first;
+    return first && first != 'n' && first != 'f';
+}
+
 static bool is_answer_seen(const struct sl_relay *relay)
 {
     const struct sl_json_scan *scan = relay->scan;
-    return !scan || (scan->first == '{' && !scan->members[SL_REPLY_ERROR].first &&
+    return !scan || (scan->first == '{' && !is_error_seen(scan) &&
                      (scan->members[SL_REPLY_ANSWER].is_filled || scan->members[SL_REPLY_DATA].is_filled));
 }
 
@@ -127,8 +134,7 @@ static void late_error_note(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;
     struct sl_str raw;
-    struct sl_json_scan_member *error = relay->scan ? &relay->scan->members[SL_REPLY_ERROR] : NULL;
-    if (!error || !error->is_filled || error->first == 'n' || error->first == 'f' ||
+    if (!relay->scan || !is_error_seen(relay->scan) || !relay->scan->members[SL_REPLY_ERROR].is_filled ||
         !sl_json_scan_value(relay->scan, SL_REPLY_ERROR, &raw) || x->record.error_type) {
         return;
     }

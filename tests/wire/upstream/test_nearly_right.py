@@ -101,6 +101,24 @@ def test_answers_pass_untouched(lab, name, size):
     assert lab.log()["error_type"] == ("provider_server_error" if name == "an error beside an answer" else None)
 
 
+@pytest.mark.parametrize("error", [None, False])
+def test_an_error_that_says_nothing_holds_no_answer_back(lab, error):
+    body = json.dumps({"error": error, **json.loads(CHAT_REPLY)}).encode()
+    at = body.index(b'"choices"') + 30
+
+    def handler(x):
+        handler.exchange = x
+        x.stream_head("application/json")
+        x.chunk(body[:at])
+
+    conn = lab.start(handler)
+    assert conn.head().status == 200 and conn.chunk() == body[:at]  # the upstream has sent no more yet
+    handler.exchange.chunk(body[at:])
+    handler.exchange.last_chunk()
+    assert conn.chunk() == body[at:] and conn.chunk() == b""
+    conn.close()
+
+
 # --- streams under another name ---
 
 
