@@ -38,6 +38,18 @@ static int row_note(const struct sl_incoming_row *row, struct sl_json_val v, str
     return 0;
 }
 
+/* The index of the row that a key of the body is; n: none. */
+static size_t row_find(const struct sl_incoming_row *rows, size_t n, struct sl_json_val key)
+{
+    const struct sl_json_tok *tok = sl_json_tok(key);
+    char first = tok->len ? key.doc->text.p[tok->off] : '\0';
+    size_t i = 0;
+    while (i < n && !((*rows[i].key == first || tok->escaped) && sl_json_str_eq(key, sl_str_c(rows[i].key)))) {
+        i++;
+    }
+    return i;
+}
+
 int sl_incoming_pick(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                      const struct sl_incoming_row *rows, size_t n, struct sl_llm_error *error)
 {
@@ -51,13 +63,8 @@ int sl_incoming_pick(const struct sl_incoming *in, struct sl_json *doc, struct s
         return refuse(error, NULL, SL_STR("The body of the request must be a JSON object."));
     }
     for (struct sl_json_iter it = sl_json_each(root); r == 0 && sl_json_next(&it);) {
-        const struct sl_json_tok *key = sl_json_tok(it.key);
-        char first = key->len ? in->body.p[key->off] : '\0';
-        for (size_t i = 0; i < n && r == 0; i++) {
-            if ((*rows[i].key == first || key->escaped) && sl_json_str_eq(it.key, sl_str_c(rows[i].key))) {
-                r = row_note(&rows[i], it.val, arena, error);
-            }
-        }
+        size_t i = row_find(rows, n, it.key);
+        r = i < n ? row_note(&rows[i], it.val, arena, error) : 0;
     }
     return r;
 }
