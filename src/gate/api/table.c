@@ -121,10 +121,13 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
 #define AS_AZURE "The same for Azure's client; the path names the route."
 #define SAME     "The same for clients whose base URL lacks /v1."
 
+/* The paths that are called most come first: a path is looked for from the front. */
 static const struct sl_path invocations[] = {
     CHAT("/v1/chat/completions", "Query a chat route; `model` names the route. OpenAI's shapes."),
     COMPLETIONS("/v1/completions", "Query a completions route; `model` names the route. OpenAI's shapes."),
     EMBEDDINGS("/v1/embeddings", "Query an embeddings route; `model` names the route. OpenAI's shapes."),
+    RESPONSES("/v1/responses", "Query a chat route; `model` names the route. The shapes of OpenAI's Responses API."),
+    MESSAGES("/v1/messages", "Query a chat route; `model` names the route. Anthropic's shapes."),
     PASSED(SL_LLM_IMAGES, "images/generations", "OpenaiImagesRequest", "Query an images route. OpenAI's shapes.",
            .reply = "OpenaiReply"),
     UPLOAD("/v1/", SL_LLM_IMAGES, "images/edits", "Change images, by an images route. OpenAI's shapes.",
@@ -157,7 +160,6 @@ static const struct sl_path invocations[] = {
            .parameters = "api-version"),
     UPLOAD(AZURE, SL_LLM_TRANSCRIPTIONS, "audio/translations", AS_AZURE, .form = "DeploymentTranscriptionForm",
            .parameters = "api-version"),
-    RESPONSES("/v1/responses", "Query a chat route; `model` names the route. The shapes of OpenAI's Responses API."),
     RESPONSES("/responses", SAME),
     RESPONSES("/openai/responses", "The same as Azure's client calls it; `api-version` is not looked at.",
               .parameters = "api-version"),
@@ -166,7 +168,6 @@ static const struct sl_path invocations[] = {
     FOLLOWS("", "The same without /v1"),
     FOLLOWS("/openai", "The same as Azure's client calls it"),
     FOLLOWS("/openai/v1", "The same for Azure's newer base URL"),
-    MESSAGES("/v1/messages", "Query a chat route; `model` names the route. Anthropic's shapes."),
     COUNT("/v1/messages/count_tokens", "How many tokens a chat has; an estimate if its provider cannot say it."),
     COUNT("/anthropic/v1/messages/count_tokens", "The same for clients whose base URL ends with /anthropic."),
     MESSAGES("/anthropic/v1/messages", "The same for clients whose base URL ends with /anthropic."),
