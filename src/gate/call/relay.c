@@ -318,7 +318,7 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
         break;
     case SL_RELAY_COLLECT:
         r = relay->is_head_sent ? sl_relay_writer_start(relay) : 0;
-        sl_buf_init(&relay->out, SL_RELAY_OUT_MAX);
+        sl_buf_init(&relay->out, (size_t)x->settings->upstream.event_bytes * 2); /* an error */
         sl_relay_collect_start(relay);
         break;
     case SL_RELAY_COLLECT_ERROR:

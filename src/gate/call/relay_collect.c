@@ -287,10 +287,7 @@ struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_erro
     x->record.error_type = error->type;
     x->record.upstream_code = is_code(error->code) ? sl_arena_dup(x->arena, error->code) : SL_STR_NONE;
     if (relay->is_head_sent) { /* the stream began already: the error is its end */
-        sl_buf_reset(&relay->out);
-        sl_dialect_errors(x->dialect)->write_stream_error(relay->dialect_state, error, &relay->out);
-        sl_relay_out_send(relay);
-        return SL_VERDICT(DONE);
+        return sl_relay_stream_fail(relay, error);
     }
     if (sl_relay_moves(relay, error)) {
         return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = error->type };

@@ -174,10 +174,34 @@ void sl_relay_error_mask(struct sl_relay *relay, struct sl_llm_error *error)
     }
 }
 
+struct sl_verdict sl_relay_stream_fail(struct sl_relay *relay, const struct sl_llm_error *error)
+{
+    sl_buf_reset(&relay->out);
+    sl_dialect_errors(relay->x->dialect)->write_stream_error(relay->dialect_state, error, &relay->out);
+    if (sl_buf_status(&relay->out) < 0) {
+        sl_xchg_cut(relay->x); /* clients could not read a part of it */
+        return SL_VERDICT(TOLD);
+    }
+    sl_relay_out_send(relay);
+    return SL_VERDICT(DONE);
+}
+
 struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay)
 {
-    relay->x->dialect->language->write_end(relay->dialect_state, &relay->out);
-    sl_keep_answer(relay->x, sl_buf_str(&relay->out));
+    struct sl_xchg *x = relay->x;
+    size_t from = relay->out.len;
+    x->dialect->language->write_end(relay->dialect_state, &relay->out);
+    if (sl_buf_status(&relay->out) < 0) { /* a part of the end is none */
+        struct sl_llm_error error = { .type = SL_ERR_PROVIDER_BAD_RESPONSE,
+                                      .message = SL_STR("the end of the stream repeats more of the upstream's reply "
+                                                        "than upstream.limits.reply allows") };
+        x->record.error_type = error.type;
+        x->record.error_text = error.message;
+        relay->out.len = from;
+        sl_relay_out_send(relay);
+        return sl_relay_stream_fail(relay, &error);
+    }
+    sl_keep_answer(x, sl_buf_str(&relay->out));
     sl_relay_out_send(relay);
     return SL_VERDICT(DONE);
 }
@@ -237,10 +261,7 @@ struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type typ
         sl_buf_init(&relay->out, SL_RELAY_OUT_MAX);
     }
     sl_relay_out_send(relay);
-    sl_buf_reset(&relay->out);
-    sl_dialect_errors(x->dialect)->write_stream_error(relay->dialect_state, &error, &relay->out);
-    sl_relay_out_send(relay);
-    return SL_VERDICT(DONE);
+    return sl_relay_stream_fail(relay, &error);
 }
 
 struct sl_verdict sl_relay_event_refuse(struct sl_relay *relay)

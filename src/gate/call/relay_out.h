@@ -81,8 +81,12 @@ void sl_relay_on_heartbeat(struct sl_timer *timer);
 void sl_relay_out_send(struct sl_relay *relay);
 /* Masks credentials in an upstream's error, for the client and the log. */
 void sl_relay_error_mask(struct sl_relay *relay, struct sl_llm_error *error);
-/* The stream is complete: writes its end in the client's dialect. DONE. */
+/* The stream is complete: writes its end in the client's dialect, or an error if that end is too large. DONE, or as
+ * sl_relay_stream_fail. */
 struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay);
+/* The stream ends with this error, as an event of the client's dialect. DONE; TOLD: it is too large, and the stream was
+ * cut. */
+struct sl_verdict sl_relay_stream_fail(struct sl_relay *relay, const struct sl_llm_error *error);
 /* Allocates the state of the client's writer of streams. SL_E_NOMEM. */
 SL_MUST int sl_relay_writer_start(struct sl_relay *relay);
 void sl_relay_writer_stop(struct sl_relay *relay);

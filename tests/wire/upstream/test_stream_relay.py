@@ -249,6 +249,34 @@ def test_an_event_may_be_so_large_and_no_larger(tmp_path, mlflow):
         lab.close()
 
 
+@pytest.mark.parametrize("n", [100000, 300000])
+def test_a_large_error_where_a_stream_began_is_whole_or_cut(tmp_path, n):
+    lab = Lab(tmp_path, {"upstream": {"limits": {"event": "64KiB"}}})
+    try:
+        r = lab.call(lambda x: x.reply({"error": {"message": "x" * n, "code": 400}}, content_type="text/event-stream"), stream=True)
+        assert r.status == 200 and r.complete == (n < 2 * 65536) == (r.body != b"")
+        assert not r.body or is_error_then_done(r.body.decode())
+    finally:
+        lab.close()
+
+
+def test_half_of_a_streams_end_is_no_end(sluice, upstream):
+    """The end of a response repeats its text three times, and each control character of it takes six bytes."""
+    up = upstream(sends(*[event_of(chunk_of("\x01" * 10000))] * 50, DONE))
+    config = {"api_key": "k", "api_base": up.base}
+    daemon = sluice({"upstream": {"limits": {"reply": "512KiB", "event": "64KiB"}},
+                     "endpoints": [{"name": "c", "endpoint_type": "llm/v1/chat", "model": {"provider": "deepseek", "name": "m", "config": config}}]})
+    conn = daemon.connect().request("POST", "/v1/responses", {"model": "c", "input": "x", "stream": True}, [("x-request-id", "end")])
+    r = conn.reply()
+    assert r.complete and r.body.endswith(b"\n\n")
+    said = [json.loads(e.split("\ndata: ", 1)[1]) for e in r.body.decode()[:-2].split("\n\n")]
+    numbers = [e["sequence_number"] for e in said]
+    assert numbers == sorted(set(numbers))
+    assert [e["type"] for e in said[-2:]] == ["error", "response.failed"] and "upstream.limits.reply" in said[-2]["message"]
+    assert daemon.log_line("end")["error_type"] == "provider_bad_response"
+    conn.close()
+
+
 def test_large_events_count_as_memory(tmp_path):
     lab = Lab(tmp_path, {"server": {"limits": {"memory": "8MiB"}}})
     try:
