@@ -11,12 +11,6 @@
 #define OUT_BYTES       16384
 #define WINDOW_LOG_BITS 23 /* 8 MiB */
 
-const char *sl_coding_name(enum sl_coding coding)
-{
-    static const char *const names[] = { "gzip", "deflate", "zstd" };
-    return names[coding];
-}
-
 /* Words that servers and proxies send here although they encode nothing. */
 static bool is_nothing(struct sl_str word)
 {

@@ -31,8 +31,6 @@ typedef int (*sl_coding_fn)(void *arg, struct sl_str bytes);
  * SL_E_NOMEM. A zstd frame may ask for a window of 8 MiB at most (RFC 9659). */
 SL_MUST int sl_coding_undo(enum sl_coding coding, struct sl_str body, sl_coding_fn on_bytes, void *arg);
 
-/* "gzip", … */
-const char *sl_coding_name(enum sl_coding coding);
 /* The codings that a client may send, as Accept-Encoding lists them. */
 #define SL_CODINGS_ACCEPTED "gzip, deflate, zstd"
 

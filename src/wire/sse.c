@@ -281,21 +281,3 @@ int sl_sse_finish(struct sl_sse_decoder *dec)
     }
     return r < 0 ? r : event_end(dec);
 }
-
-/* --- the encoder --- */
-
-void sl_sse_write(struct sl_buf *out, struct sl_str name, struct sl_str data)
-{
-    if (name.n) {
-        sl_buf_add_lit(out, "event: ");
-        sl_buf_add_str(out, name);
-        sl_buf_add_char(out, '\n');
-    }
-    struct sl_str rest = data.p ? data : SL_STR(""), line;
-    while (sl_str_next(&rest, '\n', &line)) {
-        sl_buf_add_lit(out, "data: ");
-        sl_buf_add_str(out, line);
-        sl_buf_add_char(out, '\n');
-    }
-    sl_buf_add_char(out, '\n');
-}

@@ -68,9 +68,4 @@ SL_MUST int sl_sse_push(struct sl_sse_decoder *dec, struct sl_str bytes);
  * providers end that way; the caller decides by whether it can parse it). */
 SL_MUST int sl_sse_finish(struct sl_sse_decoder *dec);
 
-/* --- the encoder --- */
-
-/* "event: NAME\n" when name is not empty, then one "data: …\n" per line of data, then "\n". */
-void sl_sse_write(struct sl_buf *out, struct sl_str name, struct sl_str data);
-
 #endif

@@ -30,7 +30,6 @@ struct sl_responses_writer {
 int sl_responses_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                              struct sl_buf *out);
 
-void sl_responses_write_start(void *state, size_t max);
 size_t sl_responses_write_held(const void *state);
 void sl_responses_write_done(void *state);
 /* SL_E_INVAL: a piece of a call that has ended. */

@@ -141,19 +141,6 @@ static void events_end_where_they_end(void **state)
     }
 }
 
-static void the_encoder_is_read_back(void **state)
-{
-    (void)state;
-    struct sl_buf out = SL_BUF_INIT(1024);
-    sl_sse_write(&out, SL_STR("x"), SL_STR("a\nb"));
-    sl_sse_write(&out, SL_STR(""), SL_STR(""));
-    assert_true(sl_str_eq(sl_buf_str(&out), SL_STR("event: x\ndata: a\ndata: b\n\ndata: \n\n")));
-    struct log log;
-    decode(sl_buf_str(&out), 3, 9, &log);
-    assert_true(sl_str_eq_c(sl_str_make(log.text, log.n), "x|a/b;|;"));
-    sl_buf_done(&out);
-}
-
 static int on_event_count(void *arg, const struct sl_sse_event *event)
 {
     (void)event;
@@ -231,7 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_without_fields_is_silent), cmocka_unit_test(decoded_however_they_are_split),
         cmocka_unit_test(a_large_event_is_a_limit),          cmocka_unit_test(events_end_where_they_end),
-        cmocka_unit_test(the_encoder_is_read_back),          cmocka_unit_test(carriage_returns_cost_no_more),
+        cmocka_unit_test(carriage_returns_cost_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
