@@ -15,6 +15,7 @@ from upstream import Upstream
 
 BIN = pathlib.Path(__file__).parent / "node_modules" / ".bin"
 TASK = "Write done into out.txt."
+QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_TELEMETRY": "1"}
 
 
 def run(tmp_path, argv, **env):
@@ -29,21 +30,14 @@ def run(tmp_path, argv, **env):
     return done.stdout
 
 
-# Claude Code asks a model with an unknown name for features of the newest one. Anthropic's own older models refuse
-# that.
-@pytest.mark.parametrize("route", [CLAUDE, *(r for r in ROUTES if r != "anthropic")])
-def test_claude_code(lab, tmp_path, route):
-    taken = lab.taken(route)
-    said = run(tmp_path, ["claude", "-p", TASK, "--allowedTools", "Bash", "--output-format", "json"], ANTHROPIC_BASE_URL=lab.daemon.url, ANTHROPIC_API_KEY="k",
-               ANTHROPIC_MODEL=route, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1", DISABLE_TELEMETRY="1")
-    result = json.loads(said)
-    assert not result["is_error"] and result["result"] == WRITTEN and result["num_turns"] == 2
-    assert lab.taken(route) == taken + 2
+def run_claude(tmp_path, base, route):
+    """Runs Claude Code at this base; returns what it printed about its task."""
+    said = run(tmp_path, ["claude", "-p", TASK, "--allowedTools", "Bash", "--output-format", "json"], ANTHROPIC_BASE_URL=base, ANTHROPIC_API_KEY="k", ANTHROPIC_MODEL=route, **QUIET)
+    return json.loads(said)
 
 
-# OpenAI itself gets the bytes unchanged: what its model takes is between it and Codex.
-@pytest.mark.parametrize("route", [GPT, "chat", *(r for r in ROUTES if r not in ("openai", "responses"))])
-def test_codex(lab, tmp_path, route):
+def run_codex(tmp_path, base, route):
+    """Runs Codex at this base; returns what it printed."""
     home = tmp_path / "home" / ".codex"
     home.mkdir(parents=True)
     (home / "config.toml").write_text(f"""
@@ -51,66 +45,72 @@ model = "{route}"
 model_provider = "sluice"
 [model_providers.sluice]
 name = "Sluice"
-base_url = "{lab.daemon.url}/v1"
+base_url = "{base}/v1"
 env_key = "SLUICE_KEY"
 wire_api = "responses"
 """)
-    taken = lab.taken(route)
     said = run(tmp_path, ["codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", TASK], SLUICE_KEY="k")
-    assert said.strip().endswith(WRITTEN) and lab.taken(route) == taken + 2
+    return said.strip()
+
+
+def run_gemini(tmp_path, base, name):
+    """Runs Gemini CLI at this base; returns what it printed."""
+    settings = tmp_path / "home" / ".gemini" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": False}}))
+    said = run(tmp_path, ["gemini", "-m", name, "--yolo", "-p", TASK], GEMINI_API_KEY="k", GOOGLE_GEMINI_BASE_URL=base, GEMINI_CLI_TRUST_WORKSPACE="true")
+    return said.strip()
+
+
+# Claude Code asks a model with an unknown name for features of the newest one. Anthropic's own older models refuse
+# that.
+@pytest.mark.parametrize("route", [CLAUDE, *(r for r in ROUTES if r != "anthropic")])
+def test_claude_code(lab, tmp_path, route):
+    taken = lab.taken(route)
+    result = run_claude(tmp_path, lab.daemon.url, route)
+    assert not result["is_error"] and result["result"] == WRITTEN and result["num_turns"] == 2
+    assert lab.taken(route) == taken + 2
+
+
+# OpenAI itself gets the bytes unchanged: what its model takes is between it and Codex.
+@pytest.mark.parametrize("route", [GPT, "chat", *(r for r in ROUTES if r not in ("openai", "responses"))])
+def test_codex(lab, tmp_path, route):
+    taken = lab.taken(route)
+    assert run_codex(tmp_path, lab.daemon.url, route).endswith(WRITTEN) and lab.taken(route) == taken + 2
 
 
 @pytest.mark.parametrize("route", ["chat", *ROUTES])
 def test_gemini_cli(lab, tmp_path, route):
-    settings = tmp_path / "home" / ".gemini" / "settings.json"
-    settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": False}}))
     taken = lab.taken(route)
-    said = run(tmp_path, ["gemini", "-m", route, "--yolo", "-p", TASK], GEMINI_API_KEY="k", GOOGLE_GEMINI_BASE_URL=lab.daemon.url, GEMINI_CLI_TRUST_WORKSPACE="true")
-    assert said.strip().endswith(WRITTEN) and lab.taken(route) == taken + 2
+    assert run_gemini(tmp_path, lab.daemon.url, route).endswith(WRITTEN) and lab.taken(route) == taken + 2
 
 
 # --- at the paths where their bytes pass as they are ---
 
 
+def raw_base(lab, route):
+    return f"{lab.daemon.url}/gateway/proxy/{route}"
+
+
 def test_claude_code_on_the_raw_path(lab, tmp_path):
     taken = lab.taken(CLAUDE)
-    said = run(tmp_path, ["claude", "-p", TASK, "--allowedTools", "Bash", "--output-format", "json"], ANTHROPIC_BASE_URL=f"{lab.daemon.url}/gateway/proxy/{CLAUDE}", ANTHROPIC_API_KEY="k",
-               ANTHROPIC_MODEL=CLAUDE, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1", DISABLE_TELEMETRY="1")
-    result = json.loads(said)
+    result = run_claude(tmp_path, raw_base(lab, CLAUDE), CLAUDE)
     assert not result["is_error"] and result["result"] == WRITTEN and lab.taken(CLAUDE) == taken + 2
 
 
 def test_codex_on_the_raw_path(lab, tmp_path):
-    home = tmp_path / "home" / ".codex"
-    home.mkdir(parents=True)
-    (home / "config.toml").write_text(f"""
-model = "{GPT}"
-model_provider = "sluice"
-[model_providers.sluice]
-name = "Sluice"
-base_url = "{lab.daemon.url}/gateway/proxy/{GPT}/v1"
-env_key = "SLUICE_KEY"
-wire_api = "responses"
-""")
     taken = lab.taken(GPT)
-    said = run(tmp_path, ["codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", TASK], SLUICE_KEY="k")
-    assert said.strip().endswith(WRITTEN) and lab.taken(GPT) == taken + 2
+    assert run_codex(tmp_path, raw_base(lab, GPT), GPT).endswith(WRITTEN) and lab.taken(GPT) == taken + 2
 
 
 def test_gemini_cli_on_the_raw_path(lab, tmp_path):
-    settings = tmp_path / "home" / ".gemini" / "settings.json"
-    settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": False}}))
     taken = lab.taken("gemini")
-    said = run(tmp_path, ["gemini", "-m", "gemini-2.5-flash", "--yolo", "-p", TASK], GEMINI_API_KEY="k", GOOGLE_GEMINI_BASE_URL=f"{lab.daemon.url}/gateway/proxy/gemini", GEMINI_CLI_TRUST_WORKSPACE="true")
-    assert said.strip().endswith(WRITTEN) and lab.taken("gemini") == taken + 2
+    assert run_gemini(tmp_path, raw_base(lab, "gemini"), "gemini-2.5-flash").endswith(WRITTEN) and lab.taken("gemini") == taken + 2
 
 
 # --- Claude Code's other tools ---
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
-QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_TELEMETRY": "1"}
 
 
 def claude(daemon, tmp_path, route, prompt, *options, key="k"):
