@@ -137,19 +137,7 @@ class ChaosConn(Conn):
         """The reply behind all of 1xx."""
         while (r := self.head()).status < 200:
             pass
-        if method == "HEAD" or r.status in (204, 304):
-            r.complete = True
-        elif r.get("transfer-encoding"):
-            while (data := self.chunk()) is not None:
-                r.body += data
-                if not data:
-                    r.complete = True
-                    break
-        else:
-            n = r.get("content-length")
-            r.body = self.rest() if n is None else self.exactly(int(n))
-            r.complete = n is None or len(r.body) == int(n)
-        return r
+        return self.body_into(r, method)
 
 
 class Client:

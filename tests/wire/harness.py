@@ -136,8 +136,8 @@ class Conn:
             return None
         return data
 
-    def reply(self, method="POST"):
-        r = self.head()
+    def body_into(self, r, method):
+        """Reads the body of the reply whose head is `r`."""
         if method == "HEAD" or r.status in (204, 304):
             r.complete = True
         elif r.get("transfer-encoding"):
@@ -154,6 +154,9 @@ class Conn:
             r.body = self.rest()
             r.complete = True
         return r
+
+    def reply(self, method="POST"):
+        return self.body_into(self.head(), method)
 
     def request(self, method, path, body=None, headers=()):
         if body is not None and not isinstance(body, (bytes, str)):
