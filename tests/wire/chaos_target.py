@@ -13,7 +13,7 @@ import time
 
 from bedrock_fake import event as aws_event
 from faults import Asked, cut_at, dribble, has_left, raw_of
-from upstream import Upstream
+from upstream import Upstream, head_read
 
 NAME = re.compile(rb"@(c[0-9-]+)@")
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
@@ -432,12 +432,9 @@ class EarlyTarget:
             way, size = self.rng.choice(ways), self.rng.choice([0, 1, 1000, 70_000, 400_000])
         conn.settimeout(5)
         try:
-            data = b""
-            while b"\r\n\r\n" not in data:
-                more = conn.recv(65536)
-                if not more:
-                    return conn.close()
-                data += more
+            data = head_read(conn)
+            if not data:
+                return conn.close()
             while len(data) < size and (more := conn.recv(65536)):
                 data += more
             name = NAME.search(data)

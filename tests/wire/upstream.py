@@ -21,6 +21,16 @@ def pieces(text, n):
     return [text[at:at + n] for at in range(0, len(text), n)]
 
 
+def head_read(conn, got=b""):
+    """Reads until a whole head is there; returns all that came, b"" where the peer left before."""
+    while b"\r\n\r\n" not in got:
+        more = conn.recv(65536)
+        if not more:
+            return b""
+        got += more
+    return got
+
+
 class Exchange:
     """One request as it came, and the connection for the answer."""
 
@@ -141,12 +151,10 @@ class Upstream:
                 conn = self.tls.wrap_socket(conn, server_side=True)
             buf = b""
             while True:
-                while b"\r\n\r\n" not in buf:
-                    data = conn.recv(65536)
-                    if not data:
-                        conn.close()
-                        return
-                    buf += data
+                buf = head_read(conn, buf)
+                if not buf:
+                    conn.close()
+                    return
                 head, buf = buf.split(b"\r\n\r\n", 1)
                 headers = [tuple(p.strip() for p in line.decode("latin-1").split(":", 1)) for line in head.split(b"\r\n")[1:]]
                 body, buf = self._body(conn, headers, buf)
@@ -226,12 +234,9 @@ class Proxy:
 
     def _serve(self, conn):
         try:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                data = conn.recv(65536)
-                if not data:
-                    return
-                head += data
+            head = head_read(conn)
+            if not head:
+                return
             self.heads.append(head.decode())
             if self.answer is not None:
                 conn.sendall(self.answer)

@@ -15,7 +15,7 @@ import pytest
 
 from harness import CHAT, CHAT_REPLY, SANITIZED, Sluice, chat_route, free_port, wait_for
 from lab import DONE, Lab, chunk_of, event_of
-from upstream import Upstream
+from upstream import Upstream, head_read
 
 A, END = event_of(chunk_of("a")), event_of(chunk_of(None, "stop"))
 OK = lambda x: x.reply(CHAT_REPLY)
@@ -384,9 +384,7 @@ def test_an_early_answer_is_passed(sluice, upstream):
     """Refused before the body was read; the connection is not used again."""
 
     def early(conn):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += conn.recv(4096)
+        head_read(conn)
         conn.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"error\":{\"message\":\"big\"}}")
         time.sleep(0.3)
 
@@ -402,11 +400,8 @@ def test_a_stream_whose_head_comes_before_the_body_was_read_is_not_late(sluice, 
     """Where another target could answer, the first bytes are waited for, though the request is still being sent."""
 
     def early(conn):
-        got = b""
-        while b"\r\n\r\n" not in got:
-            got += conn.recv(4096)
+        head, body = head_read(conn).split(b"\r\n\r\n", 1)
         conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
-        head, body = got.split(b"\r\n\r\n", 1)
         n = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0]) - len(body)
         while n > 0:
             n -= len(conn.recv(1000000))
