@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from harness import Sluice
-from upstream import Upstream
+from upstream import Authority, Proxy, Upstream
 
 
 def daemons(directory):
@@ -56,6 +56,26 @@ def upstream():
 def upstream_module():
     """The same for a whole file."""
     yield from upstreams()
+
+
+@pytest.fixture
+def proxy():
+    """A factory of HTTP proxies."""
+    running = []
+
+    def start(**kwargs):
+        running.append(Proxy(**kwargs))
+        return running[-1]
+
+    yield start
+    for p in running:
+        p.close()
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    """An authority of the file's own, which signs certificates."""
+    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(scope="session")

@@ -20,18 +20,13 @@ from chaos_client import Client, check, typed_body
 from chaos_target import ChaosTarget, EarlyTarget
 from harness import BIN, CHAT, COMPLAINTS, Sluice, wait_for
 from test_traffic import closed_port
-from upstream import Authority, Proxy
+from upstream import Proxy
 
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "4"))
 FIRST = int(os.environ.get("CHAOS_FROM", "1"))
 CLIENTS, CALLS = 6, 12
 ADMIN, OWN, KEYS = "an-admin-key-of-the-file", "/api/sluice/v1/routes", "/api/sluice/v1/keys"
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 class Scene:
@@ -230,8 +225,8 @@ def refusal_is_fine(reply, body, paths):
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
-def test_everything_at_once(seed, tmp_path, authority):
-    scene = Scene(seed, tmp_path, authority)
+def test_everything_at_once(seed, tmp_path, ca):
+    scene = Scene(seed, tmp_path, ca)
     try:
         scene.run()
     finally:

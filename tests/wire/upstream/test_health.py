@@ -12,7 +12,7 @@ import yaml
 
 from harness import CHAT, DEADLINE, free_port, wait_for
 from test_traffic import Lab, answer, lab, model  # noqa: F401: lab is a fixture
-from upstream import Authority, Proxy, Upstream
+from upstream import Upstream
 
 TARGETS = "/api/sluice/v1/targets"
 ROUTES = "/api/sluice/v1/routes"
@@ -49,11 +49,6 @@ def place():
     yield start
     for p in places:
         p.up.close()
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 def items(sluice):
@@ -181,15 +176,14 @@ def test_a_check_is_a_whole_handshake_and_no_byte_more(lab, ca):
         up.close()
 
 
-def test_checks_go_the_way_of_the_calls(lab, place):
-    a, way = place(), Proxy()
+def test_checks_go_the_way_of_the_calls(lab, place, proxy):
+    a, way = place(), proxy()
     sluice = lab.start([("a", a.base, {})], health=OFTEN, proxy=way.url)
     wait_for(lambda: len(way.heads) >= 2 and a.up.n_connections >= 2, "checks through the proxy")
     assert all(head.startswith(f"CONNECT 127.0.0.1:{a.port} ") for head in way.heads) and health(sluice) == "up"
     way.answer = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
     wait_health(sluice, "down")
     assert "the proxy answered CONNECT with status 502" in sluice.stderr
-    way.close()
 
 
 def test_one_worker_looks_and_takes_its_time(lab):

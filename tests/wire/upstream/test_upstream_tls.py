@@ -10,16 +10,11 @@ import pytest
 
 from harness import BIN, CHAT_REPLY, SANITIZED, chat_route, free_port, wait_for
 from lab import DONE, Lab, chunk_of, event_of
-from upstream import Authority, Proxy, Upstream
+from upstream import Upstream
 
 A, END = event_of(chunk_of("a")), event_of(chunk_of(None, "stop"))
 OK = lambda x: x.reply(CHAT_REPLY)
 CALL = {"model": "chat", "messages": [{"role": "user", "content": "x"}]}
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture
@@ -177,19 +172,6 @@ def test_client_gone_aborts_a_tls_upstream(lab):
 
 
 # --- the proxy ---
-
-
-@pytest.fixture
-def proxy():
-    running = []
-
-    def start(**kwargs):
-        running.append(Proxy(**kwargs))
-        return running[-1]
-
-    yield start
-    for p in running:
-        p.close()
 
 
 @pytest.mark.parametrize("secure", [False, True])

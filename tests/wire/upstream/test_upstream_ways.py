@@ -6,27 +6,9 @@ import subprocess
 import pytest
 
 from harness import BIN, CHAT_REPLY, DEADLINE, chat_route, wait_for
-from upstream import Authority, Proxy
+from upstream import Authority
 
 OK = lambda x: x.reply(CHAT_REPLY)
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture
-def proxy():
-    running = []
-
-    def start(**kwargs):
-        running.append(Proxy(**kwargs))
-        return running[-1]
-
-    yield start
-    for p in running:
-        p.close()
 
 
 def ask(daemon, route="chat", headers=()):
