@@ -360,11 +360,13 @@ void gate_test_store(struct gate_test *g)
     store_open(g);
 }
 
-void gate_test_log(struct gate_test *g, const char *path)
+void gate_test_log(struct gate_test *g)
 {
     struct sl_err err;
+    snprintf(g->log, sizeof(g->log), "/tmp/sluice-log-XXXXXX");
+    close(mkstemp(g->log));
     sl_accesslog_close(g->gate.access_log);
-    assert_int_equal(sl_accesslog_open(path, 1, &g->gate.access_log, &err), 0);
+    assert_int_equal(sl_accesslog_open(g->log, 1, &g->gate.access_log, &err), 0);
     g->worker.log = g->worker.desk.log = g->worker.shadow_desk.log = sl_accesslog_ring(g->gate.access_log, 0);
 }
 
@@ -418,6 +420,19 @@ void gate_test_end(struct gate_test *g)
     }
     sl_buf_done(&g->got);
     sl_buf_done(&g->asked);
+}
+
+struct sl_str gate_test_end_log(struct gate_test *g)
+{
+    static char text[65536];
+    gate_test_end(g);
+    FILE *file = fopen(g->log, "r");
+    assert_non_null(file);
+    size_t n = fread(text, 1, sizeof(text), file);
+    fclose(file);
+    unlink(g->log);
+    assert_in_range(n, 1, sizeof(text) - 1);
+    return sl_str_make(text, n);
 }
 
 int gate_test_setup(void **state, const char *config)

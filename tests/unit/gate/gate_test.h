@@ -27,6 +27,7 @@ struct gate_test {
     int upstream; /* listens; routes have its port as "PORT" */
     unsigned port;
     char dir[64]; /* for the store; "": it runs without one */
+    char log[32]; /* the file of gate_test_log */
 
     /* Of the running exchange. */
     int client; /* -1: closed */
@@ -47,8 +48,10 @@ void gate_test_start(struct gate_test *g, const char *config);
 void gate_test_start_file(struct gate_test *g, const char *config);
 /* Makes a store in its own folder, which gate_test_end removes. */
 void gate_test_store(struct gate_test *g);
-/* Writes the access log to that file; it is complete after gate_test_end. Call this before the first call. */
-void gate_test_log(struct gate_test *g, const char *path);
+/* Writes an access log. Call this before the first call. */
+void gate_test_log(struct gate_test *g);
+/* gate_test_end, and returns the whole access log. It is valid until the next one is. */
+struct sl_str gate_test_end_log(struct gate_test *g);
 /* Waits for everything that is open, and frees. */
 void gate_test_end(struct gate_test *g);
 /* For tests of a table: *state is a world with `config`. One at a time. */

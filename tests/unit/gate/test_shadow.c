@@ -2,8 +2,6 @@
 /* `shadow` of a route: what is accepted, which calls have one, and what becomes of such a call. */
 #include "gate_test.h"
 
-#include <unistd.h>
-
 #include "gate/call/front.h"
 #include "gate/policy/shadow.h"
 
@@ -144,24 +142,12 @@ static const struct {
       { "\"target\":\"d/model\",\"status\":500", "\"error_type\":\"provider_server_error\"" } },
 };
 
-static char *log_read(const char *path)
-{
-    static char text[65536];
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-    fclose(file);
-    return text;
-}
-
 static void nobody_notices(void **state)
 {
     (void)state;
-    char path[] = "/tmp/sluice-log-XXXXXX", *text = NULL;
     struct gate_test g;
-    close(mkstemp(path));
     gate_test_start(&g, CONFIG);
-    gate_test_log(&g, path);
+    gate_test_log(&g);
     for (size_t i = 0; i < SL_ARRAY_LEN(calls); i++) {
         gate_test_call(&g, "POST", "/v1/chat/completions", "Idempotency-Key: once\r\n", calls[i].body,
                        calls[i].replies);
@@ -171,9 +157,7 @@ static void nobody_notices(void **state)
         assert_true(sl_str_find(sl_buf_str(&g.asked), SL_STR("\"model\":\"gpt\""), 0) > 0);
         assert_true(sl_str_find(sl_buf_str(&g.asked), SL_STR("dempotency"), 0) < 0);
     }
-    gate_test_end(&g);
-    text = log_read(path);
-    struct sl_str rest = sl_str_c(text), line;
+    struct sl_str rest = gate_test_end_log(&g), line;
     size_t i = 0;
     while (rest.n && sl_str_next(&rest, '\n', &line) && line.n) {
         if (sl_str_find(line, SL_STR("\"shadow\":true"), 0) < 0) {
@@ -188,7 +172,6 @@ static void nobody_notices(void **state)
         i++;
     }
     assert_int_equal(i, SL_ARRAY_LEN(calls));
-    unlink(path);
 }
 
 /* One shadow call that waits for its upstream, one that began just now, and one without room. */
@@ -196,11 +179,9 @@ static void a_drain_ends_them(void **state)
 {
     (void)state;
     static const char *const held[] = { "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{", NULL };
-    char path[] = "/tmp/sluice-log-XXXXXX";
     struct gate_test g;
-    close(mkstemp(path));
     gate_test_start(&g, CONFIG);
-    gate_test_log(&g, path);
+    gate_test_log(&g);
     g.is_held = true;
     gate_test_call(&g, "POST", "/v1/chat/completions", "", ASK("a"), held);
     gate_test_check(&g, "held", 200, (const char *[]){ "\"choices\"", NULL }, NULL);
@@ -215,9 +196,8 @@ static void a_drain_ends_them(void **state)
     gate_test_call(&g, "POST", "/v1/chat/completions", "", ASK("a"), held);
     gate_test_check(&g, "none", 200, (const char *[]){ "\"choices\"", NULL }, NULL);
     assert_int_equal(g.worker.shadow_desk.xchgs.n, 0);
-    gate_test_end(&g);
-    assert_non_null(strstr(log_read(path), "\"status\":503,\"error_type\":\"sluice_draining\""));
-    unlink(path);
+    struct sl_str log = gate_test_end_log(&g);
+    assert_true(sl_str_find(log, SL_STR("\"status\":503,\"error_type\":\"sluice_draining\""), 0) >= 0);
 }
 
 int main(void)
