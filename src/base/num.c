@@ -244,20 +244,21 @@ size_t sl_format_u64(uint64_t v, char out[20])
     static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
                                 "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
                                 "8081828384858687888990919293949596979899";
-    char digits[20], *p = digits + sizeof(digits);
+    size_t n = 1;
+    for (uint64_t rest = v; rest >= 10; n++) { /* nearly all numbers are short */
+        rest = rest < 100 ? 1 : rest / 10;
+    }
+    char *p = out + n;
     while (v >= 100) {
         p -= 2;
         memcpy(p, &pairs[2 * (v % 100)], 2);
         v /= 100;
     }
     if (v >= 10) {
-        p -= 2;
-        memcpy(p, &pairs[2 * v], 2);
+        memcpy(out, &pairs[2 * v], 2);
     } else {
-        *--p = (char)('0' + v);
+        *out = (char)('0' + v);
     }
-    size_t n = (size_t)(digits + sizeof(digits) - p);
-    memcpy(out, p, n);
     return n;
 }
 

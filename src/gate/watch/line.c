@@ -10,11 +10,9 @@
 #define TEXT_MAX 192
 
 /* True: the eight bytes are ASCII, and none is a control character or needs escaping. */
-static bool eight_are_plain(const char *p)
+static bool eight_are_plain(uint64_t w)
 {
     const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
-    uint64_t w;
-    memcpy(&w, p, sizeof(w));
     uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
     uint64_t low = (w - ones * 0x20) & ~w;
     uint64_t escaped = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
@@ -26,17 +24,29 @@ static bool is_plain(char c)
     return (unsigned char)(c - 0x20) < 0x7f - 0x20 && c != '"' && c != '\\';
 }
 
-/* How many bytes at the front need no change: nearly always all. */
-static size_t plain_n(struct sl_str s)
+/* Writes a text that needs no change, as nearly all do. False: it needs one. The last eight bytes may be written twice.
+ */
+static bool put_plain(char *at, struct sl_str s)
 {
-    size_t n = 0;
-    while (s.n - n >= 8 && eight_are_plain(s.p + n)) {
-        n += 8;
+    uint64_t w;
+    if (s.n < 8) {
+        for (size_t i = 0; i < s.n; i++) {
+            at[i] = s.p[i];
+            if (!is_plain(s.p[i])) {
+                return false;
+            }
+        }
+        return true;
     }
-    while (n < s.n && is_plain(s.p[n])) {
-        n++;
+    for (size_t i = 0; i < s.n; i += 8) {
+        size_t from = SL_MIN(i, s.n - 8);
+        memcpy(&w, s.p + from, 8);
+        if (!eight_are_plain(w)) {
+            return false;
+        }
+        memcpy(at + from, &w, 8);
     }
-    return n;
+    return true;
 }
 
 /* Writes the inside of a JSON string: at most 192 bytes of input, cut at a character. A '?' replaces what needs
@@ -44,17 +54,15 @@ static size_t plain_n(struct sl_str s)
 static void put_text(struct sl_line *line, struct sl_str s)
 {
     s.n = sl_utf8_fit(s, TEXT_MAX);
+    if ((size_t)(line->end - line->at) >= s.n && put_plain(line->at, s)) {
+        line->at += s.n;
+        return;
+    }
     while (s.n && line->at < line->end) {
-        size_t n = plain_n(s);
-        if (n) {
-            sl_line_put(line, sl_str_make(s.p, n));
-            s = sl_str_make(s.p + n, s.n - n);
-            continue;
-        }
         uint32_t c;
         struct sl_str rest = s;
         bool is_text = sl_utf8_next(&rest, &c) && !sl_is_steering(c) && c != '"' && c != '\\';
-        n = is_text ? s.n - rest.n : 1;
+        size_t n = is_text ? s.n - rest.n : 1;
         if (n > (size_t)(line->end - line->at)) {
             return;
         }
@@ -78,9 +86,9 @@ void sl_line_number(struct sl_line *line, uint64_t v)
 /* Writes milliseconds with three decimals. */
 void sl_line_usec(struct sl_line *line, uint64_t usec)
 {
-    sl_line_number(line, usec / 1000);
     unsigned rest = (unsigned)(usec % 1000);
     char text[4] = { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10) };
+    sl_line_number(line, usec / 1000);
     sl_line_put(line, sl_str_make(text, 4));
 }
 
