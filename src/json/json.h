@@ -164,6 +164,16 @@ SL_INLINE bool sl_json_str_eq(struct sl_json_val v, struct sl_str text)
            sl_json_str_same(v, text);
 }
 
+/* The same of a token that is known to be a string, as keys are: for a walk that asks for a few names at each. */
+SL_INLINE bool sl_json_key_is(const struct sl_json *doc, uint32_t at, struct sl_str name)
+{
+    const struct sl_json_tok *tok = &doc->toks[at];
+    if (tok->escaped) {
+        return sl_json_str_same((struct sl_json_val){ doc, at }, name);
+    }
+    return tok->len == name.n && memcmp(doc->text.p + tok->off, name.p, name.n) == 0;
+}
+
 /* The decoded text of a string: the slice itself when nothing is escaped, else a copy on the arena. Lone surrogates
  * become U+FFFD. SL_E_TYPE when not a string, SL_E_NOMEM. */
 SL_MUST int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret);

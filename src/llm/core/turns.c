@@ -10,7 +10,8 @@
 
 static void print_add(uint64_t *io_print, struct sl_str text)
 {
-    *io_print = sl_hash_both(*io_print, sl_hash(sl_str_sub(text, 0, TEXT_MAX)));
+    text.n = SL_MIN(text.n, (size_t)TEXT_MAX);
+    *io_print = sl_hash_both(*io_print, sl_hash(text));
 }
 
 /* True: a line that a client puts before its own text, with another number each time. */
@@ -22,8 +23,8 @@ static bool is_counted(struct sl_str text)
 /* The bytes inside a text's quotes. */
 static struct sl_str inside(struct sl_json_val v)
 {
-    struct sl_str raw = sl_json_raw(v);
-    return sl_str_sub(raw, 1, raw.n - 1);
+    const struct sl_json_tok *tok = sl_json_tok(v);
+    return sl_str_make(v.doc->text.p + tok->off, tok->len);
 }
 
 /* Adds a text, or the texts of a list of parts; any other value is added as raw bytes. */
@@ -111,33 +112,55 @@ static bool element_next(struct sl_str list, size_t *io_at, struct sl_str *ret)
 
 enum who { WHO_SYSTEM, WHO_USER, WHO_OTHER };
 
-static enum who who_of(struct sl_json_val element)
+/* A message of a conversation, or an item of the Responses API. */
+struct element {
+    struct sl_json_val role, type, content;
+};
+
+static void element_pick(struct sl_json_val v, struct element *ret)
 {
-    static const struct sl_str systems[] = { SL_STR_INIT("system"), SL_STR_INIT("developer") };
-    struct sl_json_val role = sl_json_get(element, "role");
-    /* Gemini's clients may leave the role out; then an item of the Responses API has a type */
-    if (!sl_json_is_present(role)) {
-        return sl_json_is_present(sl_json_get(element, "type")) ? WHO_OTHER : WHO_USER;
-    }
-    for (size_t i = 0; i < SL_ARRAY_LEN(systems); i++) {
-        if (sl_json_str_eq(role, systems[i])) {
-            return WHO_SYSTEM;
+    const struct sl_json *doc = v.doc;
+    struct sl_json_val parts = SL_JSON_ABSENT;
+    *ret = (struct element){ SL_JSON_ABSENT, SL_JSON_ABSENT, SL_JSON_ABSENT };
+    for (uint32_t at = v.i + 1, end = sl_json_tok(v)->next; at < end; at = doc->toks[at + 1].next) {
+        struct sl_json_val *to = sl_json_key_is(doc, at, SL_STR("role"))      ? &ret->role
+                                 : sl_json_key_is(doc, at, SL_STR("content")) ? &ret->content
+                                 : sl_json_key_is(doc, at, SL_STR("parts"))   ? &parts
+                                 : sl_json_key_is(doc, at, SL_STR("type"))    ? &ret->type
+                                                                              : NULL;
+        if (to) {
+            *to = (struct sl_json_val){ doc, at + 1 };
         }
     }
-    return sl_json_str_eq(role, SL_STR("user")) ? WHO_USER : WHO_OTHER;
+    ret->content = sl_json_is_present(ret->content) ? ret->content : parts;
+}
+
+static enum who who_of(const struct element *element)
+{
+    struct sl_json_val role = element->role;
+    /* Gemini's clients may leave the role out; then an item of the Responses API has a type */
+    if (!sl_json_is_present(role)) {
+        return sl_json_is_present(element->type) ? WHO_OTHER : WHO_USER;
+    }
+    if (!sl_json_is(role, SL_JSON_STRING)) {
+        return WHO_OTHER;
+    }
+    bool is_system = sl_json_key_is(role.doc, role.i, SL_STR("system")) ||
+                     sl_json_key_is(role.doc, role.i, SL_STR("developer"));
+    return is_system ? WHO_SYSTEM : sl_json_key_is(role.doc, role.i, SL_STR("user")) ? WHO_USER : WHO_OTHER;
 }
 
 /* False: it is no message, or it is an answer. Elements behind an answer do not count. */
-static bool element_read(struct sl_json_val element, struct sl_turns *ret, bool *io_has_user)
+static bool element_read(struct sl_json_val v, struct sl_turns *ret, bool *io_has_user)
 {
-    if (!sl_json_is(element, SL_JSON_OBJECT)) {
+    struct element element;
+    if (!sl_json_is(v, SL_JSON_OBJECT)) {
         return false;
     }
-    struct sl_json_val content = sl_json_get(element, "content");
-    enum who who = who_of(element);
-    content = sl_json_is_present(content) ? content : sl_json_get(element, "parts");
+    element_pick(v, &element);
+    enum who who = who_of(&element);
     if (who == WHO_SYSTEM || (who == WHO_USER && !*io_has_user)) {
-        content_add(&ret->print, content);
+        content_add(&ret->print, element.content);
         *io_has_user |= who == WHO_USER;
     }
     ret->has_history = who == WHO_OTHER;
@@ -158,10 +181,11 @@ static bool folded_read(struct sl_str list, struct sl_json *spare, struct sl_tur
 
 static bool recorded_read(struct sl_json_val list, struct sl_turns *ret)
 {
-    struct sl_json_iter it = sl_json_each(list);
+    const struct sl_json *doc = list.doc;
+    uint32_t n = 0, end = sl_json_tok(list)->next;
     bool has_user = false, goes_on = true;
-    for (uint32_t n = 0; n < ELEMENTS_MAX && goes_on && sl_json_next(&it); n++) {
-        goes_on = element_read(it.val, ret, &has_user);
+    for (uint32_t at = list.i + 1; at < end && n < ELEMENTS_MAX && goes_on; at = doc->toks[at].next, n++) {
+        goes_on = element_read((struct sl_json_val){ doc, at }, ret, &has_user);
     }
     return has_user;
 }
@@ -174,9 +198,6 @@ static void list_read(struct sl_json_val list, struct sl_json *spare, struct sl_
 
 static void system_read(struct sl_json_val system, struct sl_json *spare, struct sl_turns *ret)
 {
-    if (!sl_json_is_present(system)) {
-        return;
-    }
     if (sl_json_is(system, SL_JSON_STRING)) {
         print_add(&ret->print, inside(system));
         return;
@@ -191,24 +212,49 @@ static void system_read(struct sl_json_val system, struct sl_json *spare, struct
     content_add(&ret->print, sl_json_is_present(parts) ? parts : system);
 }
 
+/* What the languages have of a conversation: a list of messages, or a text in its place, and the system's words. */
+enum { MESSAGES, CONTENTS, INPUT, SYSTEM, INSTRUCTIONS, SYSTEM_G, SYSTEM_S, CACHE_KEY, COUNT };
+
+static size_t root_key(const struct sl_json *doc, uint32_t at)
+{
+    return sl_json_key_is(doc, at, SL_STR("messages"))             ? MESSAGES
+           : sl_json_key_is(doc, at, SL_STR("contents"))           ? CONTENTS
+           : sl_json_key_is(doc, at, SL_STR("input"))              ? INPUT
+           : sl_json_key_is(doc, at, SL_STR("system"))             ? SYSTEM
+           : sl_json_key_is(doc, at, SL_STR("instructions"))       ? INSTRUCTIONS
+           : sl_json_key_is(doc, at, SL_STR("systemInstruction"))  ? SYSTEM_G
+           : sl_json_key_is(doc, at, SL_STR("system_instruction")) ? SYSTEM_S
+           : sl_json_key_is(doc, at, SL_STR("prompt_cache_key"))   ? CACHE_KEY
+                                                                   : COUNT;
+}
+
+static void root_pick(struct sl_json_val root, struct sl_json_val m[COUNT])
+{
+    const struct sl_json *doc = root.doc;
+    for (size_t i = 0; i < COUNT; i++) {
+        m[i] = SL_JSON_ABSENT;
+    }
+    for (uint32_t at = root.i + 1, end = sl_json_tok(root)->next; at < end; at = doc->toks[at + 1].next) {
+        size_t i = root_key(doc, at);
+        if (i < COUNT) {
+            m[i] = (struct sl_json_val){ doc, at + 1 };
+        }
+    }
+}
+
 void sl_turns_read(struct sl_json_val root, struct sl_json *spare, struct sl_turns *ret)
 {
-    enum { MESSAGES, CONTENTS, INPUT, SYSTEM, INSTRUCTIONS, SYSTEM_G, SYSTEM_S, CACHE_KEY, COUNT };
-    static const struct sl_str names[COUNT] = {
-        [MESSAGES] = SL_STR_INIT("messages"),
-        [CONTENTS] = SL_STR_INIT("contents"),
-        [INPUT] = SL_STR_INIT("input"),
-        [SYSTEM] = SL_STR_INIT("system"),
-        [INSTRUCTIONS] = SL_STR_INIT("instructions"),
-        [SYSTEM_G] = SL_STR_INIT("systemInstruction"),
-        [SYSTEM_S] = SL_STR_INIT("system_instruction"),
-        [CACHE_KEY] = SL_STR_INIT("prompt_cache_key"),
-    };
     struct sl_json_val m[COUNT];
-    sl_json_pick(root, names, COUNT, m);
+    *ret = (struct sl_turns){ .print = 0 };
+    if (!sl_json_is(root, SL_JSON_OBJECT)) {
+        return;
+    }
+    root_pick(root, m);
     *ret = (struct sl_turns){ .print = 1, .cache_key = m[CACHE_KEY] };
     for (size_t i = SYSTEM; i <= SYSTEM_S; i++) {
-        system_read(m[i], spare, ret);
+        if (sl_json_is_present(m[i])) {
+            system_read(m[i], spare, ret);
+        }
     }
     for (size_t i = MESSAGES; i <= INPUT; i++) {
         if (sl_json_is(m[i], SL_JSON_ARRAY)) {
