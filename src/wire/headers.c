@@ -29,6 +29,17 @@ uint32_t sl_headers_count(const struct sl_headers *headers, const char *name)
     return n;
 }
 
+bool sl_headers_begin(const struct sl_headers *headers, struct sl_str prefix)
+{
+    for (uint32_t i = 0; i < headers->n; i++) {
+        struct sl_str name = headers->v[i].name;
+        if (name.n >= prefix.n && sl_str_case_eq(sl_str_make(name.p, prefix.n), prefix)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int sl_headers_reserve(struct sl_headers *headers, struct sl_arena *arena, uint32_t n)
 {
     SL_ASSERT(headers->cap == 0);

@@ -43,6 +43,8 @@ SL_MUST SL_INLINE int sl_headers_add(struct sl_headers *headers, struct sl_arena
     headers->v[headers->n++] = (struct sl_header){ name, value };
     return 0;
 }
+/* Does the name of any begin so? */
+bool sl_headers_begin(const struct sl_headers *headers, struct sl_str prefix);
 /* A token of 1 to 128 bytes. */
 bool sl_header_is_name(struct sl_str s);
 /* True: a field of that name has `token` in its comma-separated list (any case), as in "Connection: keep-alive,

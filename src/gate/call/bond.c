@@ -101,7 +101,7 @@ static bool keys_make(struct sl_bond *bond)
     const struct sl_affinity_conf *conf = &bond->x->route->traffic->affinity;
     if (conf->by == SL_AFFINITY_HEADER) {
         header_add(bond, KEY_HEADER, conf->header.p);
-    } else {
+    } else if (bond->x->has_own) {
         header_add(bond, KEY_SESSION, "x-sluice-session");
     }
     if (call->type != SL_LLM_CHAT || !call->doc || call->follow ||
@@ -150,7 +150,9 @@ void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
 {
     const struct sl_route *route = x->route;
     uint64_t owner = sl_hash(x->caller.principal);
-    *bond = (struct sl_bond){ .x = x, .owner = owner, .prefer = SL_NO_TARGET, .only = SL_NO_TARGET };
+    bond->x = x;
+    bond->owner = owner;
+    bond->prefer = bond->only = SL_NO_TARGET;
     bond->scope = sl_hash_both(owner, sl_hash(route->name));
     if (x->made_at.p) {
         bond->only = 0;

@@ -32,7 +32,7 @@ struct sl_bond {
     uint64_t target;         /* the print of the target that is asked */
 };
 
-/* Call this when the body is complete, before the first attempt. */
+/* Call this when the body is complete, before the first attempt. `*bond` must be all zero. */
 void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x);
 /* An attempt at that target begins. */
 void sl_bond_ask(struct sl_bond *bond, uint32_t target);

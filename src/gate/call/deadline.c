@@ -28,7 +28,8 @@ static bool refuse(struct sl_xchg *x, struct sl_str said, const char *fault)
 bool sl_deadline_or_refuse(struct sl_xchg *x)
 {
     const struct sl_headers *headers = &x->req->msg.headers;
-    struct sl_str said = sl_headers_get(headers, NAME);
+    x->has_own = sl_headers_begin(headers, SL_STR("x-sluice-"));
+    struct sl_str said = x->has_own ? sl_headers_get(headers, NAME) : SL_STR_NONE;
     uint64_t usec = 0, number;
     if (!said.p) {
         return true;

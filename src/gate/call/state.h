@@ -112,6 +112,7 @@ struct sl_xchg {
     struct sl_ticket *ticket;
 
     uint64_t deadline_usec; /* the caller's own; 0: none */
+    bool has_own;           /* the call has one of our headers, x-sluice-… */
     struct sl_str made_at; /* the target that made the response which the call is about or continues; p == NULL: any may
                               be asked */
     bool is_noted;         /* its response can be asked for again: gate/call/follow.h */
