@@ -334,7 +334,7 @@ def endless(ex):
 ], ids=["cut", "endless", "long", "coded", "until-the-end", "closed", "reset", "nonsense"])
 def test_replies_that_are_no_list(lab, lists, act, want):
     a = lists(act)
-    sluice = lab.start([("a", a.base, {})], health=LISTS)
+    sluice = lab.start([("a", a.base, {"timeouts": {"connect": "60s"}})], health=LISTS)  # which ends none of them
     wait_for(lambda: a.n >= 4, "checks")
     wait_health(sluice, want)
     if want == "up":

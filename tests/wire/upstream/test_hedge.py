@@ -35,6 +35,13 @@ class Script:
             pass  # it was left
 
 
+def in_events(ex):
+    """What `answer` sends behind its head."""
+    for event in [*EVENTS, "[DONE]"]:
+        ex.event(event)
+    ex.last_chunk()
+
+
 def hedges(sluice):
     text = sluice.call("GET", "/metrics").body.decode()
     prefix = 'sluice_hedges_total{route="chat",outcome="'
@@ -95,6 +102,17 @@ def test_the_hedge_is_faster(lab, stream):
     text = lab.sluice.call("GET", "/metrics").body.decode()
     assert 'sluice_attempts_total{route="chat",provider="openai",target="a",outcome="cancelled",reason=""} 1' in text
     assert 'sluice_attempts_total{route="chat",provider="openai",target="b",outcome="ok",reason=""} 1' in text
+
+
+def test_the_heads_of_both_are_no_token(lab):
+    slow, hedge = Script(before=lambda ex: ex.stream_head(), then=in_events), Script(before=lambda ex: ex.stream_head(), then=None)
+    start(lab, slow, hedge)
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "stream": True})
+    assert hedge.came.wait(DEADLINE)
+    slow.go.set()
+    r = conn.reply()
+    assert (r.status, r.get("x-sluice-target")) == (200, "a") and b"[DONE]" in r.body
+    assert hedge.left.get(timeout=DEADLINE) is not None and hedges(lab.sluice) == {"lost": 1} and idle(lab)
 
 
 def test_a_head_alone_is_no_token(lab):
@@ -323,7 +341,8 @@ def test_the_first_one_fails_within_the_hedges_refusal(lab):
     """The plan gets what the hedge received, and the repeat without stream_options answers."""
     refusal = json.dumps({"error": {"message": "Unrecognized request argument: stream_options"}}).encode()
     head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(refusal)}\r\n\r\n".encode()
-    slow, halves = Script(then=error("500 Oops")), Script(before=lambda ex: ex.send(head + refusal[:40]), then=lambda ex: ex.send(refusal[40:]))
+    at = refusal.index(b"_options")  # neither half says enough
+    slow, halves = Script(then=error("500 Oops")), Script(before=lambda ex: ex.send(head + refusal[:at]), then=lambda ex: ex.send(refusal[at:]))
     start(lab, slow, lambda ex: halves(ex) if "stream_options" in ex.json() else answer(ex), answer)
     r = one_behind_the_other(lab, slow, halves, stream=True)
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "b", "3"), r.body

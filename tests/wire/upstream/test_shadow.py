@@ -374,6 +374,26 @@ def test_a_large_call_has_no_shadow_where_memory_is_short(lab):
     assert away.upstream.requests[-1].body == up.upstream.requests[-1].body
 
 
+def test_none_begins_while_memory_is_short(lab):
+    """The rest of it is for callers."""
+    up, away = two(lab, server={"workers": 1, "limits": {"memory": "8MiB"}})
+    fat = lab.sluice.connect()
+    fat.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 7500000\r\n\r\n" + b" " * 7_000_000)
+    conn, n = lab.sluice.connect(), 0
+
+    def dropped():
+        nonlocal n
+        n += 1
+        assert conn.request("POST", "/v1/chat/completions", CHAT).reply().status == 200
+        wait_for(lambda: sum(shadows(lab).values()) == n, "its shadow is over, or was none")
+        return "dropped" in shadows(lab)
+
+    wait_for(dropped, "the body that comes has taken most of it")
+    fat.close()
+    assert away.n == n - 1
+    conn.close()
+
+
 def test_no_more_than_some_are_under_way(lab):
     script = Script()
     up, away = two(lab, script, server={"workers": 1})
@@ -483,6 +503,22 @@ def test_a_target_that_is_full_is_left_alone(lab):
     conn.close()
 
 
+def test_who_waits_there_comes_first(lab):
+    """A free place is not for a shadow, though the call that waits cannot use it."""
+    script = Script()
+    claude = lab.target(Signs("B"))
+    spare = {"name": "spare", "tier": 1, "model": route("x", claude, provider="anthropic")["model"]}
+    two(lab, script, more={"targets": [{"name": "model", "max_concurrent": 1}, spare], "queue": {"wait": "60s"}})
+    conns = []
+    for n in range(2):
+        conns.append(lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "model": "other", "n": 2}))  # which Claude cannot
+        wait_for(lambda: series(lab, "sluice_queue_depth")['route="other"'] == n, f"{n} waits")
+    assert lab.call().status == 200
+    come(lab, refused=1)
+    script.open(2)
+    assert [c.reply().status for c in conns] == [200, 200] and claude.n == 0
+
+
 def test_rights_are_those_of_the_route_that_was_called(lab):
     key = "sk-only-chat-0123456789"
     two(lab, auth={"metrics": "open", "keys": [{"name": "k", "key": key, "routes": ["chat"]}]})
@@ -510,9 +546,11 @@ def test_an_answer_that_only_its_upstream_has(lab):
     come(lab, ok=1)
     assert respond(previous_response_id="resp_a0").status == 200
     come(lab, ok=1, unfit=1)
+    assert respond(previous_response_id="resp_of_nobody").status == 400
+    come(lab, ok=1, unfit=2)
     assert lab.sluice.call("GET", "/v1/responses/resp_a0").status == 200
     assert lab.sluice.call("GET", "/v1/responses/resp_b0").status == 404, "nobody was told of it"
-    assert (a.n, b.n, shadows(lab)) == (3, 1, {"ok": 1, "unfit": 1})
+    assert (a.n, b.n, shadows(lab)) == (4, 1, {"ok": 1, "unfit": 2})
 
 
 def test_an_upload(lab):
