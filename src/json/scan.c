@@ -22,6 +22,10 @@ void sl_json_scan_init(struct sl_json_scan *scan, const struct sl_json_scan_want
     *scan = (struct sl_json_scan){ .wants = wants, .n_wants = (uint8_t)n_wants, .at = -1 };
     for (size_t i = 0; i < n_wants; i++) {
         SL_ASSERT(wants[i].name.n <= SL_JSON_SCAN_NAME_MAX);
+        if (wants[i].name.n) {
+            scan->lengths |= 1u << wants[i].name.n;
+            scan->letters |= SL_JSON_SCAN_LETTER(*wants[i].name.p);
+        }
         sl_buf_init(&scan->members[i].value, wants[i].keep_bytes);
     }
 }
@@ -94,8 +98,10 @@ SL_INLINE void end_look(struct sl_json_scan *scan, const char *begin, const char
 
 static void name_end(struct sl_json_scan *scan, struct sl_str name)
 {
+    bool may_be_wanted = name.n && name.n <= SL_JSON_SCAN_NAME_MAX && (scan->lengths >> name.n & 1) &&
+                         (scan->letters & SL_JSON_SCAN_LETTER(*name.p));
     scan->at = -1;
-    for (unsigned i = 0; i < scan->n_wants; i++) {
+    for (unsigned i = 0; may_be_wanted && i < scan->n_wants; i++) {
         if (scan->wants[i].name.n == name.n && sl_str_same_n(scan->wants[i].name.p, name.p, name.n)) {
             scan->at = (int8_t)i;
         }
@@ -178,12 +184,21 @@ static const char *text_push(struct sl_json_scan *scan, const char *p, const cha
     return p;
 }
 
+/* What counts inside of a list or an object. */
+static const bool is_mark[256] = { ['"'] = true, ['{'] = true, ['['] = true, ['}'] = true, [']'] = true };
+
 static const char *nested_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
     if (scan->at >= 0 && !scan->members[scan->at].is_filled) {
         inside_note(scan, p, end);
     }
     while (p < end && scan->state == ST_NESTED) {
+        while (p < end && !is_mark[(unsigned char)*p]) {
+            p++;
+        }
+        if (p == end) {
+            break;
+        }
         switch (*p++) {
         case '"':
             p = string_push(scan, p, end, ST_NESTED_STRING);
@@ -205,9 +220,13 @@ static const char *nested_push(struct sl_json_scan *scan, const char *p, const c
     return p;
 }
 
+static const bool is_scalar_end[256] = {
+    [','] = true, ['}'] = true, [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true,
+};
+
 static const char *scalar_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
-    while (p < end && *p != ',' && *p != '}' && !sl_char_is_blank(*p)) {
+    while (p < end && !is_scalar_end[(unsigned char)*p]) {
         p++;
     }
     if (p < end) {
@@ -246,18 +265,29 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
             scan->state = *p++ == '{' ? ST_KEY_WAIT : scan->state;
             break;
         case ST_KEY_WAIT:
-            if (*p == '"') {
-                scan->state = ST_KEY;
-                scan->n_name = 0;
+            if (*p == ',' && end - p > 1 && p[1] == '"') {
+                p++;
             }
-            scan->is_closed |= *p++ == '}';
+            if (*p != '"') {
+                scan->is_closed |= *p++ == '}';
+                break;
+            }
+            scan->state = ST_KEY;
+            scan->n_name = 0;
+            p++;
             break;
         case ST_KEY:
             p = key_push(scan, p, end);
-            break;
+            if (scan->state != ST_COLON || p == end) {
+                break;
+            }
+            /* fall through */
         case ST_COLON:
             scan->state = *p++ == ':' ? ST_VALUE_WAIT : scan->state;
-            break;
+            if (scan->state != ST_VALUE_WAIT || p == end) {
+                break;
+            }
+            /* fall through */
         case ST_VALUE_WAIT:
             if (!sl_char_is_blank(*p)) {
                 value_begin(scan, p);

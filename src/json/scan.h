@@ -41,6 +41,7 @@ struct sl_json_scan {
     bool has_end; /* a name or a text has one of the endings. For one that came in pieces it may be true by mistake */
     /* private */
     const struct sl_json_scan_want *wants;
+    uint32_t lengths, letters; /* of the wanted names: a bit for each length, and for each first letter */
     uint8_t n_wants;
     uint8_t state;
     uint8_t n_name; /* bytes of `name`; more than SL_JSON_SCAN_NAME_MAX: no wanted name is so long */

@@ -131,13 +131,20 @@ static bool is_same_upstream(const struct sl_made_by *a, const struct sl_made_by
     return sl_str_eq(a->route, b->route) && sl_str_eq(a->target, b->target);
 }
 
+/* The entry of that id and upstream; NULL: none. */
+static struct entry *entry_find(struct sl_made *made, struct sl_str id, const struct sl_made_by *by)
+{
+    struct entry *entry = sl_map_find(&made->by_id, id);
+    while (entry && !is_same_upstream(&entry->record.by, by)) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
 /* When an upstream gives an id again, it means another response now: the old entry is dropped. */
 static void older_drop(struct sl_made *made, const struct entry *entry)
 {
-    struct entry *old = sl_map_find(&made->by_id, entry->record.id);
-    while (old && !is_same_upstream(&old->record.by, &entry->record.by)) {
-        old = old->next;
-    }
+    struct entry *old = entry_find(made, entry->record.id, &entry->record.by);
     if (old) {
         entry_drop(made, old);
     }
@@ -177,12 +184,15 @@ static void same_drop(struct sl_made *made, const struct entry *newcomer)
 
 static void entry_add(struct sl_made *made, struct entry *entry, bool is_new)
 {
-    older_drop(made, entry);
-    same_drop(made, entry);
+    bool is_known = sl_map_find(&made->by_id, entry->record.id) != NULL;
+    if (is_known) {
+        older_drop(made, entry);
+        same_drop(made, entry);
+    }
     for (struct entry *e; made->entries.n >= made->max && (e = entry_list_first(&made->entries)) != NULL;) {
         entry_drop(made, e);
     }
-    struct entry *first = sl_map_find(&made->by_id, entry->record.id);
+    struct entry *first = is_known ? sl_map_find(&made->by_id, entry->record.id) : NULL; /* some were dropped */
     if (made->max == 0 || (!first && sl_map_put(&made->by_id, entry->record.id, entry) < 0)) {
         free(entry);
         return;
@@ -196,6 +206,16 @@ static void entry_add(struct sl_made *made, struct entry *entry, bool is_new)
     entry_list_add(&made->entries, entry);
 }
 
+/* Nothing changes but how long it is known. */
+static void entry_renew(struct sl_made *made, struct entry *entry, uint64_t end_wall_usec)
+{
+    entry->record.end_wall_usec = end_wall_usec;
+    entry_list_remove(&made->entries, entry);
+    entry_list_add(&made->entries, entry);
+    made->n_new += !entry->is_new;
+    entry->is_new = true;
+}
+
 static void expire(struct sl_made *made, uint64_t now)
 {
     for (struct entry *e; (e = entry_list_first(&made->entries)) != NULL && e->record.end_wall_usec <= now;) {
@@ -207,13 +227,18 @@ void sl_made_put(struct sl_made *made, struct sl_str id, const struct sl_made_by
                  uint64_t now_wall_usec)
 {
     const struct sl_made_record record = { id, principal, *by, now_wall_usec + SL_MADE_USEC };
-    struct entry *entry = id.n && id.n <= SL_MADE_ID_MAX ? entry_new(&record) : NULL;
-    if (entry) {
-        pthread_mutex_lock(&made->lock);
-        expire(made, now_wall_usec);
-        entry_add(made, entry, true);
-        pthread_mutex_unlock(&made->lock);
+    if (!id.n || id.n > SL_MADE_ID_MAX) {
+        return;
     }
+    pthread_mutex_lock(&made->lock);
+    expire(made, now_wall_usec);
+    struct entry *entry = entry_find(made, id, by);
+    if (entry && sl_str_eq(entry->record.principal, principal) && made->entries.n <= made->max) {
+        entry_renew(made, entry, record.end_wall_usec);
+    } else if ((entry = entry_new(&record)) != NULL) {
+        entry_add(made, entry, true);
+    }
+    pthread_mutex_unlock(&made->lock);
 }
 
 int sl_made_find(struct sl_made *made, struct sl_str id, struct sl_str principal, uint64_t now_wall_usec,

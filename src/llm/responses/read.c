@@ -20,7 +20,7 @@ static int own_note(const struct sl_incoming *in, const struct sl_json_val said[
     for (size_t i = 0; i < SL_ECHO_COUNT; i++) {
         own->echo[i] = sl_json_is_nothing(said[i]) ? SL_STR_NONE : sl_json_raw(said[i]);
     }
-    own->offers_all = sl_str_find(sl_headers_get(in->headers, "user-agent"), SL_STR("codex"), 0) >= 0;
+    own->headers = in->headers;
     call->own = own;
     return 0;
 }

@@ -117,6 +117,37 @@ static void it_is_known_for_a_day(void **state)
     sl_made_free(made);
 }
 
+static void on_record(void *arg, const struct sl_made_record *record)
+{
+    struct sl_made *other = arg;
+    sl_made_restore(other, record);
+}
+
+static void one_that_comes_again_is_known_for_longer(void **state)
+{
+    (void)state;
+    struct sl_made *made = made_new(2), *first = made_new(10), *second = made_new(10);
+    put(made, "a", "ann", T0);
+    put(made, "b", "ann", T0);
+    sl_made_each(made, false, on_record, first);
+    put(made, "a", "ann", T0 + HOUR);
+    put(made, "a", "ann", T0 + 2 * HOUR);
+    sl_made_each(made, false, on_record, second); /* it is new once */
+    assert_int_equal(sl_made_count(second), 1);
+    assert_int_equal(find(second, "a", "ann", T0 + 26 * HOUR - 1), 0);
+    assert_int_equal(find(made, "a", "ann", T0 + 26 * HOUR - 1), 0);
+    put(made, "c", "ann", T0 + 2 * HOUR); /* removes the one that is older now */
+    assert_int_equal(find(made, "b", "ann", T0 + 2 * HOUR), SL_E_NOTFOUND);
+    assert_int_equal(find(made, "a", "ann", T0 + 2 * HOUR), 0);
+    sl_made_set_max(made, 1);
+    put(made, "a", "ann", T0 + 3 * HOUR);
+    assert_int_equal(sl_made_count(made), 1);
+    assert_int_equal(find(made, "a", "ann", T0 + 3 * HOUR), 0);
+    sl_made_free(made);
+    sl_made_free(first);
+    sl_made_free(second);
+}
+
 static void the_oldest_go_first(void **state)
 {
     (void)state;
@@ -136,12 +167,6 @@ static void the_oldest_go_first(void **state)
     put(made, "g", "ann", T0 + 9);
     assert_int_equal(sl_made_count(made), 0);
     sl_made_free(made);
-}
-
-static void on_record(void *arg, const struct sl_made_record *record)
-{
-    struct sl_made *other = arg;
-    sl_made_restore(other, record);
 }
 
 static void what_is_new_is_walked_once(void **state)
@@ -196,9 +221,13 @@ static void so_many_upstreams_have_the_same_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_is_found_by_who_got_it), cmocka_unit_test(an_id_of_another_upstream_takes_nothing_away),
-        cmocka_unit_test(it_is_known_for_a_day),      cmocka_unit_test(the_oldest_go_first),
-        cmocka_unit_test(what_is_new_is_walked_once), cmocka_unit_test(so_many_upstreams_have_the_same_id),
+        cmocka_unit_test(one_is_found_by_who_got_it),
+        cmocka_unit_test(an_id_of_another_upstream_takes_nothing_away),
+        cmocka_unit_test(it_is_known_for_a_day),
+        cmocka_unit_test(one_that_comes_again_is_known_for_longer),
+        cmocka_unit_test(the_oldest_go_first),
+        cmocka_unit_test(what_is_new_is_walked_once),
+        cmocka_unit_test(so_many_upstreams_have_the_same_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
