@@ -65,8 +65,16 @@ struct sl_choice *sl_reading_choice(struct sl_reading *rd, size_t n_blocks, stru
 
 int64_t sl_reading_chars(struct sl_str text)
 {
+    const uint64_t ones = 0x0101010101010101ULL;
     int64_t n = 0;
-    for (size_t i = 0; i < text.n; i++) {
+    size_t i = 0;
+    for (; text.n - i >= 8; i += 8) {
+        uint64_t w;
+        memcpy(&w, text.p + i, 8);
+        uint64_t inner = w >> 7 & ~w >> 6 & ones; /* a one for each byte that goes on a character */
+        n += 8 - (int64_t)(inner * ones >> 56);
+    }
+    for (; i < text.n; i++) {
         n += ((unsigned char)text.p[i] & 0xc0) != 0x80;
     }
     return n;

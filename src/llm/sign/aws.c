@@ -7,6 +7,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/map.h"
 #include "base/num.h"
 #include "base/secret.h"
 #include "llm/core/prepare.h"
@@ -107,9 +108,15 @@ static void hex_add(struct sl_buf *buf, const struct digest *digest)
 
 #define KEPT 8 /* keys that a thread keeps; a gateway has few */
 
-/* A key is found by a digest of what it is made from, so that the secret itself is not kept here. */
+/* A key is found by hashes of what it is made from, with seeds that nobody knows, so that the secret itself is not kept
+ * here. */
+struct made_from {
+    uint64_t secret, place;
+};
+
 static _Thread_local struct {
-    struct digest of, key;
+    struct made_from of;
+    struct digest key;
     bool is_set;
 } kept[KEPT];
 static _Thread_local unsigned kept_next;
@@ -139,14 +146,12 @@ static bool key_make(EVP_MD_CTX *ctx, const struct sl_aws_sign *sign, struct sl_
 
 static bool key_get(EVP_MD_CTX *ctx, const struct sl_aws_sign *sign, struct sl_str day, struct digest *ret)
 {
-    struct digest of;
-    struct sl_str zero = sl_str_make("", 1);
-    struct sl_str pieces[] = { sign->keys.secret, zero, day, zero, sign->region, zero, sign->service };
-    if (!digest_of(ctx, pieces, SL_ARRAY_LEN(pieces), &of)) {
-        return false;
-    }
+    struct made_from of = {
+        .secret = sl_hash_both(sl_hash(sign->keys.secret), sl_hash(day)),
+        .place = sl_hash_both(sl_hash(sign->region), sl_hash(sign->service)),
+    };
     for (size_t i = 0; i < KEPT; i++) {
-        if (kept[i].is_set && memcmp(kept[i].of.v, of.v, DIGEST_SIZE) == 0) {
+        if (kept[i].is_set && kept[i].of.secret == of.secret && kept[i].of.place == of.place) {
             *ret = kept[i].key;
             return true;
         }
@@ -282,6 +287,10 @@ static void value_add(struct sl_buf *buf, struct sl_str value)
 {
     size_t at = 0;
     bool has_any = false;
+    if (sl_str_find_char(value, ' ', 0) < 0 && sl_str_find_char(value, '\t', 0) < 0) {
+        sl_buf_add_str(buf, value); /* nearly always */
+        return;
+    }
     while (at < value.n) {
         size_t from = at;
         while (at < value.n && !sl_char_is_blank(value.p[at])) {
@@ -298,11 +307,23 @@ static void value_add(struct sl_buf *buf, struct sl_str value)
     }
 }
 
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
 static struct sl_str lower_of(struct sl_str name, struct sl_arena *arena)
 {
+    size_t i = 0;
+    while (i < name.n && !is_upper(name.p[i])) {
+        i++;
+    }
+    if (i == name.n) {
+        return name; /* as our own are */
+    }
     char *p = sl_arena_bytes(arena, name.n);
-    for (size_t i = 0; p && i < name.n; i++) {
-        p[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] | 0x20) : name.p[i];
+    for (i = 0; p && i < name.n; i++) {
+        p[i] = is_upper(name.p[i]) ? (char)(name.p[i] | 0x20) : name.p[i];
     }
     return p ? sl_str_make(p, name.n) : SL_STR_NONE;
 }
