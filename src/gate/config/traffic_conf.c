@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/traffic_conf.h"
 
-#include "base/arena.h"
 #include "base/near.h"
 #include "base/num.h"
 #include "base/word.h"
@@ -333,13 +332,12 @@ static int shadow_check(struct sl_bind *bind, const struct sl_opt *row, const st
     if (is_off(val)) {
         return 0;
     }
-    struct sl_shadow *shadow = SL_ARENA_NEW(bind->arena, struct sl_shadow);
+    struct sl_shadow *shadow = sl_shadow_new(bind->arena);
     if (!shadow) {
         return FAIL(bind, val, "out of memory");
     }
     const struct sl_val *route = sl_val_find(val, "route");
     shadow->pos = route ? route->pos : val->pos;
-    atomic_init(&shadow->n_calls, 0);
     *(struct sl_shadow **)field = shadow;
     return rule_bind(bind, row, val, shadow, "{ route: other, share: 1% }");
 }

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/shadow.h"
 
+#include "base/arena.h"
+
+struct sl_shadow *sl_shadow_new(struct sl_arena *arena)
+{
+    struct sl_shadow *shadow = SL_ARENA_NEW(arena, struct sl_shadow);
+    if (shadow) {
+        atomic_init(&shadow->n_calls, 0);
+    }
+    return shadow;
+}
+
 /* How many of the first n calls are due. */
 static uint64_t due_of(uint64_t n, uint32_t share)
 {

@@ -8,6 +8,8 @@
 
 #include "base/val.h"
 
+struct sl_arena;
+
 struct sl_shadow {
     struct sl_str route; /* the other route's name */
     struct sl_pos pos;   /* where the file names it */
@@ -15,6 +17,8 @@ struct sl_shadow {
     atomic_uint_fast64_t n_calls;
 };
 
+/* All zero; it lives as long as the arena. NULL: no memory. */
+struct sl_shadow *sl_shadow_new(struct sl_arena *arena);
 /* A call begins. True: it gets a shadow call. They are spread evenly and exactly: `share` of any hundred calls in a
  * row. */
 SL_MUST bool sl_shadow_is_due(struct sl_shadow *shadow);
