@@ -68,7 +68,8 @@ static void type_write(struct sl_jw *w, const struct sl_opt *row)
         text_write(w, row->min ? "^0*[1-9][0-9]*(B|kB|KiB|MB|MiB|GB|GiB)$" : "^[0-9]+(B|kB|KiB|MB|MiB|GB|GiB)$");
         break;
     case SL_OPT_SHARE:
-        text_write(w, "^[0-9]+%$");
+        SL_ASSERT(row->min <= 1 && row->max == 100);
+        text_write(w, row->min ? "^0*([1-9][0-9]?|100)%$" : "^0*([0-9][0-9]?|100)%$");
         break;
     case SL_OPT_STR:
     case SL_OPT_PATH:

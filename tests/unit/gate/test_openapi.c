@@ -176,7 +176,7 @@ static void a_rule_of_a_route_has_the_types_of_its_members(void **state)
         const char *path, *want; /* a part of its schema */
     } settings[] = {
         { "hedge", "{\"enum\":[\"off\",false]}" },
-        { "hedge.anyOf[0].properties.at_most", "\"pattern\":\"^[0-9]+%$\"" },
+        { "hedge.anyOf[0].properties.at_most", "\"pattern\":\"^0*([1-9][0-9]?|100)%$\"" },
         { "queue", "{\"enum\":[\"off\",false]}" },
         { "queue.anyOf[0].properties.wait", "(ms|s|m|h|d)$\"" },
         { "queue.anyOf[0].properties.size", "\"type\":\"integer\",\"minimum\":1,\"maximum\":10000" },
