@@ -62,6 +62,18 @@ def name_in(*names):
     return {"name": "name", "in": "path", "required": True, "schema": {"enum": list(names)}}
 
 
+def rules_narrow(schema):
+    """Leaves out what a reader of its own decides, and bounds durations, because their patterns do not."""
+    members = schema.get("properties", {})
+    for key, row in list(members.items()):
+        if not {"type", "enum", "anyOf"} & set(row):
+            del members[key]
+    if "ms|s" in schema.get("pattern", ""):
+        schema["pattern"] = "^[1-9]s$"
+    for part in [*members.values(), *schema.get("anyOf", [])]:
+        rules_narrow(part)
+
+
 def narrowed(doc):
     """Limits the document to these calls, by facts that no schema has: which names exist, which members of providers go
     together, which times are in the future."""
@@ -102,11 +114,9 @@ def narrowed(doc):
             next(v for k, v in config["properties"].items() if k.endswith("api_base"))["pattern"] = r"^https://[a-z]{3,9}\.example\.com/v1$"
     for name in ("LimitList", "DatabricksLimitList"):
         schemas[name]["maxItems"] = 1
-    for row in schemas["RouteSettings"]["properties"]["timeouts"]["properties"].values():
-        row["pattern"] = "^[1-9]s$"
-    for key, row in list(schemas["RouteSettings"]["properties"].items()):
-        if key == "fallback" or not {"type", "enum", "anyOf"} & set(row):  # a reader of its own decides
-            del schemas["RouteSettings"]["properties"][key]
+    for key in ("fallback", "shadow"):  # they name other routes of the same type
+        del schemas["RouteSettings"]["properties"][key]
+    rules_narrow(schemas["RouteSettings"])
     for name in ("CreateRouteRequest", "PutRouteRequest"):
         schemas[name]["required"].append("model")  # it has no targets here
     schemas["CreateKeyRequest"]["properties"]["expires_at"] = {"enum": [None, "2100-01-01T00:00:00Z", 4102444800]}
