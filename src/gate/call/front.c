@@ -81,6 +81,7 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     x->settings = sl_settings_ref(sl_worker_snapshot(worker)->settings);
     x->dialect = sl_path_dialect(worker->paths, SL_STR("/"), NULL);
     x->record.usage = SL_USAGE_NONE;
+    x->record.cost_nano = SL_COST_UNKNOWN;
     x->caller.request_id = request_id_of(x);
     struct sl_addr client = sl_peer_client(x->settings, &req->conn->peer, &req->msg.headers);
     x->caller.address = sl_arena_dup(x->arena, sl_str_c(client.text));

@@ -135,7 +135,7 @@ static void fill(struct shadow *shadow, struct sl_hreq *req, const struct sl_xch
         .env = &shadow->env,
         .ticket = &shadow->ticket,
         .is_noted = true, /* nobody asks for its response */
-        .record = { .usage = SL_USAGE_NONE },
+        .record = { .usage = SL_USAGE_NONE, .cost_nano = SL_COST_UNKNOWN },
     };
     x->caller.key = of->caller.key ? sl_key_ref(of->caller.key) : NULL;
     req->user = x;

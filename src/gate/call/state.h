@@ -72,6 +72,7 @@ struct sl_record {
     enum sl_error_type error_type;
     /* Written by measure. */
     uint32_t n_measured; /* attempts that the metrics have counted */
+    int64_t cost_nano;   /* of the call, in nano-dollars; SL_COST_UNKNOWN until its end, and where nobody knows it */
 };
 
 /* The description for the operator. */

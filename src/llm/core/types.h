@@ -35,6 +35,8 @@ struct sl_usage {
 /* A larger count is impossible, and is treated as not given. A sum of a few such counts, and of all calls, cannot
  * overflow. */
 #define SL_USAGE_COUNT_MAX ((int64_t)1 << 40)
+/* Money is in nano-dollars: 10^-9 US dollars. A cost that nobody knows is this, and never 0. */
+#define SL_COST_UNKNOWN ((int64_t)-1)
 #define SL_USAGE_NONE      ((struct sl_usage){ -1, -1, -1, -1, -1, -1, NULL })
 
 /* A reply's header, and the name under which clients know it. */
