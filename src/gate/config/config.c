@@ -14,6 +14,7 @@
 #include "conf/tree.h"
 #include "gate/config/origins.h"
 #include "gate/config/beyond.h"
+#include "gate/config/hidden.h"
 #include "gate/config/route.h"
 #include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
@@ -108,63 +109,6 @@ static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
         return SL_E_INVAL;
     }
     return 0;
-}
-
-/* --- hiding secrets in messages --- */
-
-/* Hiding shorter texts would make messages unreadable and protect nothing. */
-#define HIDDEN_MIN 6
-
-static bool is_secret_key(struct sl_str key)
-{
-    static const char *const words[] = { "key", "token", "secret", "password", "credential" };
-    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
-        if (key.n && memmem(key.p, key.n, words[i], strlen(words[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-struct hidden {
-    struct sl_str *v;
-    uint32_t n, cap;
-};
-
-/* Collects every text under a key whose name looks like a secret's, at any place, even where the key has no meaning. It
- * leaves out references: a variable's name and a path are helpful, and no secret. */
-static void hidden_collect(const struct sl_val *val, bool is_secret, struct hidden *hidden)
-{
-    for (uint32_t i = 0; i < val->n; i++) {
-        const struct sl_val_item *item = &val->items[i];
-        bool is_plain = item->key.p && (sl_str_eq_c(item->key, "file") || sl_str_eq_c(item->key, "env") ||
-                                        sl_str_eq_c(item->key, "role")); /* a key of auth.keys */
-        hidden_collect(item->val, !is_plain && (is_secret || is_secret_key(item->key)), hidden);
-    }
-    bool is_text = val->kind == SL_VAL_STRING || val->kind == SL_VAL_NUMBER;
-    if (is_secret && is_text && val->text.n >= HIDDEN_MIN && !memchr("$/.", val->text.p[0], 3) &&
-        hidden->n < hidden->cap) {
-        hidden->v[hidden->n++] = val->text;
-    }
-}
-
-#define HIDDEN_MAX 10000
-
-static void secrets_hide(struct loader *ld, const struct sl_val *root)
-{
-    struct hidden hidden = { .cap = HIDDEN_MAX };
-    hidden.v = SL_ARENA_ARRAY(&ld->tree, struct sl_str, HIDDEN_MAX);
-    if (!hidden.v) {
-        problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
-        return;
-    }
-    for (uint32_t i = 0; i < root->n; i++) {
-        if (!sl_str_eq_c(root->items[i].key, "server")) { /* server.tls.key is a path, no secret */
-            hidden_collect(root->items[i].val, false, &hidden);
-        }
-    }
-    ld->bind.problems->hidden = hidden.v;
-    ld->bind.problems->n_hidden = hidden.n;
 }
 
 /* --- settings --- */
@@ -462,7 +406,9 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
 
 static void config_fill(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
 {
-    secrets_hide(ld, root);
+    if (sl_secrets_hide(root, ld->bind.problems, &ld->tree) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
+    }
     sections_check(ld, root);
     settings_load(ld, root, over);
     tls_load(ld, root);
