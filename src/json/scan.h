@@ -9,7 +9,7 @@
 #include "base/buf.h"
 
 #define SL_JSON_SCAN_NAME_MAX    31
-#define SL_JSON_SCAN_MEMBERS_MAX 6
+#define SL_JSON_SCAN_MEMBERS_MAX 7
 
 /* A member to look for. */
 struct sl_json_scan_want {

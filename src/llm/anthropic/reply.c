@@ -52,7 +52,9 @@ void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
     count_read(v, "cache_creation_input_tokens", &written);
     count_read(v, "output_tokens", &io_usage->output);
     count_read(sl_json_get(v, "output_tokens_details"), "thinking_tokens", &io_usage->reasoning);
-    const char *tier = sl_tier_read(sl_json_get(v, "service_tier"));
+    count_read(sl_json_get(v, "cache_creation"), "ephemeral_1h_input_tokens", &io_usage->cache_hour);
+    count_read(sl_json_get(v, "server_tool_use"), "web_search_requests", &io_usage->searches);
+    enum sl_tier tier = sl_tier_read(sl_json_get(v, "service_tier"));
     io_usage->tier = tier ? tier : io_usage->tier;
     io_usage->cached_input = cached;
     io_usage->cache_creation = written;

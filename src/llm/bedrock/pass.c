@@ -4,10 +4,12 @@
 #include "llm/bedrock/pass.h"
 
 #include "llm/bedrock/bedrock.h"
+#include "llm/core/reading.h"
 #include "wire/aws_event.h"
 
 const struct sl_json_scan_want sl_bedrock_reply_members[SL_REPLY_COUNT] = {
     [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096, '\0' },
+    [SL_REPLY_TIER] = { SL_STR_INIT("serviceTier"), 64, '{' },
     [SL_REPLY_ANSWER] = { SL_STR_INIT("output"), 0, '{' },
 };
 
@@ -58,6 +60,7 @@ enum sl_pass sl_bedrock_pass_event(struct sl_pass_state *state, struct sl_str ev
         if (sl_json_parse(scratch, frame.payload) == 0) {
             struct sl_json_val usage = sl_json_get(sl_json_root(scratch), "usage");
             SL_IGNORE(sl_bedrock_read_usage(usage, &state->usage) < 0); /* it may have no counts */
+            state->usage.tier = sl_tier_read(sl_json_at(sl_json_root(scratch), "serviceTier.type"));
         }
     }
     return SL_PASS_FORWARD;

@@ -38,6 +38,12 @@ void sl_bedrock_usage_read(struct sl_json_val v, struct sl_usage *ret)
     ret->output = sl_count_get(v, "outputTokens");
     ret->cached_input = sl_count_get(v, "cacheReadInputTokens");
     ret->cache_creation = sl_count_get(v, "cacheWriteInputTokens");
+    struct sl_json_val details = sl_json_get(v, "cacheDetails");
+    for (struct sl_json_iter it = sl_json_each(details); sl_json_is(details, SL_JSON_ARRAY) && sl_json_next(&it);) {
+        if (sl_json_str_eq(sl_json_get(it.val, "ttl"), SL_STR("1h"))) {
+            ret->cache_hour = sl_count_get(it.val, "inputTokens");
+        }
+    }
     if (fresh >= 0) { /* it does not include what was read from and written to the cache */
         ret->input = fresh + SL_MAX(ret->cached_input, (int64_t)0) + SL_MAX(ret->cache_creation, (int64_t)0);
     }

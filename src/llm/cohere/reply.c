@@ -33,6 +33,9 @@ void sl_cohere_usage_read(struct sl_json_val usage, struct sl_usage *io_usage)
     u.input = u.input < 0 ? sl_count_get(billed, "input_tokens") : u.input;
     u.output = u.output < 0 ? sl_count_get(billed, "output_tokens") : u.output;
     u.cached_input = sl_count_get(usage, "cached_tokens");
+    u.billed_input = sl_count_get(billed, "input_tokens");
+    u.billed_output = sl_count_get(billed, "output_tokens");
+    u.queries = sl_count_get(billed, "search_units");
     u.total = u.input >= 0 && u.output >= 0 ? u.input + u.output : -1;
     *io_usage = u;
 }

@@ -29,6 +29,7 @@ enum sl_reply_member {
     SL_REPLY_DATA,   /* the same for embeddings */
     SL_REPLY_ID,     /* its id, if the answer can be read again */
     SL_REPLY_META,   /* the usage of embeddings, if it has another name */
+    SL_REPLY_TIER,   /* the service tier that served the call, where it is not in the usage */
     SL_REPLY_COUNT
 };
 

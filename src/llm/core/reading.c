@@ -100,29 +100,63 @@ int sl_reading_cut(struct sl_err *err)
     return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
 }
 
-const char *sl_tier_read(struct sl_json_val v)
+int64_t sl_count_of(struct sl_json_val v)
 {
-    static const struct {
-        struct sl_str word;
-        const char *to;
-    } tiers[] = {
-        { SL_STR_INIT("default"), "default" }, { SL_STR_INIT("standard"), "default" },
-        { SL_STR_INIT("flex"), "flex" },       { SL_STR_INIT("priority"), "priority" },
-        { SL_STR_INIT("scale"), "scale" },
-    };
-    for (size_t i = 0; i < SL_ARRAY_LEN(tiers); i++) {
-        if (sl_json_str_eq(v, tiers[i].word)) {
-            return tiers[i].to;
-        }
-    }
-    return NULL;
+    int64_t n;
+    bool is_count = sl_json_int(v, true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX;
+    return is_count ? n : -1;
 }
 
 int64_t sl_count_get(struct sl_json_val object, const char *key)
 {
-    int64_t n;
-    bool is_count = sl_json_int(sl_json_get(object, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX;
-    return is_count ? n : -1;
+    return sl_count_of(sl_json_get(object, key));
+}
+
+void sl_parts_read(struct sl_json_val in, struct sl_json_val out, struct sl_usage *io_usage)
+{
+    enum { CACHED, WRITTEN, AUDIO_IN, IMAGE_IN, N_IN };
+    enum { REASONING, AUDIO_OUT, IMAGE_OUT, N_OUT };
+    static const struct sl_str in_names[N_IN] = { SL_STR_INIT("cached_tokens"), SL_STR_INIT("cache_write_tokens"),
+                                                  SL_STR_INIT("audio_tokens"), SL_STR_INIT("image_tokens") };
+    static const struct sl_str out_names[N_OUT] = { SL_STR_INIT("reasoning_tokens"), SL_STR_INIT("audio_tokens"),
+                                                    SL_STR_INIT("image_tokens") };
+    struct sl_json_val ins[N_IN], outs[N_OUT];
+    sl_json_pick(in, in_names, N_IN, ins);
+    sl_json_pick(out, out_names, N_OUT, outs);
+    io_usage->cached_input = sl_count_of(ins[CACHED]);
+    io_usage->cache_creation = sl_count_of(ins[WRITTEN]);
+    io_usage->audio_input = sl_count_of(ins[AUDIO_IN]);
+    io_usage->image_input = sl_count_of(ins[IMAGE_IN]);
+    io_usage->reasoning = sl_count_of(outs[REASONING]);
+    io_usage->audio_output = sl_count_of(outs[AUDIO_OUT]);
+    io_usage->image_output = sl_count_of(outs[IMAGE_OUT]);
+}
+
+/* US dollars as nano-dollars; SL_COST_UNKNOWN: no amount. */
+static int64_t dollars_get(struct sl_json_val v)
+{
+    double dollars;
+    bool is_amount = sl_json_double(v, &dollars) == 0 && dollars >= 0 && dollars * 1e9 <= (double)SL_COST_MAX;
+    return is_amount ? (int64_t)(dollars * 1e9 + 0.5) : SL_COST_UNKNOWN;
+}
+
+int64_t sl_cost_read(struct sl_json_val usage)
+{
+    struct sl_json_val cost = sl_json_get(usage, "cost");
+    int64_t ticks, nano = dollars_get(sl_json_is(cost, SL_JSON_OBJECT) ? sl_json_get(cost, "total_cost") : cost);
+    if (nano < 0) { /* xAI's: ten of them are a nano-dollar */
+        bool is_count = sl_json_int(sl_json_get(usage, "cost_in_usd_ticks"), true, &ticks) == 0 && ticks >= 0;
+        return is_count && ticks / 10 <= SL_COST_MAX ? ticks / 10 : SL_COST_UNKNOWN;
+    }
+    bool is_own_key = sl_json_is(sl_json_get(usage, "is_byok"), SL_JSON_TRUE);
+    int64_t rest = is_own_key ? dollars_get(sl_json_at(usage, "cost_details.upstream_inference_cost")) : 0;
+    return rest > 0 ? SL_MIN(nano + rest, SL_COST_MAX) : nano; /* OpenRouter's own fee, and what the provider takes */
+}
+
+enum sl_tier sl_tier_read(struct sl_json_val v)
+{
+    struct sl_str raw = sl_json_raw(v);
+    return sl_json_is(v, SL_JSON_STRING) ? sl_tier_parse(sl_str_sub(raw, 1, raw.n - 1)) : SL_TIER_NONE;
 }
 
 enum sl_finish sl_finish_find(const struct sl_finish_word *words, struct sl_str word)

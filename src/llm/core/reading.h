@@ -40,11 +40,16 @@ void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta);
 /* Returns SL_E_TRUNCATED, and sets its text. */
 SL_MUST int sl_reading_cut(struct sl_err *err);
 
-/* The service tier that served a call, in OpenAI's word for the provider's; NULL: another word, or none. */
-const char *sl_tier_read(struct sl_json_val v);
+/* The parts of input and output, as OpenAI and many others name them. */
+void sl_parts_read(struct sl_json_val in, struct sl_json_val out, struct sl_usage *io_usage);
+/* The cost that an upstream reports with its usage, in nano-dollars; SL_COST_UNKNOWN: none that can be read. */
+int64_t sl_cost_read(struct sl_json_val usage);
+/* The service tier that served a call. SL_TIER_NONE: another word, or none. */
+enum sl_tier sl_tier_read(struct sl_json_val v);
 
 /* A number of tokens; -1: missing, or impossible. */
 int64_t sl_count_get(struct sl_json_val object, const char *key);
+int64_t sl_count_of(struct sl_json_val v);
 
 /* An upstream's words for how a reply ended; the last row is empty. */
 struct sl_finish_word {

@@ -24,20 +24,59 @@ const char *sl_llm_type_name(enum sl_llm_type type);
 /* SL_E_INVAL for any other text. */
 SL_MUST int sl_llm_type_parse(struct sl_str text, enum sl_llm_type *ret);
 
-/* Token counts; -1: not given. */
+/* The service tier that served a call. */
+enum sl_tier {
+    SL_TIER_NONE, /* not given */
+    SL_TIER_DEFAULT,
+    SL_TIER_SCALE, /* OpenAI's: costs what the default costs */
+    SL_TIER_FLEX,
+    SL_TIER_PRIORITY,
+    SL_TIER_ULTRAFAST,
+    SL_TIER_BATCH,
+    SL_TIER_COUNT
+};
+
+/* What a call used, as the upstream says. Tokens and other counts; -1: not given. */
 struct sl_usage {
     int64_t input, output, total;
     int64_t cached_input;   /* the part of `input` that was read from a cache */
     int64_t cache_creation; /* the part of `input` that was written to a cache */
+    int64_t cache_hour;     /* the part of `cache_creation` that the cache keeps for an hour, not for minutes */
     int64_t reasoning;      /* the part of `output` for reasoning */
-    const char *tier;       /* the tier that served the call, in OpenAI's word; NULL: not given */
+    int64_t audio_input, image_input, video_input;    /* parts of `input` */
+    int64_t audio_output, image_output, video_output; /* parts of `output` */
+    int64_t cached_audio, cached_image;               /* parts of `cached_input` */
+    int64_t billed_input, billed_output; /* what is paid for, where that is not `input` and `output`; Cohere's */
+    int64_t searches;                    /* searches of the web that the provider made for the call */
+    int64_t citations;                   /* tokens of cited texts, beside `input` and `output` */
+    int64_t queries;                     /* what reranking is paid by: Cohere's search units */
+    int64_t msec;                        /* the length of a sound that was written down */
+    int64_t cost_nano;  /* what the call cost by the upstream's own account; SL_COST_UNKNOWN: not given */
+    int64_t shown_nano; /* what the client is told that it cost, if shows_cost */
+    bool shows_cost;
+    enum sl_tier tier;
 };
 /* A larger count is impossible, and is treated as not given. A sum of a few such counts, and of all calls, cannot
  * overflow. */
 #define SL_USAGE_COUNT_MAX ((int64_t)1 << 40)
 /* Money is in nano-dollars: 10^-9 US dollars. A cost that nobody knows is this, and never 0. */
 #define SL_COST_UNKNOWN ((int64_t)-1)
-#define SL_USAGE_NONE      ((struct sl_usage){ -1, -1, -1, -1, -1, -1, NULL })
+/* No call costs more (nine million dollars). A sum of a thousand such costs cannot overflow. */
+#define SL_COST_MAX ((int64_t)1 << 53)
+/* clang-format off */
+#define SL_USAGE_NONE                                                                                        \
+    ((struct sl_usage){ .input = -1, .output = -1, .total = -1, .cached_input = -1, .cache_creation = -1,    \
+                        .cache_hour = -1, .reasoning = -1, .audio_input = -1, .image_input = -1,             \
+                        .video_input = -1, .audio_output = -1, .image_output = -1, .video_output = -1,       \
+                        .cached_audio = -1, .cached_image = -1, .billed_input = -1, .billed_output = -1,     \
+                        .searches = -1, .citations = -1, .queries = -1, .msec = -1,                          \
+                        .cost_nano = SL_COST_UNKNOWN })
+/* clang-format on */
+
+/* OpenAI's word for it; NULL: it has none. */
+const char *sl_tier_name(enum sl_tier tier);
+/* SL_TIER_NONE: no provider's word for a tier. */
+enum sl_tier sl_tier_parse(struct sl_str word);
 
 /* A reply's header, and the name under which clients know it. */
 struct sl_header_alias {

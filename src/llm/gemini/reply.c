@@ -66,6 +66,29 @@ static int64_t sum(int64_t a, int64_t b)
     return a < 0 ? b : b < 0 ? a : a + b;
 }
 
+/* Adds the counts of a list by kind ([{"modality":"AUDIO","tokenCount":5}]) to those that are wanted. */
+static void kinds_read(struct sl_json_val list, int64_t *io_audio, int64_t *io_image, int64_t *io_video)
+{
+    const struct {
+        struct sl_str kind;
+        int64_t *io;
+    } wanted[] = {
+        { SL_STR("AUDIO"), io_audio },
+        { SL_STR("IMAGE"), io_image },
+        { SL_STR("VIDEO"), io_video },
+    };
+    if (!sl_json_is(list, SL_JSON_ARRAY)) {
+        return;
+    }
+    for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
+        for (size_t i = 0; i < SL_ARRAY_LEN(wanted); i++) {
+            if (wanted[i].io && sl_json_str_eq(sl_json_get(it.val, "modality"), wanted[i].kind)) {
+                *wanted[i].io = sum(*wanted[i].io, sl_count_get(it.val, "tokenCount"));
+            }
+        }
+    }
+}
+
 void sl_gemini_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
 {
     if (!sl_json_is(v, SL_JSON_OBJECT)) {
@@ -81,6 +104,10 @@ void sl_gemini_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
     if (u.output < 0 && u.input >= 0 && u.total >= u.input) {
         u.output = u.total - u.input;
     }
+    kinds_read(sl_json_get(v, "promptTokensDetails"), &u.audio_input, &u.image_input, &u.video_input);
+    kinds_read(sl_json_get(v, "toolUsePromptTokensDetails"), &u.audio_input, &u.image_input, &u.video_input);
+    kinds_read(sl_json_get(v, "candidatesTokensDetails"), &u.audio_output, &u.image_output, &u.video_output);
+    kinds_read(sl_json_get(v, "cacheTokensDetails"), &u.cached_audio, &u.cached_image, NULL);
     *io_usage = u;
 }
 

@@ -160,8 +160,11 @@ void sl_mock_answers_make(struct sl_mock_reader *rd, struct sl_mock_state *st)
     if (rd->status == 0 && output > (int64_t)(SL_MOCK_TEXTS_MAX / 4)) {
         refuse(rd, "n", "The answers to this request would be larger than 64 MiB, which is too much for a mock.");
     }
-    st->usage = (struct sl_usage){ rd->input_tokens,          output, rd->input_tokens + output, -1, -1,
-                                   reasoning ? reasoning : -1 };
+    st->usage = SL_USAGE_NONE;
+    st->usage.input = rd->input_tokens;
+    st->usage.output = output;
+    st->usage.total = rd->input_tokens + output;
+    st->usage.reasoning = reasoning ? reasoning : -1;
 }
 
 void sl_mock_embeddings_make(struct sl_mock_reader *rd, struct sl_mock_state *st)
@@ -169,7 +172,8 @@ void sl_mock_embeddings_make(struct sl_mock_reader *rd, struct sl_mock_state *st
     st->inputs = sl_mock_items_get(rd, "input", &st->n_inputs);
     st->dimensions = (uint32_t)sl_mock_number_get(rd, "dimensions", 1, SL_MOCK_DIMENSIONS_MAX, st->conf->dimensions);
     st->is_base64 = sl_json_str_eq(sl_json_get(rd->root, "encoding_format"), SL_STR("base64"));
-    st->usage = (struct sl_usage){ rd->input_tokens, -1, rd->input_tokens, -1, -1, -1 };
+    st->usage = SL_USAGE_NONE;
+    st->usage.input = st->usage.total = rd->input_tokens;
     if (rd->status == 0 && (uint64_t)st->n_inputs * st->dimensions > SL_MOCK_NUMBERS_MAX) {
         refuse(rd, "input",
                "Inputs times dimensions would be more than 1048576 numbers, which is too much for a mock: send the "

@@ -10,30 +10,50 @@
 #include "wire/sse.h"
 
 const struct sl_json_scan_want sl_openai_reply_members[SL_REPLY_COUNT] = {
-    [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096 },
-    [SL_REPLY_ERROR] = { SL_STR_INIT("error"), 4096 },
-    [SL_REPLY_ANSWER] = { SL_STR_INIT("choices"), 0 },
-    [SL_REPLY_DATA] = { SL_STR_INIT("data"), 0 },
+    [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096 },          [SL_REPLY_ERROR] = { SL_STR_INIT("error"), 4096 },
+    [SL_REPLY_ANSWER] = { SL_STR_INIT("choices"), 0 },          [SL_REPLY_DATA] = { SL_STR_INIT("data"), 0 },
+    [SL_REPLY_TIER] = { SL_STR_INIT("service_tier"), 32, '"' },
 };
 
 int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret)
 {
+    enum { INPUT, OUTPUT, TOTAL, IN, OUT, COST, TICKS, HIT, CACHED, REASONING, CITATIONS, SEARCHES, N };
+    static const struct sl_str names[N] = {
+        [INPUT] = SL_STR_INIT("prompt_tokens"),
+        [OUTPUT] = SL_STR_INIT("completion_tokens"),
+        [TOTAL] = SL_STR_INIT("total_tokens"),
+        [IN] = SL_STR_INIT("prompt_tokens_details"),
+        [OUT] = SL_STR_INIT("completion_tokens_details"),
+        [COST] = SL_STR_INIT("cost"),
+        [TICKS] = SL_STR_INIT("cost_in_usd_ticks"),
+        /* of single hosts: DeepSeek, Mistral, Perplexity */
+        [HIT] = SL_STR_INIT("prompt_cache_hit_tokens"),
+        [CACHED] = SL_STR_INIT("num_cached_tokens"),
+        [REASONING] = SL_STR_INIT("reasoning_tokens"),
+        [CITATIONS] = SL_STR_INIT("citation_tokens"),
+        [SEARCHES] = SL_STR_INIT("num_search_queries"),
+    };
+    struct sl_json_val v[N];
     if (!sl_json_is(usage, SL_JSON_OBJECT)) {
         return SL_E_TYPE;
     }
     struct sl_usage u = SL_USAGE_NONE;
-    u.input = sl_count_get(usage, "prompt_tokens");
-    u.output = sl_count_get(usage, "completion_tokens");
-    u.total = sl_count_get(usage, "total_tokens");
-    struct sl_json_val in = sl_json_get(usage, "prompt_tokens_details");
-    u.cached_input = sl_count_get(in, "cached_tokens");
-    u.cache_creation = sl_count_get(in, "cache_write_tokens");
-    u.reasoning = sl_count_get(sl_json_get(usage, "completion_tokens_details"), "reasoning_tokens");
+    sl_json_pick(usage, names, N, v);
+    u.input = sl_count_of(v[INPUT]);
+    u.output = sl_count_of(v[OUTPUT]);
+    u.total = sl_count_of(v[TOTAL]);
+    sl_parts_read(v[IN], v[OUT], &u);
     if (u.reasoning > 0 && u.input >= 0 && u.output >= 0 && u.total == u.input + u.output + u.reasoning) {
         u.output += u.reasoning; /* xAI counts it apart from the answer */
     }
     if (u.cached_input < 0) {
-        u.cached_input = sl_count_get(usage, "prompt_cache_hit_tokens");
+        u.cached_input = sl_count_of(sl_json_is_present(v[HIT]) ? v[HIT] : v[CACHED]);
+    }
+    u.reasoning = u.reasoning < 0 ? sl_count_of(v[REASONING]) : u.reasoning;
+    u.citations = sl_count_of(v[CITATIONS]);
+    u.searches = sl_count_of(v[SEARCHES]);
+    if (sl_json_is_present(v[COST]) || sl_json_is_present(v[TICKS])) {
+        u.cost_nano = sl_cost_read(usage);
     }
     *ret = u;
     return 0;
@@ -232,6 +252,7 @@ static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judge
 {
     struct sl_usage usage;
     if (sl_openai_read_usage(said->usage, &usage) == 0) {
+        usage.tier = sl_tier_read(sl_json_get(said->root, "service_tier"));
         state->usage = usage;
     }
     if (state->n_choices > 1) {

@@ -13,6 +13,23 @@ static const struct sl_json_scan_want members[SL_REPLY_COUNT] = {
     [SL_REPLY_META] = { SL_STR_INIT("meta"), 4096 }, /* Cohere's */
 };
 
+/* Pictures and sounds: images name their tokens in input_tokens_details, transcriptions in input_token_details. */
+static void parts_read(struct sl_json_val usage, struct sl_usage *io)
+{
+    struct sl_json_val in = sl_json_get(usage, "input_tokens_details"), seconds = sl_json_get(usage, "seconds");
+    struct sl_json_val sound = sl_json_get(usage, "input_token_details");
+    struct sl_json_val out = sl_json_get(usage, "output_tokens_details");
+    double length;
+    bool is_picture = sl_json_is_present(sl_json_get(in, "image_tokens"));
+    sl_parts_read(sl_json_is_present(in) ? in : sound, out, io);
+    if (is_picture && !sl_json_is_present(out)) {
+        io->image_output = io->output;
+    }
+    if (sl_json_double(seconds, &length) == 0 && length >= 0 && length <= 1e9) {
+        io->msec = (int64_t)(length * 1000 + 0.5);
+    }
+}
+
 static int read_usage(struct sl_json_val usage, struct sl_usage *ret)
 {
     struct sl_json_val billed = sl_json_get(usage, "billed_units");
@@ -23,6 +40,8 @@ static int read_usage(struct sl_json_val usage, struct sl_usage *ret)
         int64_t input = sl_count_get(usage, "input_tokens"), output = sl_count_get(usage, "output_tokens");
         u.input = input >= 0 ? input : u.input;
         u.output = output >= 0 ? output : u.output;
+        u.queries = sl_count_get(billed, "search_units");
+        parts_read(usage, &u);
         *ret = u;
     }
     return r;

@@ -253,7 +253,8 @@ void sl_answer_write(struct sl_jw *w, const struct sl_answer *answer, const stru
     sl_jw_member_str(w, "model", text_of(answer->model));
     list_write(w, "output", end->output);
     sl_responses_echo_write(w, answer->call);
-    sl_jw_member_str(w, "service_tier", sl_str_c(end->usage && end->usage->tier ? end->usage->tier : "default"));
+    const char *tier = end->usage ? sl_tier_name(end->usage->tier) : NULL;
+    sl_jw_member_str(w, "service_tier", sl_str_c(tier ? tier : "default"));
     sl_jw_member_bool(w, "store", answer->call->is_kept);
     usage_write(w, end->usage);
     sl_jw_end(w);

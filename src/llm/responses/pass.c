@@ -4,12 +4,13 @@
 #include "llm/responses/pass.h"
 
 #include "llm/core/pass.h"
+#include "llm/core/reading.h"
 #include "llm/responses/responses.h"
 
 const struct sl_json_scan_want sl_responses_reply_members[SL_REPLY_COUNT] = {
     [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096 }, [SL_REPLY_ERROR] = { SL_STR_INIT("error"), 4096 },
     [SL_REPLY_ANSWER] = { SL_STR_INIT("output"), 0 },  [SL_REPLY_DATA] = { SL_STR_INIT("data"), 0 },
-    [SL_REPLY_ID] = { SL_STR_INIT("id"), 128, '"' },
+    [SL_REPLY_ID] = { SL_STR_INIT("id"), 128, '"' },   [SL_REPLY_TIER] = { SL_STR_INIT("service_tier"), 32, '"' },
 };
 
 int sl_responses_read_usage(struct sl_json_val usage, struct sl_usage *ret)
@@ -49,6 +50,7 @@ static void root_note(struct sl_pass_state *state, struct sl_json_val root)
         state->n_id = (uint8_t)sl_json_decode(id, state->id);
     }
     if (sl_responses_read_usage(sl_json_get(response, "usage"), &usage) == 0) {
+        usage.tier = sl_tier_read(sl_json_get(response, "service_tier"));
         state->usage = usage;
     }
     if (sl_json_is(error, SL_JSON_OBJECT)) {

@@ -32,14 +32,21 @@ enum sl_finish sl_responses_finish(struct sl_reading *rd, struct sl_json_val res
 
 void sl_responses_usage_read(struct sl_json_val usage, struct sl_usage *ret)
 {
-    struct sl_json_val in = sl_json_get(usage, "input_tokens_details");
+    enum { INPUT, OUTPUT, TOTAL, IN, OUT, COST, TICKS, N };
+    static const struct sl_str names[N] = { SL_STR_INIT("input_tokens"),          SL_STR_INIT("output_tokens"),
+                                            SL_STR_INIT("total_tokens"),          SL_STR_INIT("input_tokens_details"),
+                                            SL_STR_INIT("output_tokens_details"), SL_STR_INIT("cost"),
+                                            SL_STR_INIT("cost_in_usd_ticks") };
+    struct sl_json_val v[N];
     struct sl_usage u = SL_USAGE_NONE;
-    u.input = sl_count_get(usage, "input_tokens");
-    u.output = sl_count_get(usage, "output_tokens");
-    u.total = sl_count_get(usage, "total_tokens");
-    u.cached_input = sl_count_get(in, "cached_tokens");
-    u.cache_creation = sl_count_get(in, "cache_write_tokens");
-    u.reasoning = sl_count_get(sl_json_get(usage, "output_tokens_details"), "reasoning_tokens");
+    sl_json_pick(usage, names, N, v);
+    u.input = sl_count_of(v[INPUT]);
+    u.output = sl_count_of(v[OUTPUT]);
+    u.total = sl_count_of(v[TOTAL]);
+    sl_parts_read(v[IN], v[OUT], &u);
+    if (sl_json_is_present(v[COST]) || sl_json_is_present(v[TICKS])) {
+        u.cost_nano = sl_cost_read(usage);
+    }
     *ret = u;
 }
 
@@ -324,6 +331,7 @@ static void root_read(struct reader *rd, struct sl_json_val root)
     struct sl_choice *choice = rd->choice;
     choice->finish = sl_responses_finish(&rd->in, root, rd->has_calls, &choice->finish_text);
     sl_responses_usage_read(sl_json_get(root, "usage"), &reply->usage);
+    reply->usage.tier = sl_tier_read(sl_json_get(root, "service_tier"));
     if (choice->finish == SL_FINISH_OTHER && choice->n_blocks == 0 && rd->in.status == 0) {
         rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "the response ended with %.*s and no answer",
                                 SL_STR_ARG(choice->finish_text));

@@ -362,6 +362,7 @@ static void usage_push(struct frame *f, struct sl_json_val response)
 {
     struct sl_usage usage;
     sl_responses_usage_read(sl_json_get(response, "usage"), &usage);
+    usage.tier = sl_tier_read(sl_json_get(response, "service_tier"));
     if (usage.input >= 0 || usage.output >= 0) {
         sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = usage });
     }
