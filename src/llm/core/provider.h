@@ -44,6 +44,8 @@ struct sl_provider {
     /* The name of the provider whose table has a model of this provider (form/models.h); it may cut off a part in front
      * of the model's name. NULL: no table. Without this function it is the provider's own table. */
     const char *(*model_table)(struct sl_str *io_model);
+    /* Its name in the public price table (price/table.h), if that is another; NULL: it is not. */
+    const char *priced_as;
     /* Builds one attempt's request: address and credential, and the body in the target's language. `ask_usage`: put
      * stream_options.include_usage into a stream's request (only for SL_USAGE_ASK). SL_E_NOMEM, or any other code with
      * *ret_error filled (request.h: sl_refuse, sl_unsupported). */

@@ -11,6 +11,7 @@ struct sl_call;
 struct sl_cred_source;
 struct sl_language;
 struct sl_model;
+struct sl_price;
 struct sl_provider;
 struct sl_val;
 
@@ -20,6 +21,7 @@ struct sl_target {
     const struct sl_provider *provider;
     struct sl_str model;
     const struct sl_model *row; /* what is known of the model (form/models.h); set before prepare */
+    struct sl_price *price;     /* what the model costs (price/price.h); held. NULL: nobody knows */
     /* The languages of this model; NULL: it does not serve that type. */
     const struct sl_language *languages[SL_LLM_TRANSLATED_COUNT];
     const struct sl_language *second; /* set by prepare: a second language for its chats; NULL: none */

@@ -361,6 +361,7 @@ static const struct sl_opt opts[] = {
 
 const struct sl_provider sl_provider_ai21labs = {
     .name = "ai21labs",
+    .priced_as = "ai21",
     .label = "AI21Labs",
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_STREAM,
     .languages = { &jamba, &jamba },

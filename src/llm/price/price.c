@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/price/price.h"
+
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "json/write.h"
+
+struct sl_price *sl_price_ref(struct sl_price *price)
+{
+    atomic_fetch_add_explicit(&price->refs, 1, memory_order_relaxed);
+    return price;
+}
+
+void sl_price_unref(struct sl_price *price)
+{
+    if (price && atomic_fetch_sub_explicit(&price->refs, 1, memory_order_acq_rel) == 1) {
+        free(price);
+    }
+}
+
+bool sl_price_is_same(const struct sl_price *a, const struct sl_price *b)
+{
+    bool same = a == b || (a && b && a->n_rates == b->n_rates);
+    for (uint32_t i = 0; same && a != b && i < a->n_rates; i++) {
+        const struct sl_price_rate *x = &a->rates[i], *y = &b->rates[i];
+        same = x->rate == y->rate && x->tier == y->tier && x->above == y->above && !(x->nano < y->nano) &&
+               !(x->nano > y->nano);
+    }
+    return same;
+}
+
+/* --- the names of prices --- */
+
+/* "_above_200k_tokens" in front of `io_rest`: sets the threshold. False: it has another form. */
+static bool above_cut(struct sl_str *io_rest, uint32_t *ret)
+{
+    static const struct sl_str begin = SL_STR_INIT("_above_"), end = SL_STR_INIT("_tokens");
+    if (!sl_str_has_prefix(*io_rest, begin)) {
+        return true;
+    }
+    struct sl_str rest = sl_str_sub(*io_rest, begin.n, io_rest->n);
+    size_t n = 0;
+    while (n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9') {
+        n++;
+    }
+    uint64_t number;
+    if (sl_parse_u64(sl_str_sub(rest, 0, n), 1, 1000000, &number) < 0) {
+        return false;
+    }
+    bool is_thousands = n < rest.n && rest.p[n] == 'k';
+    rest = sl_str_sub(rest, n + is_thousands, rest.n);
+    if (!sl_str_has_prefix(rest, end)) {
+        return false;
+    }
+    *ret = (uint32_t)(is_thousands ? number * 1000 : number);
+    *io_rest = sl_str_sub(rest, end.n, rest.n);
+    return true;
+}
+
+/* What stands behind the name of a rate. False: something else. */
+static bool suffix_parse(struct sl_str rest, struct sl_price_rate *ret)
+{
+    static const struct {
+        struct sl_str word;
+        enum sl_tier tier;
+    } tiers[] = {
+        { SL_STR_INIT(""), SL_TIER_NONE },
+        { SL_STR_INIT("_batches"), SL_TIER_BATCH },
+        { SL_STR_INIT("_flex"), SL_TIER_FLEX },
+        { SL_STR_INIT("_priority"), SL_TIER_PRIORITY },
+        { SL_STR_INIT("_ultrafast"), SL_TIER_ULTRAFAST },
+    };
+    ret->above = 0;
+    if (!above_cut(&rest, &ret->above)) {
+        return false;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(tiers); i++) {
+        if (sl_str_eq(rest, tiers[i].word)) {
+            ret->tier = (uint8_t)tiers[i].tier;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool sl_price_rate_parse(struct sl_str name, struct sl_price_rate *ret)
+{
+    static const struct sl_str names[] = {
+#define X(symbol, text) [SL_RATE_##symbol] = SL_STR_INIT(text),
+        SL_RATES(X)
+#undef X
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        if (sl_str_has_prefix(name, names[i]) && suffix_parse(sl_str_sub(name, names[i].n, name.n), ret)) {
+            ret->rate = (uint8_t)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- which prices hold for a call --- */
+
+/* The prices that hold, in nano-dollars; below 0: there is none. */
+struct rates {
+    double v[SL_RATE_COUNT];
+};
+
+/* The tier by which the prices are chosen. */
+static enum sl_tier paid_tier(enum sl_tier tier)
+{
+    return tier == SL_TIER_DEFAULT || tier == SL_TIER_SCALE ? SL_TIER_NONE : tier;
+}
+
+/* The largest threshold that the call has passed. It holds for the whole call. */
+static uint32_t above_of(const struct sl_price *price, enum sl_tier tier, int64_t input)
+{
+    uint32_t above = 0;
+    for (uint32_t i = 0; i < price->n_rates; i++) {
+        const struct sl_price_rate *rate = &price->rates[i];
+        bool is_ours = rate->rate == SL_RATE_INPUT && (rate->tier == SL_TIER_NONE || rate->tier == tier);
+        above = is_ours && input > (int64_t)rate->above && rate->above > above ? rate->above : above;
+    }
+    return above;
+}
+
+/* A price beyond the threshold goes before one for the tier, and both before the plain one. */
+static void rates_choose(const struct sl_price *price, enum sl_tier tier, int64_t input, struct rates *ret)
+{
+    uint32_t above = above_of(price, tier, input);
+    uint8_t best[SL_RATE_COUNT] = { 0 };
+    for (size_t i = 0; i < SL_RATE_COUNT; i++) {
+        ret->v[i] = -1;
+    }
+    for (uint32_t i = 0; i < price->n_rates; i++) {
+        const struct sl_price_rate *rate = &price->rates[i];
+        if ((rate->above && rate->above != above) || (rate->tier && rate->tier != tier)) {
+            continue;
+        }
+        uint8_t rank = (uint8_t)(1 + (rate->above ? 2 : 0) + (rate->tier ? 1 : 0));
+        bool is_half = tier == SL_TIER_BATCH && !rate->tier && SL_RATE_IS_OF_TOKENS(rate->rate);
+        if (rank > best[rate->rate]) {
+            best[rate->rate] = rank;
+            ret->v[rate->rate] = is_half ? rate->nano / 2 : rate->nano;
+        }
+    }
+    double *read = &ret->v[SL_RATE_CACHE_READ];
+    *read = *read >= 0 ? *read : ret->v[SL_RATE_CACHE_HIT];
+}
+
+/* --- the sum --- */
+
+struct bill {
+    const struct rates *rates;
+    double sum;
+    bool lacks; /* a part was used that has no price */
+};
+
+/* Adds `n` units at the first of these prices that there is. */
+static void bill_add(struct bill *bill, int64_t n, enum sl_rate first, enum sl_rate second, enum sl_rate third)
+{
+    const double *v = bill->rates->v;
+    double each = v[first] >= 0 ? v[first] : v[second] >= 0 ? v[second] : v[third];
+    if (n > 0 && each < 0) {
+        bill->lacks = true;
+    } else if (n > 0) {
+        bill->sum += (double)n * each;
+    }
+}
+
+static int64_t count(int64_t n)
+{
+    return SL_MAX(n, (int64_t)0);
+}
+
+/* Takes up to `n` of what is left. */
+static int64_t take(int64_t *io_left, int64_t n)
+{
+    int64_t taken = SL_MIN(count(n), *io_left);
+    *io_left -= taken;
+    return taken;
+}
+
+/* When the parts are more than the whole, an upstream counted tokens twice, such as cached sound: what was not cached
+ * is given to sound, pictures and films in this order, and the rest is text. */
+static void input_add(struct bill *bill, const struct sl_usage *u, int64_t input)
+{
+    int64_t left = input, read = take(&left, u->cached_input);
+    int64_t written = take(&left, SL_MAX(u->cache_creation, u->cache_hour)), hour = take(&written, u->cache_hour);
+    int64_t text_read = read, audio_read = take(&text_read, u->cached_audio);
+    int64_t image_read = take(&text_read, u->cached_image);
+    int64_t audio = take(&left, u->audio_input - audio_read), image = take(&left, u->image_input - image_read);
+    int64_t video = take(&left, u->video_input);
+    bill_add(bill, left, SL_RATE_INPUT, SL_RATE_INPUT, SL_RATE_INPUT);
+    bill_add(bill, audio, SL_RATE_AUDIO_INPUT, SL_RATE_INPUT, SL_RATE_INPUT);
+    bill_add(bill, image, SL_RATE_IMAGE_INPUT, SL_RATE_INPUT, SL_RATE_INPUT);
+    bill_add(bill, video, SL_RATE_VIDEO_INPUT, SL_RATE_INPUT, SL_RATE_INPUT);
+    bill_add(bill, text_read, SL_RATE_CACHE_READ, SL_RATE_INPUT, SL_RATE_INPUT);
+    bill_add(bill, audio_read, SL_RATE_CACHE_READ_AUDIO, SL_RATE_CACHE_READ, SL_RATE_INPUT);
+    bill_add(bill, image_read, SL_RATE_CACHE_READ_IMAGE, SL_RATE_CACHE_READ, SL_RATE_INPUT);
+    bill_add(bill, written, SL_RATE_CACHE_WRITE, SL_RATE_INPUT, SL_RATE_INPUT);
+    bill_add(bill, hour, SL_RATE_CACHE_WRITE_HOUR, SL_RATE_CACHE_WRITE, SL_RATE_INPUT);
+}
+
+static void output_add(struct bill *bill, const struct sl_usage *u, int64_t output)
+{
+    int64_t reasoning = count(u->reasoning), audio = count(u->audio_output), image = count(u->image_output);
+    int64_t video = count(u->video_output), text = count(output - reasoning - audio - image - video);
+    bill_add(bill, text, SL_RATE_OUTPUT, SL_RATE_OUTPUT, SL_RATE_OUTPUT);
+    bill_add(bill, reasoning, SL_RATE_REASONING, SL_RATE_OUTPUT, SL_RATE_OUTPUT);
+    bill_add(bill, audio, SL_RATE_AUDIO_OUTPUT, SL_RATE_OUTPUT, SL_RATE_OUTPUT);
+    bill_add(bill, image, SL_RATE_IMAGE_OUTPUT, SL_RATE_OUTPUT, SL_RATE_OUTPUT);
+    bill_add(bill, video, SL_RATE_VIDEO_OUTPUT, SL_RATE_OUTPUT, SL_RATE_OUTPUT);
+}
+
+/* Adds what the call was about, in the unit in which it is paid. False: nothing that was used has a price. */
+static bool main_add(struct bill *bill, const struct sl_usage *u, int64_t input, int64_t output)
+{
+    const double *v = bill->rates->v;
+    if (u->queries >= 0 && v[SL_RATE_QUERY] >= 0) {
+        bill_add(bill, u->queries, SL_RATE_QUERY, SL_RATE_QUERY, SL_RATE_QUERY);
+        return true;
+    }
+    if ((input >= 0 || output >= 0) && (v[SL_RATE_INPUT] >= 0 || v[SL_RATE_OUTPUT] >= 0)) {
+        input_add(bill, u, count(input));
+        output_add(bill, u, count(output));
+        return !bill->lacks;
+    }
+    if (u->msec >= 0 && (v[SL_RATE_SECOND_INPUT] >= 0 || v[SL_RATE_SECOND_OUTPUT] >= 0)) {
+        bill->sum += (double)u->msec / 1000 * SL_MAX(v[SL_RATE_SECOND_INPUT], v[SL_RATE_SECOND_OUTPUT]);
+        return true;
+    }
+    return false;
+}
+
+static bool is_told(const struct sl_usage *u)
+{
+    return u->input >= 0 || u->output >= 0 || u->queries >= 0 || u->msec >= 0;
+}
+
+int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage)
+{
+    if (usage->cost_nano >= 0) {
+        return usage->cost_nano;
+    }
+    if (!price || !is_told(usage)) {
+        return SL_COST_UNKNOWN;
+    }
+    if (price->is_free) {
+        return 0;
+    }
+    int64_t input = usage->billed_input >= 0 ? usage->billed_input : usage->input;
+    int64_t output = usage->billed_output >= 0 ? usage->billed_output : usage->output;
+    struct rates rates;
+    rates_choose(price, paid_tier(usage->tier), input, &rates);
+    struct bill bill = { .rates = &rates };
+    if (!main_add(&bill, usage, input, output)) {
+        return SL_COST_UNKNOWN;
+    }
+    bill_add(&bill, usage->searches, SL_RATE_SEARCH, SL_RATE_SEARCH, SL_RATE_SEARCH);
+    if (rates.v[SL_RATE_CITATION] >= 0) {
+        bill_add(&bill, usage->citations, SL_RATE_CITATION, SL_RATE_CITATION, SL_RATE_CITATION);
+    }
+    if (rates.v[SL_RATE_REQUEST] >= 0) {
+        bill.sum += rates.v[SL_RATE_REQUEST];
+    }
+    if (bill.lacks) {
+        return SL_COST_UNKNOWN;
+    }
+    return bill.sum >= (double)SL_COST_MAX ? SL_COST_MAX : (int64_t)(bill.sum + 0.5);
+}
+
+size_t sl_dollars_format(int64_t nano, char out[SL_DOLLARS_MAX])
+{
+    uint64_t rest = (uint64_t)nano % 1000000000;
+    size_t n = sl_format_u64((uint64_t)nano / 1000000000, out);
+    if (!rest) {
+        return n;
+    }
+    out[n++] = '.';
+    for (uint64_t unit = 100000000; rest; unit /= 10) {
+        out[n++] = (char)('0' + rest / unit);
+        rest %= unit;
+    }
+    return n;
+}
+
+void sl_cost_write(struct sl_jw *w, const struct sl_usage *usage)
+{
+    if (usage->shows_cost) {
+        char text[SL_DOLLARS_MAX];
+        sl_jw_member_raw(w, "cost", sl_str_make(text, sl_dollars_format(usage->shown_nano, text)));
+    }
+}

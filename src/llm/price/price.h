@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a model costs, and what a call of it cost. The names of prices are those of the public price table: US dollars
+ * for one token, image, second, ... Pure calculation over one row: a target holds its row, so that a call looks nothing
+ * up. */
+#ifndef SL_LLM_PRICE_H
+#define SL_LLM_PRICE_H
+
+#include <stdatomic.h>
+
+#include "llm/core/types.h"
+
+/* X(symbol, name in the table). Prices for tokens come first: a batch job pays half of these. */
+#define SL_RATES(X)                                                       \
+    X(INPUT, "input_cost_per_token")                                      \
+    X(OUTPUT, "output_cost_per_token")                                    \
+    X(CACHE_READ, "cache_read_input_token_cost")                          \
+    X(CACHE_HIT, "input_cost_per_token_cache_hit")                        \
+    X(CACHE_WRITE, "cache_creation_input_token_cost")                     \
+    X(CACHE_WRITE_HOUR, "cache_creation_input_token_cost_above_1hr")      \
+    X(CACHE_READ_AUDIO, "cache_read_input_audio_token_cost")              \
+    X(CACHE_READ_IMAGE, "cache_read_input_image_token_cost")              \
+    X(REASONING, "output_cost_per_reasoning_token")                       \
+    X(AUDIO_INPUT, "input_cost_per_audio_token")                          \
+    X(IMAGE_INPUT, "input_cost_per_image_token")                          \
+    X(VIDEO_INPUT, "input_cost_per_video_token")                          \
+    X(AUDIO_OUTPUT, "output_cost_per_audio_token")                        \
+    X(IMAGE_OUTPUT, "output_cost_per_image_token")                        \
+    X(VIDEO_OUTPUT, "output_cost_per_video_token")                        \
+    X(CITATION, "citation_cost_per_token")                                \
+    X(SEARCH, "search_context_cost_per_query.search_context_size_medium") \
+    X(QUERY, "input_cost_per_query")                                      \
+    X(REQUEST, "input_cost_per_request")                                  \
+    X(SECOND_INPUT, "input_cost_per_second")                              \
+    X(SECOND_OUTPUT, "output_cost_per_second")
+
+enum sl_rate {
+#define X(symbol, name) SL_RATE_##symbol,
+    SL_RATES(X)
+#undef X
+        SL_RATE_COUNT
+};
+#define SL_RATE_IS_OF_TOKENS(rate) ((rate) <= SL_RATE_CITATION)
+
+struct sl_price_rate {
+    double nano;    /* nano-dollars for one unit */
+    uint32_t above; /* for calls with more tokens of input than this; 0: for all calls */
+    uint8_t rate;   /* enum sl_rate */
+    uint8_t tier;   /* enum sl_tier; SL_TIER_NONE: for all tiers */
+};
+
+/* One row of a price table. Immutable, reference-counted, shared between threads. */
+struct sl_price {
+    atomic_uint refs;
+    uint32_t n_rates;
+    bool is_free;           /* each rate is 0 */
+    bool is_shipped;        /* for exactly this model, not for its versions */
+    struct sl_str name;     /* in the table */
+    struct sl_str provider; /* as the table calls it; n == 0: not said */
+    struct sl_price_rate rates[];
+};
+
+struct sl_price *sl_price_ref(struct sl_price *price);
+/* Accepts NULL. */
+void sl_price_unref(struct sl_price *price);
+
+/* True: a call costs the same by both rows; NULL is like NULL only. */
+bool sl_price_is_same(const struct sl_price *a, const struct sl_price *b);
+
+/* True: the name in the table is a price that is understood, with its threshold and its tier. */
+bool sl_price_rate_parse(struct sl_str name, struct sl_price_rate *ret);
+
+/* What a call cost, in nano-dollars: what its upstream says, else by the row (NULL: there is none). SL_COST_UNKNOWN:
+ * nothing says what was used, or the row has no price for a part of it. */
+int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage);
+
+/* Writes nano-dollars as dollars: "0.0027625" (no NUL); returns how many bytes. */
+#define SL_DOLLARS_MAX 32
+size_t sl_dollars_format(int64_t nano, char out[SL_DOLLARS_MAX]);
+
+struct sl_jw;
+/* Writes the member `cost` of a usage object, if the client is told it. */
+void sl_cost_write(struct sl_jw *w, const struct sl_usage *usage);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What calls cost: the worked examples of the price table's description, odd counts, and which row holds for a model.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/val.h"
+#include "llm/core/provider.h"
+#include "llm/price/price.h"
+#include "llm/price/table.h"
+
+/* Makes a map of "name=price name=price …"; a value in quotes is a string. */
+static struct sl_val *map_make(struct sl_arena *arena, const char *text)
+{
+    struct sl_val *map = SL_ARENA_NEW(arena, struct sl_val);
+    struct sl_str rest = sl_arena_dup(arena, sl_str_c(text)), word, key;
+    assert_non_null(map);
+    map->kind = SL_VAL_MAP;
+    map->items = SL_ARENA_ARRAY(arena, struct sl_val_item, 64);
+    while (rest.n && sl_str_next(&rest, ' ', &word)) {
+        struct sl_val *val = SL_ARENA_NEW(arena, struct sl_val);
+        assert_non_null(val);
+        assert_true(sl_str_next(&word, '=', &key));
+        bool is_text = word.n && word.p[0] == '"';
+        val->kind = is_text ? SL_VAL_STRING : SL_VAL_NUMBER;
+        val->text = is_text ? sl_str_sub(word, 1, word.n - 1) : word;
+        map->items[map->n++] = (struct sl_val_item){ .key = key, .val = val };
+    }
+    return map;
+}
+
+static int add(struct sl_prices *prices, const char *name, const char *fields, enum sl_prices_how how,
+               struct sl_err *err)
+{
+    struct sl_arena arena;
+    const struct sl_val *at;
+    sl_arena_init(&arena, NULL);
+    int r = sl_prices_add(prices, sl_str_c(name), map_make(&arena, fields), how, &at, err);
+    sl_arena_done(&arena);
+    return r;
+}
+
+static const struct sl_provider *provider(const char *name)
+{
+    return sl_provider_find(sl_str_c(name));
+}
+
+/* What a call costs by these prices. */
+static int64_t cost_of(const char *fields, const struct sl_usage *usage)
+{
+    struct sl_err err = { 0 };
+    struct sl_prices *prices = sl_prices_new();
+    assert_non_null(prices);
+    assert_int_equal(add(prices, "m", fields, SL_PRICES_SET, &err), 0);
+    int64_t nano = sl_price_cost(sl_prices_find(prices, provider("openai"), SL_STR("m")), usage);
+    sl_prices_free(prices);
+    return nano;
+}
+
+/* A usage with the counts of `given` where these are not 0. */
+static struct sl_usage used(const struct sl_usage *given)
+{
+    struct sl_usage u = SL_USAGE_NONE;
+    const int64_t *from = &given->input;
+    int64_t *to = &u.input;
+    for (size_t i = 0; i < offsetof(struct sl_usage, shown_nano) / sizeof(int64_t); i++) {
+        to[i] = from[i] ? from[i] : to[i];
+    }
+    u.tier = given->tier;
+    return u;
+}
+
+#define GPT_4O "input_cost_per_token=2.5e-6 cache_read_input_token_cost=1.25e-6 output_cost_per_token=1e-5"
+#define HAIKU                                                                                          \
+    "input_cost_per_token=8e-7 cache_read_input_token_cost=8e-8 cache_creation_input_token_cost=1e-6 " \
+    "output_cost_per_token=4e-6"
+#define LONG                                                                                                 \
+    "input_cost_per_token=1.25e-6 input_cost_per_token_above_200k_tokens=2.5e-6 output_cost_per_token=1e-5 " \
+    "output_cost_per_token_above_200k_tokens=1.5e-5"
+#define OVERLAP                                                                                   \
+    "input_cost_per_token=1e-6 input_cost_per_audio_token=1e-5 cache_read_input_token_cost=2e-7 " \
+    "output_cost_per_token=0"
+#define SEARCH GPT_4O " search_context_cost_per_query.search_context_size_medium=0.01"
+
+static void calls_cost_what_the_table_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *prices;
+        struct sl_usage usage;
+        int64_t nano;
+    } cases[] = {
+        { "1 cached", GPT_4O, { .input = 2101, .cached_input = 2048, .output = 7 }, 2762500 },
+        { "2 cache write", HAIKU, { .input = 2572, .cache_creation = 512, .cached_input = 2048, .output = 9 }, 721440 },
+        { "3 an hour",
+          HAIKU " cache_creation_input_token_cost_above_1hr=1.6e-6",
+          { .input = 2572, .cache_creation = 512, .cache_hour = 512, .cached_input = 2048, .output = 9 },
+          1028640 },
+        { "3 an hour has no price of its own",
+          HAIKU,
+          { .input = 2572, .cache_creation = 512, .cache_hour = 512, .cached_input = 2048, .output = 9 },
+          721440 },
+        { "4 above the threshold", LONG, { .input = 250000, .output = 1000 }, 640000000 },
+        { "4 at the threshold", LONG, { .input = 200000, .output = 1000 }, 260000000 },
+        { "5 batch",
+          "input_cost_per_token=2e-6 input_cost_per_token_batches=1e-6 output_cost_per_token=8e-6 "
+          "output_cost_per_token_batches=4e-6",
+          { .input = 10000, .output = 2000, .tier = SL_TIER_BATCH },
+          18000000 },
+        { "6 half for a batch",
+          "input_cost_per_token=2e-6 output_cost_per_token=8e-6",
+          { .input = 10000, .output = 2000, .tier = SL_TIER_BATCH },
+          18000000 },
+        { "7 reasoning",
+          "input_cost_per_token=1e-6 output_cost_per_token=4e-6 output_cost_per_reasoning_token=6e-6",
+          { .input = 100, .output = 300, .reasoning = 200 },
+          1700000 },
+        { "8 sound",
+          "input_cost_per_token=2.5e-6 input_cost_per_audio_token=4e-5 output_cost_per_token=1e-5 "
+          "output_cost_per_audio_token=8e-5",
+          { .input = 500, .audio_input = 400, .output = 250, .audio_output = 200 },
+          32750000 },
+        { "9 flex, and its output has no price of its own",
+          "input_cost_per_token=1e-6 input_cost_per_token_flex=5e-7 output_cost_per_token=4e-6",
+          { .input = 1000, .output = 100, .tier = SL_TIER_FLEX },
+          900000 },
+        { "10 embedding", "input_cost_per_token=2e-8", { .input = 1000, .total = 1000 }, 20000 },
+        { "11 counted twice",
+          OVERLAP,
+          { .input = 1000, .cached_input = 800, .audio_input = 400, .output = 1 },
+          2160000 },
+        { "cached sound at the plain price of the cache",
+          OVERLAP,
+          { .input = 1000, .cached_input = 800, .cached_audio = 300, .audio_input = 400, .output = 1 },
+          100 * 1000 + 800 * 200 + 100 * 10000 },
+        { "the tier's price beyond the threshold",
+          "input_cost_per_token=1e-6 input_cost_per_token_priority=2e-6 input_cost_per_token_above_272k_tokens=3e-6 "
+          "input_cost_per_token_above_272k_tokens_priority=4e-6",
+          { .input = 300000, .tier = SL_TIER_PRIORITY },
+          1200000000 },
+        { "the largest threshold that was passed",
+          "input_cost_per_token=1e-6 input_cost_per_token_above_128k_tokens=2e-6 "
+          "input_cost_per_token_above_1000_tokens=1.5e-6 input_cost_per_token_above_512k_tokens=9e-6",
+          { .input = 130000 },
+          260000000 },
+        { "a tier with the plain price",
+          "input_cost_per_token=1e-6 input_cost_per_token_priority=9e-6",
+          { .input = 1000, .tier = SL_TIER_DEFAULT },
+          1000000 },
+        { "a hit by its old name",
+          "input_cost_per_token=1e-6 input_cost_per_token_cache_hit=1e-7",
+          { .input = 100, .cached_input = 50 },
+          55000 },
+        { "a read without a price costs as the input",
+          "input_cost_per_token=1e-6",
+          { .input = 100, .cached_input = 50 },
+          100000 },
+        { "more cached than there was",
+          "input_cost_per_token=1e-6 cache_read_input_token_cost=1e-7",
+          { .input = 100, .cached_input = 5000 },
+          10000 },
+        { "searches", SEARCH, { .input = 1000, .searches = 3 }, 32500000 },
+        { "searches without a price", GPT_4O, { .input = 1000, .searches = 3 }, SL_COST_UNKNOWN },
+        { "reranking by queries", "input_cost_per_query=0.002", { .queries = 2 }, 4000000 },
+        { "sound by its length", "input_cost_per_second=0.0001", { .msec = 5500 }, 550000 },
+        { "tokens of a model that is paid by its length",
+          "input_cost_per_second=0.0001",
+          { .input = 5 },
+          SL_COST_UNKNOWN },
+        { "what is billed goes before what was counted",
+          "input_cost_per_token=1e-6 output_cost_per_token=2e-6",
+          { .input = 100, .billed_input = 10, .output = 50, .billed_output = 5 },
+          20000 },
+        { "an output without a price", "input_cost_per_token=1e-6", { .input = 10, .output = 1 }, SL_COST_UNKNOWN },
+        { "nothing was said", GPT_4O, { .total = 10 }, SL_COST_UNKNOWN },
+        { "free", "input_cost_per_token=0 output_cost_per_token=0", { .input = 10, .output = 10 }, 0 },
+        { "the upstream's own account", GPT_4O, { .input = 10, .cost_nano = 77 }, 77 },
+        { "a text is a price, too", "input_cost_per_token=\"2e-6\"", { .input = 10 }, 20000 },
+        { "an absurd count", "input_cost_per_token=1000000", { .input = SL_USAGE_COUNT_MAX }, SL_COST_MAX },
+        { "xAI's threshold begins earlier",
+          "litellm_provider=\"xai\" input_cost_per_token=1e-6 input_cost_per_token_above_128k_tokens=2e-6",
+          { .input = 128000 },
+          SL_COST_UNKNOWN /* not of this provider: see the next test */ },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_usage usage = used(&cases[i].usage);
+        int64_t nano = cost_of(cases[i].prices, &usage);
+        if (nano != cases[i].nano) {
+            fail_msg("%s: %lld, not %lld", cases[i].name, (long long)nano, (long long)cases[i].nano);
+        }
+    }
+    struct sl_usage usage = used(&(struct sl_usage){ .cost_nano = 5 });
+    assert_int_equal(sl_price_cost(NULL, &usage), 5);
+}
+
+static struct sl_prices *table_make(void)
+{
+    static const struct {
+        const char *name, *fields;
+        enum sl_prices_how how;
+    } rows[] = {
+        { "gpt-4o", "litellm_provider=\"openai\" input_cost_per_token=1e-9", SL_PRICES_SHIP },
+        { "gpt-x", "litellm_provider=\"openai\" input_cost_per_token=2e-9", SL_PRICES_SET },
+        { "azure/gpt-x", "litellm_provider=\"azure\" input_cost_per_token=3e-9", SL_PRICES_SET },
+        { "anthropic.claude-x-v1:0", "litellm_provider=\"bedrock_converse\" input_cost_per_token=4e-9", SL_PRICES_SET },
+        { "together_ai/llama", "litellm_provider=\"together_ai\" input_cost_per_token=5e-9", SL_PRICES_SET },
+        { "old", "litellm_provider=\"text-completion-openai\" input_cost_per_token=6e-9", SL_PRICES_SET },
+        { "grok", "litellm_provider=\"xai\" input_cost_per_token=1e-9 input_cost_per_token_above_128k_tokens=2e-9",
+          SL_PRICES_SET },
+        { "own", "input_cost_per_token=7e-9", SL_PRICES_OVER },
+        { "openai/gpt-x", "output_cost_per_token=9e-9", SL_PRICES_OVER },
+        { "a-model", "litellm_provider=\"openai\" max_tokens=5 output_cost_per_image=0.04", SL_PRICES_SET },
+    };
+    struct sl_prices *prices = sl_prices_new();
+    struct sl_err err = { 0 };
+    assert_non_null(prices);
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (add(prices, rows[i].name, rows[i].fields, rows[i].how, &err) < 0) {
+            fail_msg("%s: %s", rows[i].name, err.text);
+        }
+    }
+    return prices;
+}
+
+static void rows_are_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *provider, *model;
+        int64_t nano; /* of one token of input */
+    } cases[] = {
+        { "openai", "gpt-4o", 1 },
+        { "openai", "gpt-4o-2024-05-13", SL_COST_UNKNOWN }, /* a shipped row holds for its name only */
+        { "openai", "gpt-x", 2 },
+        { "openai", "gpt-x-2025-01-31", 2 },
+        { "openai", "gpt-x-20250131", 2 },
+        { "openai", "gpt-x-mini", SL_COST_UNKNOWN },
+        { "azure", "gpt-x", 3 },
+        { "groq", "gpt-x", SL_COST_UNKNOWN }, /* a row of another provider */
+        { "bedrock", "anthropic.claude-x-v1:0", 4 },
+        { "amazon-bedrock", "eu.anthropic.claude-x-v1:0", 4 },
+        { "togetherai", "llama", 5 },
+        { "openai", "old", 6 },
+        { "openai", "own", 7 },
+        { "groq", "own", 7 },
+        { "openai", "a-model", SL_COST_UNKNOWN },
+        { "openai", "", SL_COST_UNKNOWN },
+    };
+    struct sl_prices *prices = table_make();
+    struct sl_usage one = used(&(struct sl_usage){ .input = 1 });
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        const struct sl_price *price = sl_prices_find(prices, provider(cases[i].provider), sl_str_c(cases[i].model));
+        int64_t nano = sl_price_cost(price, &one);
+        if (nano != cases[i].nano) {
+            fail_msg("%s/%s: %lld", cases[i].provider, cases[i].model, (long long)nano);
+        }
+    }
+    struct sl_usage below = used(&(struct sl_usage){ .input = 127999 }),
+                    at = used(&(struct sl_usage){ .input = 128000 });
+    struct sl_price *grok = sl_prices_find(prices, provider("xai"), SL_STR("grok"));
+    assert_int_equal(sl_price_cost(grok, &below), 127999);
+    assert_int_equal(sl_price_cost(grok, &at), 256000);
+    /* The configuration's row has what the table says of the model, and its own. */
+    struct sl_usage both = used(&(struct sl_usage){ .input = 1, .output = 1 });
+    assert_int_equal(sl_price_cost(sl_prices_find(prices, provider("openai"), SL_STR("gpt-x")), &both), 11);
+    assert_int_equal(prices->n_unused, 1);
+    assert_memory_equal(prices->unused[0].p, "output_cost_per_image", prices->unused[0].n);
+    assert_null(sl_prices_find(NULL, provider("openai"), SL_STR("gpt-x")));
+    sl_prices_free(prices);
+}
+
+static void lists_of_tiers_are_thresholds(void **state)
+{
+    (void)state;
+    struct sl_arena arena;
+    struct sl_err err = { 0 };
+    const struct sl_val *at;
+    sl_arena_init(&arena, NULL);
+    struct sl_val *fields = map_make(&arena, "input_cost_per_token_above_1k_tokens=9e-9");
+    struct sl_val *tiers = map_make(&arena, "");
+    tiers->kind = SL_VAL_LIST;
+    static const struct {
+        const char *from, *fields;
+    } rows[] = { { "0", "input_cost_per_token=1e-9" }, { "32000", "input_cost_per_token=2e-9" } };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct sl_val *tier = map_make(&arena, rows[i].fields), *range = map_make(&arena, "a=0 b=1");
+        range->kind = SL_VAL_LIST;
+        range->items[0].val->text = sl_str_c(rows[i].from);
+        tier->items[tier->n++] = (struct sl_val_item){ .key = SL_STR("range"), .val = range };
+        tiers->items[tiers->n++] = (struct sl_val_item){ .val = tier };
+    }
+    fields->items[fields->n++] = (struct sl_val_item){ .key = SL_STR("tiered_pricing"), .val = tiers };
+    struct sl_prices *prices = sl_prices_new();
+    assert_int_equal(sl_prices_add(prices, SL_STR("q"), fields, SL_PRICES_SET, &at, &err), 0);
+    struct sl_price *price = sl_prices_find(prices, provider("openai"), SL_STR("q"));
+    struct sl_usage low = used(&(struct sl_usage){ .input = 32000 }), high = used(&(struct sl_usage){ .input = 32001 });
+    assert_int_equal(sl_price_cost(price, &low), 32000);
+    assert_int_equal(sl_price_cost(price, &high), 64002);
+    sl_prices_free(prices);
+    sl_arena_done(&arena);
+}
+
+static void wrong_prices_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        enum sl_prices_how how;
+        const char *why;
+    } cases[] = {
+        { "input_cost_per_token=-1", SL_PRICES_SET,
+          "input_cost_per_token must be a price in US dollars like 2.5e-06, from 0 to 1e+06, not -1" },
+        { "input_cost_per_token=\"cheap\"", SL_PRICES_SET,
+          "input_cost_per_token must be a price in US dollars like 2.5e-06, from 0 to 1e+06, not cheap" },
+        { "output_cost_per_token=1e7", SL_PRICES_OVER,
+          "output_cost_per_token must be a price in US dollars like 2.5e-06, from 0 to 1e+06, not 1e7" },
+        { "input_cost_per_tokens=1e-6", SL_PRICES_OVER,
+          "\"input_cost_per_tokens\" is no price that calls are paid by: did you mean \"input_cost_per_token\"?" },
+        { "price=1e-6", SL_PRICES_OVER, "\"price\" is no price that calls are paid by" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_prices *prices = sl_prices_new();
+        struct sl_err err = { 0 };
+        assert_int_equal(add(prices, "m", cases[i].fields, cases[i].how, &err), SL_E_INVAL);
+        assert_string_equal(err.text, cases[i].why);
+        assert_null(sl_prices_find(prices, provider("openai"), SL_STR("m")));
+        sl_prices_free(prices);
+    }
+}
+
+static void tables_are_compared(void **state)
+{
+    (void)state;
+    struct sl_err err = { 0 };
+    struct sl_prices *a = table_make(), *b = table_make();
+    assert_true(sl_prices_are_same(a, b));
+    assert_false(sl_prices_are_same(a, NULL));
+    assert_int_equal(add(b, "own", "input_cost_per_token=8e-9", SL_PRICES_OVER, &err), 0);
+    assert_false(sl_prices_are_same(a, b));
+    const struct sl_provider *openai = provider("openai");
+    assert_false(sl_price_is_same(sl_prices_find(a, openai, SL_STR("own")), sl_prices_find(b, openai, SL_STR("own"))));
+    assert_true(sl_price_is_same(sl_prices_find(a, openai, SL_STR("old")), sl_prices_find(b, openai, SL_STR("old"))));
+    assert_true(sl_price_is_same(NULL, NULL));
+    assert_false(sl_price_is_same(sl_prices_find(a, openai, SL_STR("old")), NULL));
+    assert_int_equal(add(b, "own", "input_cost_per_token=7e-9", SL_PRICES_OVER, &err), 0);
+    assert_true(sl_prices_are_same(a, b));
+    sl_prices_free(a);
+    sl_prices_free(b);
+    sl_prices_free(NULL);
+}
+
+static void dollars_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t nano;
+        const char *text;
+    } cases[] = {
+        { 0, "0" },          { 1, "0.000000001" },  { 2762500, "0.0027625" },
+        { 1000000000, "1" }, { 1500000000, "1.5" }, { SL_COST_MAX, "9007199.254740992" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        char text[SL_DOLLARS_MAX];
+        size_t n = sl_dollars_format(cases[i].nano, text);
+        assert_int_equal(n, strlen(cases[i].text));
+        assert_memory_equal(text, cases[i].text, n);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_cost_what_the_table_says),
+        cmocka_unit_test(rows_are_found),
+        cmocka_unit_test(lists_of_tiers_are_thresholds),
+        cmocka_unit_test(wrong_prices_are_refused),
+        cmocka_unit_test(tables_are_compared),
+        cmocka_unit_test(dollars_are_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
