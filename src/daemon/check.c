@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice check`: finds what a start would find, without side effects: it binds, writes and sends nothing. */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,9 @@
 #include "gate/config/keyring.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+#include "llm/price/table.h"
 #include "net/bind.h"
 
 static const char *name_of(const struct sl_serve_opts *opts)
@@ -109,6 +113,64 @@ static uint32_t keys_look(const struct sl_config *config, const char *name, uint
     return n_warnings;
 }
 
+/* The most names in one note. */
+#define NOTED_MAX 12
+
+/* Writes a list of names behind `what`. */
+struct note {
+    const char *name, *what;
+    uint32_t n;
+};
+
+SL_PRINTF(2, 3) static void note_add(struct note *note, const char *fmt, ...)
+{
+    va_list args;
+    if (note->n++ >= NOTED_MAX) {
+        return;
+    }
+    if (note->n == 1) {
+        printf("%s: note: %s ", note->name, note->what);
+    }
+    printf("%s", note->n > 1 ? ", " : "");
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
+}
+
+static void note_end(const struct note *note)
+{
+    if (note->n > NOTED_MAX) {
+        printf(" and %u more", note->n - NOTED_MAX);
+    }
+    if (note->n) {
+        printf("\n");
+    }
+}
+
+/* Says which targets have no price, and which prices of the operator's table no call is paid by. */
+static void prices_note(const struct sl_config *config, const char *name)
+{
+    struct note unpriced = { name, "no price is known for", 0 },
+                unused = { name, "prices that no call is paid by:", 0 };
+    const struct sl_prices *prices = config->settings->prices;
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        const struct sl_route *route = config->routes[i];
+        for (uint32_t k = 0; k < route->n_targets; k++) {
+            const struct sl_target *target = &route->targets[k];
+            if (!target->price && !target->is_local) {
+                note_add(&unpriced, "%.*s (%s/%.*s)", SL_STR_ARG(route->name), target->provider->name,
+                         SL_STR_ARG(target->model));
+            }
+        }
+    }
+    note_end(&unpriced);
+    for (uint32_t i = 0; i < prices->n_unused; i++) {
+        note_add(&unused, "%.*s", SL_STR_ARG(prices->unused[i]));
+    }
+    unused.n += prices->n_more_unused;
+    note_end(&unused);
+}
+
 /* MLflow's command uses these words (its tests and scripts look for them). */
 int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_load *load)
 {
@@ -158,6 +220,7 @@ int sl_cmd_check(const struct sl_serve_opts *opts)
                 n_warnings == 1 ? "" : "s");
     } else {
         uint32_t n = load->config->n_routes;
+        prices_note(load->config, name_of(opts));
         printf("%s: %u route%s, %u warning%s: ok\n", name_of(opts), n, n == 1 ? "" : "s", n_warnings,
                n_warnings == 1 ? "" : "s");
     }

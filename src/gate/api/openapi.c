@@ -55,13 +55,14 @@ static const struct status {
 };
 
 /* Headers that every call of a model may have. */
-#define OF_CALLER "x-sluice-session x-sluice-timeout"
+#define OF_CALLER "x-sluice-session x-sluice-timeout x-sluice-usage"
 
 #define OF_EVERY "x-request-id"
 #define OF_ERROR "x-sluice-error-type"
-#define OF_INVOKED                                                                                          \
-    "x-sluice-route x-sluice-provider x-sluice-model x-sluice-attempts x-sluice-target x-sluice-dropped "   \
-    "x-sluice-upstream-request-id server-timing x-ratelimit-limit-requests x-ratelimit-remaining-requests " \
+#define OF_INVOKED                                                                                        \
+    "x-sluice-route x-sluice-provider x-sluice-model x-sluice-attempts x-sluice-target x-sluice-dropped " \
+    "x-sluice-cost x-sluice-upstream-request-id server-timing x-ratelimit-limit-requests "                \
+    "x-ratelimit-remaining-requests "                                                                     \
     "x-ratelimit-reset-requests"
 
 static bool is_error(const struct status *status)

@@ -199,6 +199,23 @@ static bool may_exceed(struct sl_hserver *server, struct sl_hreq *req)
     return path && path->is_watch;
 }
 
+#define COST_HEADER "x-sluice-usage"
+
+/* Notes whether the client asks for the cost in the reply's body. False: the client was refused. */
+static bool cost_asked_or_refuse(struct sl_xchg *x)
+{
+    struct sl_str said = x->has_own ? sl_headers_get(&x->req->msg.headers, COST_HEADER) : SL_STR_NONE;
+    bool is_body = sl_str_eq_c(said, "body");
+    x->asks_cost = is_body && x->dialect->language->cost_at; /* else its dialect has no place for it */
+    if (!said.p || is_body) {
+        return true;
+    }
+    bool is_shown = sl_header_is_visible(said, 64);
+    sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "The header " COST_HEADER " must be \"body\"%s%.*s%s.",
+                      is_shown ? ", not \"" : "", SL_STR_ARG(is_shown ? said : SL_STR("")), is_shown ? "\"" : "");
+    return false;
+}
+
 static void on_head(struct sl_hserver *server, struct sl_hreq *req)
 {
     struct sl_xchg *x = xchg_new(worker_of(server), req);
@@ -247,7 +264,8 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     if (sl_xchg_is_invocation(x) && !x->path->follows && x->match.arg.p && !route_or_refuse(x, x->match.arg)) {
         return;
     }
-    if ((x->path->is_passage && !sl_passage_or_refuse(x)) || (sl_xchg_is_invocation(x) && !sl_deadline_or_refuse(x))) {
+    if ((x->path->is_passage && !sl_passage_or_refuse(x)) ||
+        (sl_xchg_is_invocation(x) && (!sl_deadline_or_refuse(x) || !cost_asked_or_refuse(x)))) {
         return;
     }
     if (x->path->takes_form && sl_form_is_sent(x)) {
@@ -334,6 +352,7 @@ static bool call_or_refuse(struct sl_xchg *x)
         }
         sl_xchg_fail(x, &error);
     }
+    x->call->wants_usage |= x->asks_cost; /* a stream tells it with its usage */
     return r == 0;
 }
 

@@ -16,8 +16,10 @@
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "llm/core/language.h"
+#include "llm/core/passage.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
+#include "llm/price/price.h"
 #include "net/loop.h"
 
 static const char *const operation_names[] = { "chat",   "text_completion", "embeddings", "images",
@@ -228,10 +230,28 @@ static void measure_success(struct sl_xchg *x, const struct sl_metric_labels *la
     }
 }
 
+/* True: the target's price holds for what was asked. In a raw passage the client names the model; and an answer that is
+ * read again was paid before. */
+static bool has_price(const struct sl_xchg *x)
+{
+    const struct sl_call *call = x->call;
+    return !call->follow && !(call->passage && !call->passage->tail);
+}
+
+void sl_measure_cost(struct sl_xchg *x)
+{
+    struct sl_record *record = &x->record;
+    const struct sl_target *target = record->target;
+    if (target && (target->price || record->usage.cost_nano >= 0) && has_price(x)) {
+        record->cost_nano = sl_price_cost(target->price, &record->usage);
+    }
+}
+
 void sl_measure_exchange(struct sl_xchg *x, int status)
 {
     struct sl_metrics_worker *metrics = x->desk->metrics;
     uint64_t now = sl_loop_now(x->desk->loop);
+    sl_measure_cost(x);
     if (SL_UNLIKELY(x->shadow_of)) {
         sl_measure_attempt(x, x->record.error_type, now);
         sl_measure_shadow(x, shadow_outcome(x));
@@ -255,6 +275,12 @@ void sl_measure_exchange(struct sl_xchg *x, int status)
     sl_metrics_add(metrics, SL_METRIC_REQUESTS, &key);
     if (!x->route || !sl_xchg_is_invocation(x)) {
         return;
+    }
+    if (x->record.cost_nano > 0) {
+        struct sl_metric_key cost = { .labels = labels };
+        sl_metrics_add_many(metrics, SL_METRIC_COST, &cost, (uint64_t)x->record.cost_nano);
+    } else if (x->record.cost_nano < 0 && x->record.error_type == SL_ERR_NONE) {
+        sl_metrics_unpriced(metrics);
     }
     struct sl_metric_key route = { .labels = labels, .error_type = (uint8_t)x->record.error_type };
     sl_metrics_observe(metrics, SL_METRIC_SERVER_DURATION, &route, now - x->req->start_usec);

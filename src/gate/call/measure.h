@@ -10,6 +10,9 @@ struct sl_xchg;
 
 /* Call this just before the reply is complete, so that a client that has its reply finds it counted. */
 void sl_measure_exchange(struct sl_xchg *x, int status);
+/* Sets the record's cost from its usage and from the price of the target that answered. sl_measure_exchange does this,
+ * too; call it before where the reply tells the cost. */
+void sl_measure_cost(struct sl_xchg *x);
 /* Call this when the reply is complete: adds the gateway's own time. */
 void sl_measure_overhead(struct sl_xchg *x);
 /* An attempt ended with `type`. Counts each attempt once. */

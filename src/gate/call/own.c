@@ -16,12 +16,19 @@
 #include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
+#include "llm/price/price.h"
 #include "net/loop.h"
 
 static struct sl_str number(struct sl_arena *arena, uint64_t v)
 {
     char *p = sl_arena_bytes(arena, 20);
     return p ? sl_str_make(p, sl_format_u64(v, p)) : SL_STR_NONE;
+}
+
+static struct sl_str dollars(struct sl_arena *arena, int64_t nano)
+{
+    char *p = sl_arena_bytes(arena, SL_DOLLARS_MAX);
+    return p ? sl_str_make(p, sl_dollars_format(nano, p)) : SL_STR_NONE;
 }
 
 /* Without the time that the client took to send its request. */
@@ -73,6 +80,9 @@ static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
     if (r == 0 && record->error_type) {
         struct sl_str word = sl_str_c(sl_error_type_word(record->error_type));
         r = own_add(x, io_headers, SL_STR("x-sluice-error-type"), word);
+    }
+    if (r == 0 && record->cost_nano >= 0 && !record->is_stream) {
+        r = own_add(x, io_headers, SL_STR("x-sluice-cost"), dollars(x->arena, record->cost_nano));
     }
     r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-upstream-request-id"), record->upstream_request_id);
     if (r == 0 && sl_xchg_is_invocation(x)) {

@@ -35,6 +35,7 @@ void sl_plan_forget(struct sl_plan *plan)
     record->upstream_request_id = record->upstream_code = SL_STR_NONE;
     record->is_final = false;
     record->usage = SL_USAGE_NONE;
+    record->cost_nano = SL_COST_UNKNOWN;
     x->is_noted = x->shadow_of != NULL; /* a reply that broke had the id of another response */
 }
 

@@ -14,6 +14,7 @@
 #include "llm/core/lost.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
+#include "llm/price/price.h"
 #include "net/loop.h"
 
 struct sl_str sl_record_dropped(struct sl_xchg *x)
@@ -158,6 +159,11 @@ void sl_record_write(struct sl_xchg *x, int status)
     sl_line_count(&line, SL_STR(",\"input_tokens\":"), record->usage.input);
     sl_line_count(&line, SL_STR(",\"output_tokens\":"), record->usage.output);
     sl_line_count(&line, SL_STR(",\"cached_tokens\":"), record->usage.cached_input);
+    if (record->cost_nano >= 0) {
+        char dollars[SL_DOLLARS_MAX];
+        SL_LINE_PUT(&line, ",\"cost\":");
+        sl_line_put(&line, sl_str_make(dollars, sl_dollars_format(record->cost_nano, dollars)));
+    }
     sl_line_count(&line, SL_STR(",\"bytes_in\":"), (int64_t)req->bytes_in);
     sl_line_count(&line, SL_STR(",\"bytes_out\":"), (int64_t)req->bytes_out);
     memcpy(line.at, "}\n", 2);

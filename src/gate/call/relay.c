@@ -10,6 +10,7 @@
 #include "gate/call/relay_first.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/relay_translate.h"
+#include "gate/call/relay_usage.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -102,8 +103,12 @@ static struct sl_verdict held_push(struct sl_relay *relay, struct sl_str bytes)
     bool is_long = bytes.n > LENGTH_HELD_MAX - SL_MIN(relay->hold.len, (size_t)LENGTH_HELD_MAX);
     bool is_all = relay->length >= 0 && relay->hold.len + bytes.n >= (uint64_t)relay->length;
     /* If another target can answer, a short reply is held until its end, so that a broken one can be replaced. */
-    bool waits = is_length_wanted(relay) || (relay->moves && !is_all);
-    if (is_answer_seen(relay) && (is_long || !waits)) {
+    bool waits = is_length_wanted(relay) || ((relay->moves || relay->waits_for_cost) && !is_all);
+    bool is_edited = relay->waits_for_cost && sl_relay_tells_cost(relay->x); /* all of it is needed */
+    if (is_answer_seen(relay) && !is_edited && (is_long || !waits)) {
+        if (relay->waits_for_cost && is_all) {
+            sl_relay_cost_read(relay);
+        }
         return raw_begin(relay, bytes);
     }
     if (is_long && relay->scan->first != '{') {
@@ -115,18 +120,6 @@ static struct sl_verdict held_push(struct sl_relay *relay, struct sl_str bytes)
     size_t held = relay->hold.cap;
     r = r < 0 ? r : sl_relay_count(relay, held > SL_RELAY_COUNTED_MIN ? held : 0);
     return r < 0 ? sl_relay_refuse(relay, r) : SL_VERDICT(ON);
-}
-
-static void usage_read(struct sl_relay *relay)
-{
-    struct sl_json *doc = relay->x->desk->doc;
-    struct sl_str raw;
-    bool is_found = relay->scan && (sl_json_scan_value(relay->scan, SL_REPLY_USAGE, &raw) ||
-                                    sl_json_scan_value(relay->scan, SL_REPLY_META, &raw));
-    if (is_found && sl_json_parse(doc, raw) == 0) {
-        /* A wrong usage of the upstream is no reason to fail the call. */
-        SL_IGNORE(relay->language->read_usage(sl_json_root(doc), &relay->x->record.usage) < 0);
-    }
 }
 
 /* Notes an error that came too late for the client: for the log and the metrics. */
@@ -150,7 +143,7 @@ static struct sl_verdict raw_end(struct sl_relay *relay, bool is_until_close)
         return sl_relay_broken(relay, SL_ERR_PROVIDER_STREAM_BROKEN,
                                SL_STR("the upstream ended its reply inside a JSON object"));
     }
-    usage_read(relay);
+    sl_relay_usage_read(relay);
     late_error_note(relay);
     return SL_VERDICT(DONE);
 }
@@ -174,6 +167,10 @@ static struct sl_verdict held_end(struct sl_relay *relay, bool is_until_close)
     }
     if (judgement.is_error) {
         x->record.error_type = judgement.error_type;
+    }
+    if (relay->waits_for_cost) {
+        sl_relay_cost_read(relay);
+        sl_relay_cost_tell(relay);
     }
     relay->length = (int64_t)relay->hold.len;
     struct sl_verdict verdict = raw_begin(relay, SL_STR(""));
@@ -220,6 +217,9 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
     relay->pass.has_error = is_error || had_error;
     if (is_error || relay->pass.is_unread) {
         return event_mask(relay, event, pass == SL_PASS_REPLACE);
+    }
+    if (SL_UNLIKELY(relay->waits_for_cost) && pass == SL_PASS_FORWARD && sl_relay_event_cost(relay, event)) {
+        pass = SL_PASS_REPLACE;
     }
     return pass == SL_PASS_DROP ? SL_STR("") : pass == SL_PASS_REPLACE ? sl_buf_str(&relay->edited) : event;
 }
@@ -311,6 +311,7 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
                              relay);
         sl_buf_init(&relay->edited, (size_t)x->settings->upstream.event_bytes * 2);
         relay->pass.edited = &relay->edited;
+        relay->pass.is_asked = relay->pass.is_asked && !sl_relay_tells_cost(x);
         break;
     case SL_RELAY_TRANSLATE_EVENTS:
     case SL_RELAY_GATHER:
@@ -565,6 +566,7 @@ void sl_relay_start(struct sl_relay *relay, struct sl_xchg *x, const struct sl_t
         .pass = { .usage = SL_USAGE_NONE, .is_asked = asks_usage, .n_choices = x->call->n_choices },
     };
     x->record.is_stream = false;
+    relay->waits_for_cost = target->price && (x->settings->server.headers || x->asks_cost);
     sl_timer_init(&relay->heartbeat, sl_relay_on_heartbeat);
     sl_part_begin(&x->parts, &relay->part, relay_on_stop);
 }

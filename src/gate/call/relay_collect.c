@@ -6,6 +6,7 @@
 #include "gate/call/keep.h"
 #include "gate/call/mask.h"
 #include "gate/call/relay_out.h"
+#include "gate/call/relay_usage.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/call/verdict.h"
@@ -224,6 +225,7 @@ static struct sl_verdict reply_end(struct sl_relay *relay)
         return unreadable(relay, r, err.text);
     }
     x->record.usage = reply.usage;
+    sl_relay_cost_show(x, &reply.usage);
     r = x->call->is_wrapped ? sl_unwrap_reply(&reply, x->arena) : 0;
     return r < 0 ? sl_relay_refuse(relay, r) : sl_relay_reply_tell(relay, &reply);
 }

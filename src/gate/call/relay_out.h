@@ -47,6 +47,8 @@ struct sl_relay {
     struct sl_bond *bond;          /* for several targets: looks at what the client gets; NULL: nothing is looked for */
     bool is_plain;                 /* known: nothing is sealed in what it gets */
     bool is_unsure;                /* the first bytes will show whether it is a stream; until then they are in `hold` */
+    bool waits_for_cost;           /* a whole reply is held until its cost is known, as far as it is short */
+    bool is_usage_read;            /* HELD: the record has the reply's usage */
     bool is_in_time;               /* the head said that it is a stream, and was sent at once */
     size_t n_counted;              /* bytes held, as counted into server.limits.memory */
     struct sl_pass_state pass;     /* of events that are passed on */

@@ -4,6 +4,7 @@
 #include "gate/call/mask.h"
 #include "gate/call/relay_collect.h"
 #include "gate/call/relay_out.h"
+#include "gate/call/relay_usage.h"
 #include "gate/call/state.h"
 #include "gate/config/settings.h"
 #include "llm/core/frames.h"
@@ -43,8 +44,14 @@ static int delta_write(struct sl_relay *relay, const struct sl_delta *delta)
         sl_buf_add_str(&relay->out, relay->gather ? SL_STR_NONE : sl_stream_alive(x->dialect->language, x->call));
         return 0;
     }
+    struct sl_delta told; /* the usage with its cost */
     if (delta->kind == SL_DELTA_USAGE) {
         x->record.usage = delta->usage;
+        if (SL_UNLIKELY(x->asks_cost)) {
+            told = *delta;
+            sl_relay_cost_show(x, &told.usage);
+            delta = &told;
+        }
     }
     relay->has_words |= delta->kind != SL_DELTA_CHUNK && delta->kind != SL_DELTA_LOST;
     if (delta->kind == SL_DELTA_ERROR) {
@@ -253,5 +260,6 @@ struct sl_verdict sl_relay_gather_end(struct sl_relay *relay)
         return sl_relay_refuse(relay, r);
     }
     x->record.usage = reply.usage;
+    sl_relay_cost_show(x, &reply.usage);
     return sl_relay_reply_tell(relay, &reply);
 }

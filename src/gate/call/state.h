@@ -114,6 +114,7 @@ struct sl_xchg {
 
     uint64_t deadline_usec; /* the caller's own; 0: none */
     bool has_own;           /* the call has one of our headers, x-sluice-… */
+    bool asks_cost; /* the client wants to read in the reply's body what the call cost, and there it has a place */
     struct sl_str made_at; /* the target that made the response which the call is about or continues; p == NULL: any may
                               be asked */
     bool is_noted;         /* its response can be asked for again: gate/call/follow.h */

@@ -13,6 +13,7 @@
 #include "conf/secret.h"
 #include "conf/tree.h"
 #include "gate/config/origins.h"
+#include "gate/config/prices.h"
 #include "gate/config/beyond.h"
 #include "gate/config/hidden.h"
 #include "gate/config/route.h"
@@ -282,6 +283,14 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
     }
 }
 
+static void prices_load(struct loader *ld, const struct sl_val *root)
+{
+    struct sl_settings *settings = ld->config->settings;
+    struct sl_prices_said said = { ld->is_pure ? SL_STR_NONE : settings->prices_file, settings->prices_models };
+    settings->prices_models = NULL;
+    sl_prices_load(&ld->bind, ld->files, root, &said, &settings->prices);
+}
+
 /* Loads certificates and authorities: this is a part of checking the settings. */
 static void tls_load(struct loader *ld, const struct sl_val *root)
 {
@@ -411,6 +420,7 @@ static void config_fill(struct loader *ld, const struct sl_val *root, const stru
     }
     sections_check(ld, root);
     settings_load(ld, root, over);
+    prices_load(ld, root);
     tls_load(ld, root);
     routes_load(ld, root);
     struct sl_config *config = ld->config;

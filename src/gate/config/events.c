@@ -11,6 +11,7 @@
 #include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
+#include "llm/price/table.h"
 #include "store/store.h"
 
 /* A change on disk must come into force: without memory its thread waits this long and tries again. */
@@ -136,7 +137,8 @@ static void shadow_warn(const struct sl_snapshot *snapshot, const struct sl_rout
 /* Puts the dynamic routes of the snapshot in force into a new one, under its settings. */
 static int dynamic_carry(const struct sl_events *events, const struct sl_snapshot *from, struct sl_snapshot *to)
 {
-    bool is_same = sl_route_conf_is_same(&from->settings->upstream.route, &to->settings->upstream.route);
+    bool is_same = sl_route_conf_is_same(&from->settings->upstream.route, &to->settings->upstream.route) &&
+                   sl_prices_are_same(from->settings->prices, to->settings->prices);
     struct sl_snapshot_iter it = sl_snapshot_walk(from, 0);
     struct sl_route *route;
     int r = 0;

@@ -15,6 +15,7 @@
 #include "gate/config/route_conf.h"
 #include "gate/config/route_model.h"
 #include "gate/config/route_own.h"
+#include "gate/config/route_price.h"
 #include "gate/config/settings.h"
 #include "gate/config/traffic.h"
 #include "gate/config/traffic_conf.h"
@@ -46,6 +47,9 @@ void sl_route_unref(struct sl_route *route)
 {
     if (!route || atomic_fetch_sub_explicit(&route->refs, 1, memory_order_acq_rel) != 1) {
         return;
+    }
+    if (!route->base || route->targets != route->base->targets) {
+        sl_targets_unprice(route->targets, route->n_targets);
     }
     sl_route_unref(route->base);
     for (uint32_t i = 0; !route->base && i < route->n_targets; i++) {
@@ -333,6 +337,7 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
         sl_route_unref(route);
         return SL_E_INVAL;
     }
+    sl_targets_price(route->targets, route->n_targets, settings->prices);
     *ret_route = route;
     return 0;
 }
@@ -342,8 +347,9 @@ static int derive_into(struct sl_route *copy, const struct sl_route *base, const
 {
     sl_route_conf_fill(&copy->conf, base->conf_said, &settings->upstream.route);
     copy->stored_limits = SL_STR_NONE;
-    if (!stored_limits.p) {
-        return 0;
+    int r = sl_targets_reprice(base->targets, base->n_targets, settings->prices, &copy->arena, &copy->targets);
+    if (r < 0 || !stored_limits.p) {
+        return r;
     }
     copy->stored_limits = sl_arena_dup(&copy->arena, stored_limits);
     return copy->stored_limits.p ? sl_limits_read(stored_limits, &copy->arena, &copy->rules, &copy->n_rules)

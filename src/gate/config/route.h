@@ -72,7 +72,8 @@ SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, cons
 void sl_route_adopt(struct sl_route *route, const struct sl_route *before);
 
 /* Makes the same route with other limits (p == NULL: those of its own definition; SL_E_INVAL: not a list of limits),
- * and with the settings' time-outs where it sets none. It shares everything else with `route`. */
+ * with the settings' time-outs where it sets none, and with the settings' prices. It shares everything else with
+ * `route`. */
 SL_MUST int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, struct sl_str stored_limits,
                             struct sl_route **ret_route);
 

@@ -9,8 +9,10 @@
 #include "gate/config/keyring.h"
 #include "gate/config/models.h"
 #include "gate/config/origins.h"
+#include "gate/config/prices.h"
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
+#include "llm/price/table.h"
 #include "net/bind.h"
 #include "net/noproxy.h"
 #include "net/tls.h"
@@ -452,6 +454,15 @@ static const struct sl_opt responses_opts[] = {
     END_OF_TABLE,
 };
 
+static const struct sl_opt prices_opts[] = {
+    ROW(struct sl_settings, "file", SL_OPT_PATH, prices_file, NULL, 0, 0, SL_OPT_RELOAD,
+        "a price table (JSON, up to 64 MiB) in the form of the public one, which loads as it stands"),
+    ROW_CHECK(struct sl_settings, "models", SL_OPT_CUSTOM, prices_models, NULL, SL_OPT_RELOAD, sl_prices_models_check,
+              "prices over those of the table: a map from PROVIDER/MODEL (or the model alone) to prices with the "
+              "table's names (docs/usage.md)"),
+    END_OF_TABLE,
+};
+
 /* Refuses words that other servers use for "none": as a file's name they are a mistake. */
 static int log_access_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
@@ -482,6 +493,8 @@ static const struct sl_opt sections[] = {
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
     { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
       sl_models_check, "facts about models; the key is the beginning of their name (with or without a * at its end)" },
+    { "prices", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, prices_opts, NULL,
+      "what models cost; without it only a few prices are known" },
     { "log", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, log_opts, NULL, "logs" },
     END_OF_TABLE,
 };
@@ -524,6 +537,7 @@ void sl_settings_unref(struct sl_settings *settings)
         free(settings->auth.ring);
         sl_tls_ctx_unref(settings->server_tls);
         sl_tls_ctx_unref(settings->client_tls);
+        sl_prices_free(settings->prices);
         sl_arena_done(&settings->arena);
         free(settings);
     }

@@ -14,7 +14,9 @@ struct sl_keyring;
 struct sl_noproxy;
 struct sl_opt;
 struct sl_own_models;
+struct sl_prices;
 struct sl_tls_ctx;
+struct sl_val;
 
 struct sl_listen_conf {
     struct sl_str address; /* "127.0.0.1:5000", "[::1]:5000", "unix:/path" */
@@ -99,7 +101,10 @@ struct sl_settings {
     struct sl_server_settings server;
     struct sl_upstream_settings upstream;
     struct sl_auth_settings auth;
-    struct sl_own_models *models; /* rows of the file itself; NULL: none */
+    struct sl_own_models *models;       /* rows of the file itself; NULL: none */
+    struct sl_str prices_file;          /* of the operator; p == NULL: none */
+    const struct sl_val *prices_models; /* on the file's tree, while it is loaded; NULL: none */
+    struct sl_prices *prices;           /* owned */
     uint32_t responses_max;
     uint32_t metrics_max_routes, metrics_histogram_routes, metrics_max_targets;
     struct sl_str log_access; /* "stdout", "stderr", "none" or a path */

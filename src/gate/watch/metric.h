@@ -5,7 +5,13 @@
 
 #include "base/str.h"
 
-enum sl_metric_kind { SL_METRIC_IS_COUNTER, SL_METRIC_IS_GAUGE, SL_METRIC_IS_SECONDS, SL_METRIC_IS_TOKENS };
+enum sl_metric_kind {
+    SL_METRIC_IS_COUNTER,
+    SL_METRIC_IS_GAUGE,
+    SL_METRIC_IS_SECONDS,
+    SL_METRIC_IS_TOKENS,
+    SL_METRIC_IS_DOLLARS
+};
 
 enum sl_metric_label {
     LB_END,
@@ -21,6 +27,7 @@ enum sl_metric_label {
     LB_RESPONSE_MODEL,
     LB_TOKEN_TYPE,
     LB_PROVIDER,
+    LB_MODEL,
     LB_TARGET,
     LB_OUTCOME,
     LB_HEDGED,

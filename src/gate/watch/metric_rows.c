@@ -18,6 +18,7 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_RESPONSE_MODEL] = { "gen_ai_response_model", "the same, because the names in replies are unlimited" },
     [LB_TOKEN_TYPE] = { "gen_ai_token_type", "`input` or `output`" },
     [LB_PROVIDER] = { "provider", "as in the configuration" },
+    [LB_MODEL] = { "model", "the model in the upstream's request" },
     [LB_TARGET] = { "target", "the target's name; `model`: the route's own `model:`" },
     [LB_OUTCOME] = { "outcome", "`ok`, `error`, `cancelled` (the client went away, its own deadline passed, or another "
                                 "attempt of the call was faster)" },
@@ -112,4 +113,10 @@ const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
     [SL_METRIC_USAGE_MISSING] = COUNTER("sluice_usage_missing_total",
                                         "Calls that succeeded, but the upstream did not say how many tokens they took.",
                                         LB_END),
+    [SL_METRIC_COST] = { "sluice_cost_usd_total",
+                         SL_METRIC_IS_DOLLARS,
+                         NULL,
+                         0,
+                         { LB_ROUTE, LB_PROVIDER, LB_MODEL },
+                         "What calls cost, in US dollars, as far as it is known (docs/usage.md)." },
 };

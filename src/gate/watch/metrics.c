@@ -20,6 +20,7 @@ struct sl_metrics_worker {
     size_t n, cap;
     _Atomic(struct sl_metric_series *) list;
     atomic_uint_fast64_t in_flight;
+    atomic_uint_fast64_t unpriced;
     const atomic_uint *n_conns, *n_idle; /* may be NULL; with the metrics' lock held */
 };
 
@@ -280,12 +281,18 @@ static void value_add(atomic_uint_fast64_t *v, uint64_t n)
     atomic_store_explicit(v, atomic_load_explicit(v, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-void sl_metrics_add(struct sl_metrics_worker *worker, enum sl_metric metric, const struct sl_metric_key *key)
+void sl_metrics_add_many(struct sl_metrics_worker *worker, enum sl_metric metric, const struct sl_metric_key *key,
+                         uint64_t n)
 {
     struct sl_metric_series *s = series_get(worker, metric, key);
     if (s) {
-        value_add(&s->v[0], 1);
+        value_add(&s->v[0], n);
     }
+}
+
+void sl_metrics_add(struct sl_metrics_worker *worker, enum sl_metric metric, const struct sl_metric_key *key)
+{
+    sl_metrics_add_many(worker, metric, key, 1);
 }
 
 void sl_metrics_observe(struct sl_metrics_worker *worker, enum sl_metric metric, const struct sl_metric_key *key,
@@ -308,6 +315,11 @@ void sl_metrics_observe(struct sl_metrics_worker *worker, enum sl_metric metric,
     value_add(&s->v[1 + i], 1);
 }
 
+void sl_metrics_unpriced(struct sl_metrics_worker *worker)
+{
+    value_add(&worker->unpriced, 1);
+}
+
 void sl_metrics_in_flight(struct sl_metrics_worker *worker, int change)
 {
     value_add(&worker->in_flight, (uint64_t)(int64_t)change);
@@ -327,6 +339,7 @@ void sl_metrics_gauges_read(struct sl_metrics *metrics, struct sl_metrics_gauges
     pthread_mutex_lock(&metrics->lock);
     for (struct sl_metrics_worker *w = metrics->workers; w; w = w->next) {
         ret->in_flight += atomic_load_explicit(&w->in_flight, memory_order_relaxed);
+        ret->unpriced += atomic_load_explicit(&w->unpriced, memory_order_relaxed);
         if (w->n_conns) {
             ret->upstream_conns += atomic_load_explicit(w->n_conns, memory_order_relaxed);
             ret->upstream_idle += atomic_load_explicit(w->n_idle, memory_order_relaxed);

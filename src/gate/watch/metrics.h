@@ -35,6 +35,11 @@ const struct sl_metric_labels *sl_metrics_intern(struct sl_metrics *metrics, con
 
 SL_MUST int sl_metrics_worker_new(struct sl_metrics *metrics, struct sl_metrics_worker **ret);
 void sl_metrics_add(struct sl_metrics_worker *worker, enum sl_metric metric, const struct sl_metric_key *key);
+/* Adds `n` to a counter. */
+void sl_metrics_add_many(struct sl_metrics_worker *worker, enum sl_metric metric, const struct sl_metric_key *key,
+                         uint64_t n);
+/* A call succeeded, and nobody knows what it cost. */
+void sl_metrics_unpriced(struct sl_metrics_worker *worker);
 /* Adds to a histogram: microseconds, or tokens. */
 void sl_metrics_observe(struct sl_metrics_worker *worker, enum sl_metric metric, const struct sl_metric_key *key,
                         uint64_t value);
@@ -47,7 +52,7 @@ void sl_metrics_watch(struct sl_metrics_worker *worker, const atomic_uint *n_con
 
 /* Sums over the workers. */
 struct sl_metrics_gauges {
-    uint64_t in_flight, upstream_conns, upstream_idle;
+    uint64_t in_flight, upstream_conns, upstream_idle, unpriced;
 };
 void sl_metrics_gauges_read(struct sl_metrics *metrics, struct sl_metrics_gauges *ret);
 

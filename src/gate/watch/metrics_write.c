@@ -29,6 +29,7 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
         return labels->provider;
     case LB_REQUEST_MODEL:
     case LB_RESPONSE_MODEL:
+    case LB_MODEL:
         return labels->model;
     case LB_TARGET:
         return labels->target;
@@ -95,12 +96,14 @@ static void labels_add(struct sl_buf *out, const struct sl_metric_family *family
     }
 }
 
+#define NANO 1000000000u
+
 static void scaled_write(struct sl_buf *out, uint64_t value, uint32_t scale)
 {
     sl_buf_add_char(out, ' ');
     sl_buf_add_u64(out, value / scale);
-    if (scale == 1000000) {
-        sl_buf_printf(out, ".%06u", (unsigned)(value % scale));
+    if (scale > 1) {
+        sl_buf_printf(out, ".%0*u", scale == NANO ? 9 : 6, (unsigned)(value % scale));
     }
     sl_buf_add_char(out, '\n');
 }
@@ -194,7 +197,7 @@ static size_t series_write(struct page *page, struct sl_metric_series *const *al
     if (family->buckets) {
         histogram_write(page, family, sum);
     } else {
-        sample_write(page, family, "", NULL, sum[0], 1);
+        sample_write(page, family, "", NULL, sum[0], family->kind == SL_METRIC_IS_DOLLARS ? NANO : 1);
     }
     return same;
 }
@@ -202,7 +205,8 @@ static size_t series_write(struct page *page, struct sl_metric_series *const *al
 /* "histogram", "counter" or "gauge". */
 static const char *type_word(const struct sl_metric_family *family)
 {
-    return family->buckets ? "histogram" : family->kind == SL_METRIC_IS_COUNTER ? "counter" : "gauge";
+    bool is_counter = family->kind == SL_METRIC_IS_COUNTER || family->kind == SL_METRIC_IS_DOLLARS;
+    return family->buckets ? "histogram" : is_counter ? "counter" : "gauge";
 }
 
 static void family_begin(struct page *page, const struct sl_metric_family *family)

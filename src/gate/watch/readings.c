@@ -53,6 +53,13 @@ static void in_flight_read(struct sl_reading_sink *sink, const void *source)
     put(sink, now.in_flight);
 }
 
+static void unpriced_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct sl_metrics_gauges now;
+    sl_metrics_gauges_read(gate_of(source)->metrics, &now);
+    put(sink, now.unpriced);
+}
+
 static void connections_read(struct sl_reading_sink *sink, const void *source)
 {
     struct sl_metrics_gauges now;
@@ -363,6 +370,11 @@ const struct sl_reading sl_readings[] = {
     GAUGE("sluice_queue_depth", "Calls of a route with a queue that wait for a place at a target.", queue_depth_read,
           LB_ROUTE),
     GAUGE("sluice_upstream_connections", "Connections to upstreams.", connections_read, LB_STATE),
+    COUNTER(
+        "sluice_unpriced_requests_total",
+        "Calls that succeeded and whose cost is not known: the model has no price, or the upstream did not say what "
+        "was used.",
+        unpriced_read, LB_END),
     COUNTER("sluice_log_dropped_total",
             "Access log lines lost: the writer did not keep up, or the file could not be written.", log_dropped_read,
             LB_END),

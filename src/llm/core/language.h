@@ -105,6 +105,8 @@ struct sl_language {
 
     /* --- what a client gets --- */
 
+    const char *cost_at; /* the object of an event that has the usage, and in which a cost may stand; in a whole reply
+                            it is `usage`. NULL: it has no place for a cost */
     uint32_t lacks[SL_LLM_TRANSLATED_COUNT]; /* the parts of a reply that it has no place for: enum sl_lost, lost.h */
     size_t write_state_size;                 /* bytes of state for each stream, zeroed by the caller */
     /* Tells the state what it must know before it writes. It may hold at most `max_held` bytes at a time (else

@@ -36,7 +36,7 @@ void sl_mlflow3_write_end(void *state, struct sl_buf *out);
     .framing = SL_FRAMING_SSE, .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"), \
     .read_call = sl_mlflow_read_call, .write_state_size = sizeof(struct sl_chunks),            \
     .lacks = { SL_MLFLOW_LACKS, SL_MLFLOW_LACKS }, .write_reply = sl_mlflow_write_reply,       \
-    .write_delta = sl_mlflow_write_delta
+    .write_delta = sl_mlflow_write_delta, .cost_at = "usage"
 
 #define SL_MLFLOW_MANNERS                                                                                         \
     .refusal_status = 422, .passes_unknown = true, .takes_any_role = true, .temperature_max = 2,                  \

@@ -250,6 +250,7 @@ const struct sl_language sl_language_mlflow3 = {
     .read_call = read_call,
     .write_state_size = sizeof(struct sl_chunks),
     .lacks = { SL_MLFLOW_LACKS, SL_MLFLOW_LACKS },
+    .cost_at = "usage",
     .write_reply = sl_mlflow3_write_reply,
     .write_delta = sl_mlflow3_write_delta,
     .write_end = sl_mlflow3_write_end,

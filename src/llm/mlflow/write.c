@@ -6,6 +6,7 @@
 #include "json/write.h"
 #include "llm/mlflow/dialect.h"
 #include "llm/mlflow/echo.h"
+#include "llm/price/price.h"
 
 /* --- parts --- */
 
@@ -32,6 +33,7 @@ static void usage_write(struct sl_jw *w, const struct sl_usage *u, bool has_outp
         member_count(w, "completion_tokens", u->output);
     }
     member_count(w, "total_tokens", total < 0 && !has_output ? u->input : total);
+    sl_cost_write(w, u);
 }
 
 /* Writes the details that only MLflow 3 has. */

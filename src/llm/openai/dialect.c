@@ -180,6 +180,7 @@ const struct sl_language sl_language_openai = {
     .framing = SL_FRAMING_SSE,
     .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"),
     .alive = SL_STR_INIT(": alive\n\n"),
+    .cost_at = "usage",
     .judge_reply = sl_openai_judge_reply,
     .read_call = read_call,
     .read_chat = sl_openai_read_chat,

@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "json/write.h"
 #include "llm/openai/dialect.h"
+#include "llm/price/price.h"
 
 /* --- parts --- */
 
@@ -42,6 +43,7 @@ static void usage_write(struct sl_jw *w, enum sl_llm_type type, const struct sl_
         sl_jw_member_i64(w, "reasoning_tokens", or_zero(u->reasoning));
         sl_jw_end(w);
     }
+    sl_cost_write(w, u);
     sl_jw_end(w);
 }
 

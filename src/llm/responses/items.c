@@ -2,6 +2,7 @@
 #include "llm/responses/items.h"
 
 #include "base/num.h"
+#include "llm/price/price.h"
 #include "llm/responses/own.h"
 #include "llm/responses/tools.h"
 
@@ -198,6 +199,7 @@ static void usage_write(struct sl_jw *w, const struct sl_usage *u)
     sl_jw_member_i64(w, "reasoning_tokens", SL_MAX(u->reasoning, (int64_t)0));
     sl_jw_end(w);
     sl_jw_member_i64(w, "total_tokens", u->total >= 0 ? u->total : input + output);
+    sl_cost_write(w, u);
     sl_jw_end(w);
 }
 

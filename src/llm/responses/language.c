@@ -34,6 +34,7 @@ const struct sl_language sl_language_responses = {
     .framing = SL_FRAMING_SSE,
     .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"),
     .alive = SL_STR_INIT(": alive\n\n"),
+    .cost_at = "response.usage",
     .read_call = sl_responses_read_call,
     .read_chat = sl_responses_read_chat,
     .count = sl_responses_count,

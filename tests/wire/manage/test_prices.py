@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What calls cost: in header, log, metric and body alike, for each dialect and for strange counts; and price tables, good and
+bad, read again while calls run."""
+import json
+import os
+import re
+import subprocess
+
+import openai
+import pytest
+
+from harness import BIN, CHAT
+from test_metrics import Page
+from test_reload import says
+from test_routes_api import create
+
+JSON = [("content-type", "application/json")]
+ASKS = {"x-sluice-usage": "body"}
+ASKED = JSON + list(ASKS.items())
+# 2.5 dollars for a million tokens of input, 1.25 from the cache, 10 for a million of output.
+PRICES = {"input_cost_per_token": 2.5e-06, "cache_read_input_token_cost": 1.25e-06, "output_cost_per_token": 1e-05}
+USAGE = {"prompt_tokens": 2101, "completion_tokens": 7, "total_tokens": 2108, "prompt_tokens_details": {"cached_tokens": 2048}}
+COST = 0.0027625
+
+
+def reply_of(usage, **more):
+    return {"id": "c1", "object": "chat.completion", "created": 1, "model": "m", **more, "usage": usage,
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]}
+
+
+def chunk(delta, finish=None, **more):
+    return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+
+
+def openai_upstream(usage, **more):
+    """Whole replies and streams with this usage; a stream has it only when it is asked for it."""
+    def handler(ex):
+        body = ex.json()
+        if not body.get("stream"):
+            return ex.reply(reply_of(usage, **more))
+        ex.stream_head()
+        for event in (chunk({"role": "assistant", "content": "hi"}, **more), chunk({}, "stop", **more)):
+            ex.event(event)
+        if (body.get("stream_options") or {}).get("include_usage"):
+            ex.event({**chunk({}), "choices": [], "usage": usage, **more})
+        ex.event("[DONE]")
+        ex.last_chunk()
+    return handler
+
+
+def anthropic_upstream(usage):
+    def handler(ex):
+        if not ex.json().get("stream"):
+            return ex.reply({"id": "m1", "type": "message", "role": "assistant", "model": "m", "content": [{"type": "text", "text": "hi"}],
+                             "stop_reason": "end_turn", "usage": usage})
+        ex.stream_head()
+        for kind, more in (("message_start", {"message": {"id": "m1", "type": "message", "role": "assistant", "model": "m", "content": [],
+                                                          "usage": {**usage, "output_tokens": 1}}}),
+                           ("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}}),
+                           ("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": "hi"}}),
+                           ("content_block_stop", {"index": 0}),
+                           ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": usage["output_tokens"]}}),
+                           ("message_stop", {})):
+            ex.chunk(f"event: {kind}\ndata: {json.dumps({'type': kind, **more})}\n\n")
+        ex.last_chunk()
+    return handler
+
+
+def responses_upstream(usage):
+    def response(**more):
+        return {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "m", "error": None, "usage": usage,
+                "output": [{"type": "message", "id": "msg_1", "status": "completed", "role": "assistant",
+                            "content": [{"type": "output_text", "text": "hi", "annotations": []}]}], **more}
+
+    def handler(ex):
+        if not ex.json().get("stream"):
+            return ex.reply(response())
+        ex.stream_head()
+        for kind, more in (("response.created", {"response": response(status="in_progress", usage=None, output=[])}),
+                           ("response.completed", {"response": response()})):
+            ex.chunk(f"event: {kind}\ndata: {json.dumps({'type': kind, 'sequence_number': 0, **more})}\n\n")
+        ex.last_chunk()
+    return handler
+
+
+def start(sluice, up, prices=PRICES, name="m", kind="chat", provider="openai", args=(), **more):
+    config = {"openai_api_key": "k", "openai_api_base": up.base} if provider == "openai" else {
+        f"{provider}_api_key": "k", f"{provider}_api_base": up.base}
+    config |= more.pop("config", {})
+    route = {"name": "chat", "endpoint_type": f"llm/v1/{kind}", "model": {"provider": provider, "name": name, "config": config}}
+    section = {"prices": {"models": {f"{provider}/{name}": prices}}} if prices else {}
+    return sluice({"endpoints": [route], **section, **more}, args=args)
+
+
+def client_of(daemon):
+    return openai.OpenAI(base_url=daemon.url + "/v1", api_key="k", max_retries=0)
+
+
+def events_of(r):
+    return [json.loads(line[6:]) for line in r.body.decode().split("\n") if line.startswith("data: {")]
+
+
+def logged_cost(daemon, r):
+    return daemon.log_line(r.get("x-request-id")).get("cost")
+
+
+def test_a_call_says_what_it_cost_in_header_log_and_metric(sluice, upstream):
+    daemon = start(sluice, upstream(openai_upstream(USAGE)))
+    r = daemon.call("POST", "/v1/chat/completions", CHAT, JSON)
+    assert (r.status, r.get("x-sluice-cost"), "cost" in r.json()["usage"]) == (200, "0.0027625", False)
+    assert logged_cost(daemon, r) == COST
+    daemon.call("POST", "/v1/chat/completions", CHAT, JSON)
+    page = Page(daemon)
+    assert page.sum("sluice_cost_usd_total", route="chat", provider="openai", model="m") == pytest.approx(2 * COST)
+    assert page.sum("sluice_unpriced_requests_total") == 0
+
+
+def test_openais_client_reads_the_cost(sluice, upstream):
+    client = client_of(start(sluice, upstream(openai_upstream(USAGE))))
+    whole = client.chat.completions.create(**CHAT, extra_headers=ASKS)
+    assert (whole.usage.cost, whole.usage.prompt_tokens, whole.choices[0].message.content) == (COST, 2101, "hi")
+    for more in ({}, {"stream_options": {"include_usage": True}}):
+        chunks = list(client.chat.completions.create(**CHAT, stream=True, extra_headers=ASKS, **more))
+        assert [c.usage.cost for c in chunks if c.usage] == [COST]
+        assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "hi"
+    plain = list(client.chat.completions.create(**CHAT, stream=True))
+    assert not any(c.usage for c in plain)
+
+
+def test_the_cost_reaches_clients_of_other_languages(sluice, upstream):
+    usage = {"input_tokens": 12, "cache_creation_input_tokens": 512, "cache_read_input_tokens": 2048, "output_tokens": 9,
+             "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 512}}
+    prices = {"input_cost_per_token": 8e-07, "cache_read_input_token_cost": 8e-08, "cache_creation_input_token_cost": 1e-06,
+              "cache_creation_input_token_cost_above_1hr": "1.6e-06", "output_cost_per_token": 4e-06}
+    daemon = start(sluice, upstream(anthropic_upstream(usage)), prices, provider="anthropic")
+    client, cost = client_of(daemon), 0.00102864
+    assert client.chat.completions.create(**CHAT, extra_headers=ASKS).usage.cost == cost
+    assert [c.usage.cost for c in client.chat.completions.create(**CHAT, stream=True, extra_headers=ASKS) if c.usage] == [cost]
+    assert client.responses.create(model="chat", input="x", extra_headers=ASKS).usage.cost == cost
+    last = [e for e in client.responses.create(model="chat", input="x", stream=True, extra_headers=ASKS)][-1]
+    assert last.response.usage.cost == cost
+    messages = {"messages": CHAT["messages"]}
+    for path in ("/gateway/chat/invocations", "/gateway/mlflow/v1/chat/completions"):
+        body = CHAT if path.endswith("completions") else messages
+        r = daemon.call("POST", path, body, ASKED)
+        assert (r.status, r.json()["usage"]["cost"], r.get("x-sluice-cost")) == (200, cost, "0.00102864"), path
+        ends = [e["usage"]["cost"] for e in events_of(daemon.call("POST", path, {**body, "stream": True}, ASKED)) if e.get("usage")]
+        assert ends == [cost], path
+    # Dialects without a place for it have the header.
+    r = daemon.call("POST", "/v1/messages", {**CHAT, "max_tokens": 9}, ASKED)
+    assert (r.get("x-sluice-cost"), "cost" in r.json()["usage"]) == ("0.00102864", False)
+    r = daemon.call("POST", "/v1/messages", {**CHAT, "max_tokens": 9, "stream": True}, ASKED)
+    assert (r.get("x-sluice-cost"), logged_cost(daemon, r)) == (None, cost)
+
+
+def test_responses_that_pass_have_the_cost(sluice, upstream):
+    usage = {"input_tokens": 100, "input_tokens_details": {"cached_tokens": 40}, "output_tokens": 10,
+             "output_tokens_details": {"reasoning_tokens": 4}, "total_tokens": 110}
+    daemon = start(sluice, upstream(responses_upstream(usage)), config={"openai_api": "responses"})
+    client, cost = client_of(daemon), 60 * 2.5e-06 + 40 * 1.25e-06 + 10 * 1e-05
+    assert client.responses.create(model="chat", input="x", extra_headers=ASKS).usage.cost == pytest.approx(cost)
+    *_, last = client.responses.create(model="chat", input="x", stream=True, extra_headers=ASKS)
+    assert last.response.usage.cost == pytest.approx(cost)
+    r = daemon.call("POST", "/v1/responses", {"model": "chat", "input": "x"}, JSON)
+    assert (float(r.get("x-sluice-cost")), "cost" in r.json()["usage"]) == (pytest.approx(cost), False)
+
+
+def test_a_reply_that_nobody_asked_to_change_passes_byte_by_byte(sluice, upstream):
+    text = json.dumps(reply_of(USAGE), indent=3).encode()
+    daemon = start(sluice, upstream(lambda ex: ex.reply(text)))
+    r = daemon.call("POST", "/v1/chat/completions", CHAT, JSON)
+    assert (r.body, r.get("x-sluice-cost")) == (text, "0.0027625")
+
+
+def test_a_long_reply_passes_before_its_cost_is_known(sluice, upstream):
+    body = reply_of(USAGE)
+    body["choices"][0]["message"]["content"] = "x" * 300000
+    daemon = start(sluice, upstream(lambda ex: ex.reply(body)))
+    r = daemon.call("POST", "/v1/chat/completions", CHAT, JSON)
+    assert (r.status, r.get("x-sluice-cost"), logged_cost(daemon, r)) == (200, None, COST)
+    r = daemon.call("POST", "/v1/chat/completions", CHAT, ASKED)
+    assert (r.json()["usage"]["cost"], r.get("x-sluice-cost"), len(r.json()["choices"][0]["message"]["content"])) == (COST, "0.0027625", 300000)
+
+
+def test_a_model_without_a_price_costs_nothing_known(sluice, upstream):
+    daemon = start(sluice, upstream(openai_upstream(USAGE)), prices=None)
+    r = daemon.call("POST", "/v1/chat/completions", CHAT, ASKED)
+    assert (r.status, r.get("x-sluice-cost"), "cost" in r.json()["usage"], logged_cost(daemon, r)) == (200, None, False, None)
+    assert Page(daemon).sum("sluice_unpriced_requests_total") == 1
+    assert not Page(daemon).has("sluice_cost_usd_total")
+
+
+def test_a_failed_call_costs_nothing(sluice, upstream):
+    daemon = start(sluice, upstream(lambda ex: ex.reply({"error": {"message": "no"}}, "400 Bad Request")))
+    r = daemon.call("POST", "/v1/chat/completions", CHAT, JSON)
+    assert (r.status, r.get("x-sluice-cost"), logged_cost(daemon, r)) == (400, None, None)
+    assert Page(daemon).sum("sluice_unpriced_requests_total") == 0
+
+
+@pytest.mark.parametrize("usage, cost", [
+    ({"prompt_tokens": 100, "completion_tokens": 10}, 0.00035),
+    ({"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": -4}, 0.00035),
+    ({"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 1000000}}, 0.000225),
+    ({"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": -1}}, 0.00035),
+    ({"prompt_tokens": 100.0, "completion_tokens": 1e1, "total_tokens": 110}, 0.00035),
+    ({"prompt_tokens": 2**60, "completion_tokens": 10}, 0.0001),
+    ({"prompt_tokens": 2**40, "completion_tokens": 0}, 2748779.06944),
+    ({"prompt_tokens": "100", "completion_tokens": None}, None),
+    ({"total_tokens": 100}, None),
+    (None, None),
+    ([], None),
+    ({"prompt_tokens": 100, "completion_tokens": 10, "cost": 0.25}, 0.25),
+    ({"prompt_tokens": 100, "completion_tokens": 10, "cost": {"total_cost": 0.125}}, 0.125),
+    ({"prompt_tokens": 100, "completion_tokens": 10, "cost": -1}, 0.00035),
+    ({"prompt_tokens": 100, "completion_tokens": 10, "cost_in_usd_ticks": 25000000}, 0.0025),
+    ({"prompt_tokens": 100, "completion_tokens": 10, "cost": 0.001, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.02}}, 0.021),
+])
+def test_strange_counts(sluice, upstream, usage, cost):
+    daemon = start(sluice, upstream(openai_upstream(usage)))
+    for stream in (False, True):
+        r = daemon.call("POST", "/v1/chat/completions", {**CHAT, "stream": stream}, JSON)
+        assert r.status == 200
+        assert logged_cost(daemon, r) == cost, stream
+
+
+def test_the_tier_that_served_decides(sluice, upstream):
+    prices = PRICES | {"input_cost_per_token_priority": 5e-06, "output_cost_per_token_flex": 1e-06}
+    costs = {"default": 0.00035, "auto": 0.00035, "priority": 0.0006, "flex": 0.00026}
+    for tier, cost in costs.items():
+        daemon = start(sluice, upstream(openai_upstream({"prompt_tokens": 100, "completion_tokens": 10}, service_tier=tier)), prices)
+        for stream in (False, True):
+            r = daemon.call("POST", "/v1/chat/completions", {**CHAT, "stream": stream}, JSON)
+            assert logged_cost(daemon, r) == cost, (tier, stream)
+
+
+def test_only_body_may_be_asked_for(sluice, upstream):
+    daemon = start(sluice, upstream(openai_upstream(USAGE)))
+    r = daemon.call("POST", "/v1/chat/completions", CHAT, JSON + [("x-sluice-usage", "header")])
+    assert (r.status, r.json()["error"]["message"]) == (400, 'The header x-sluice-usage must be "body", not "header".')
+
+
+def test_the_headers_can_be_hidden(sluice, upstream):
+    daemon = start(sluice, upstream(openai_upstream(USAGE)), server={"headers": False})
+    r = daemon.call("POST", "/v1/chat/completions", CHAT, ASKED)
+    assert (r.get("x-sluice-cost"), r.json()["usage"]["cost"]) == (None, COST)
+
+
+# --- tables ---
+
+PUBLIC = {
+    "sample_spec": {"litellm_provider": "one of the providers", "input_cost_per_token": 0.0, "mode": "one of the modes", "max_tokens": "LEGACY"},
+    "gpt-4o": {"max_tokens": 16384, "litellm_provider": "openai", "mode": "chat", "supports_vision": True, "supported_endpoints": ["/v1/chat/completions"],
+               "input_cost_per_token": 3e-06, "output_cost_per_token": 1e-05, "search_context_cost_per_query": {"search_context_size_medium": 0.035},
+               "output_cost_per_image": None, "vector_store_cost_per_gb_per_day": 0.1},
+    "azure/gpt-4o": {"litellm_provider": "azure", "input_cost_per_token": 9e-06, "output_cost_per_token": 9e-06},
+    "m": {"litellm_provider": "groq", "input_cost_per_token": 8e-06, "output_cost_per_token": 8e-06},
+}
+SMALL = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+
+
+def with_table(sluice, tmp_path, up, table, models=None, name="gpt-4o", args=()):
+    path = tmp_path / "prices.json"
+    path.write_text(table if isinstance(table, str) else json.dumps(table, indent=4))
+    section = {"file": str(path)} | ({"models": models} if models else {})
+    config = {"openai_api_key": "k", "openai_api_base": up.base}
+    route = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "openai", "name": name, "config": config}}
+    return sluice({"endpoints": [route], "prices": section, "upstream": {"allow": ["127.0.0.0/8"]}}, args=args), path
+
+
+def ask_cost(daemon, route="chat"):
+    r = daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": route}, JSON)
+    assert r.status == 200, r.body
+    return r.get("x-sluice-cost")
+
+
+def test_the_public_table_loads_as_it_stands(sluice, upstream, tmp_path):
+    up = upstream(openai_upstream(SMALL))
+    daemon, _ = with_table(sluice, tmp_path, up, PUBLIC)
+    assert ask_cost(daemon) == "0.0004"
+    daemon, _ = with_table(sluice, tmp_path, up, PUBLIC, name="m")
+    assert ask_cost(daemon) is None  # of another provider
+    daemon, _ = with_table(sluice, tmp_path, up, PUBLIC, {"openai/gpt-4o": {"output_cost_per_token": "2e-05"}})
+    assert ask_cost(daemon) == "0.0005"  # field by field
+
+
+def test_a_model_of_the_shipped_table_has_a_price(sluice, upstream):
+    daemon = start(sluice, upstream(openai_upstream(USAGE)), prices=None, name="gpt-4o")
+    assert ask_cost(daemon) == "0.0027625"
+
+
+def test_a_new_table_holds_for_all_routes_when_it_is_read(sluice, upstream, tmp_path):
+    up = upstream(openai_upstream(SMALL))
+    daemon, path = with_table(sluice, tmp_path, up, PUBLIC, args=("--data", str(tmp_path / "data")))
+    create(daemon, {"name": "made", "route_type": "llm/v1/chat",
+                    "model": {"provider": "openai", "name": "gpt-4o", "openai_config": {"openai_api_key": "k", "openai_api_base": up.base}}})
+    assert (ask_cost(daemon), ask_cost(daemon, "made")) == ("0.0004", "0.0004")
+    path.write_text(json.dumps({"gpt-4o": {"litellm_provider": "openai", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06}}))
+    says(daemon, "a new configuration is in force")
+    assert (ask_cost(daemon), ask_cost(daemon, "made")) == ("0.00011", "0.00011")
+    path.write_text('{"gpt-4o": {"input_cost_per_token"')
+    says(daemon, "is refused")
+    assert re.search(r"prices\.json:1:\d+: .*is no price table in JSON: .*; is the file complete\?", daemon.stderr), daemon.stderr
+    assert (ask_cost(daemon), ask_cost(daemon, "made")) == ("0.00011", "0.00011")
+
+
+def check(tmp_path, table, models=None, name="gpt-4o", *args):
+    path = tmp_path / "prices.json"
+    path.write_text(table if isinstance(table, str) else json.dumps(table, indent=1))
+    file = tmp_path / "c.yaml"
+    file.write_text(json.dumps({
+        "endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "openai", "name": name, "config": {"openai_api_key": "k"}}}],
+        "prices": {"file": "prices.json"} | ({"models": models} if models else {})}))
+    return subprocess.run([BIN, "check", "-c", str(file), *args], capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
+
+
+@pytest.mark.parametrize("table, models, where, what", [
+    ('{\n "gpt-4o": {\n  "input_cost_per_token": 1e-6,\n', None, "prices.json:4:1", "is no price table in JSON"),
+    ("[]", None, "prices.json:1:1", "a price table is one JSON object"),
+    ('{\n "a": {},\n "gpt-4o":\n  {"input_cost_per_token": -1}}', None, "prices.json:4:3", "gpt-4o: input_cost_per_token must be a price in US dollars like 2.5e-06, from 0 to 1e+06, not -1"),
+    ('{"gpt-4o": 5}', None, "prices.json:1:12", "gpt-4o: must be a map from names of prices to US dollars, not a number"),
+    ({}, {"openai/m": {"input_cost": 1e-06}}, "c.yaml:1:", 'openai/m: "input_cost" is no price that calls are paid by'),
+    ({}, {"openai/m": 5}, "c.yaml:1:", "openai/m: must be a map from names of prices to US dollars, not a number"),
+])
+def test_a_bad_table_is_refused_with_its_line(tmp_path, table, models, where, what):
+    done = check(tmp_path, table, models)
+    assert (done.returncode, f"{where}" in done.stderr, what in done.stderr) == (1, True, True), done.stderr
+
+
+def test_a_missing_table_is_named(tmp_path):
+    done = check(tmp_path, {})
+    os.unlink(tmp_path / "prices.json")
+    done = subprocess.run([BIN, "check", "-c", str(tmp_path / "c.yaml")], capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
+    assert done.returncode == 1 and "prices.json" in done.stderr and "prices.file" in done.stderr, done.stderr
+
+
+def test_check_says_what_has_no_price_and_what_is_not_used(tmp_path):
+    done = check(tmp_path, PUBLIC, None, "gpt-9")
+    assert done.returncode == 0, done.stderr
+    assert "note: no price is known for chat (openai/gpt-9)" in done.stdout
+    assert "note: prices that no call is paid by: vector_store_cost_per_gb_per_day" in done.stdout
+    assert "1 route, 0 warnings: ok" in done.stdout
+    assert "no price is known" not in check(tmp_path, PUBLIC).stdout
