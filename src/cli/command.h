@@ -58,6 +58,8 @@ struct cli_args {
     int64_t interval_msec;
     bool is_prune, is_all;
     const char *principal, *role, *routes, *expires_at;
+    const char *by, *since;
+    bool is_csv;
 };
 
 /* CLI_COUNT stores the number plus one, so that 0 is "not given". */

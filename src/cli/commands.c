@@ -147,6 +147,14 @@ static const struct cli_opt audit_opts[] = {
     OPTIONS_END,
 };
 
+static const struct cli_opt usage_opts[] = {
+    { "by", 0, CLI_TEXT, AT(by), "WORD,…",
+      "a sum for each (default: route): route, target, provider, model, key, principal, minute, hour, day", 0 },
+    { "since", 0, CLI_TEXT, AT(since), "TIME", "only from then on: 7d, 12h, or 2026-01-31T00:00:00Z", 0 },
+    { "csv", 0, CLI_SWITCH, AT(is_csv), NULL, "print CSV", 0 },
+    OPTIONS_END,
+};
+
 const struct cli_command cli_commands[] = {
     { "serve", "start", "", 0, 0,
       "run the gateway in the foreground; without a file an embedded default, whose mock routes need no key\n"
@@ -203,6 +211,8 @@ const struct cli_command cli_commands[] = {
       "sluice targets list", NULL, false, OF_CLIENT(cli_targets_list) },
     { "targets reset", NULL, "ROUTE TARGET", 2, 2, "let a target have calls again: close its breaker, end its wait",
       "sluice targets reset chat eu", NULL, false, OF_CLIENT(cli_targets_reset) },
+    { "usage", NULL, "", 0, 0, "show how many calls and tokens were used, what they cost, and by whom",
+      "sluice usage --by principal,day --since 7d", usage_opts, false, OF_CLIENT(cli_usage_show) },
     { "audit", NULL, "", 0, 0, "list what was changed, newest first", "sluice audit --json", audit_opts, false,
       OF_CLIENT(cli_audit) },
     { "secret rotate", NULL, "", 0, 0,

@@ -31,6 +31,11 @@ char *declare_page(const char *base, const sluice_result *before)
     return token ? path_make(base, "?page_token=", token) : strdup(base);
 }
 
+char *declare_query(const char *path, const char *before, const char *value)
+{
+    return path_make(path, before, value);
+}
+
 void declare_variable(const char *route, const char *member, char *out, size_t size)
 {
     snprintf(out, size, "%s_%s", route, member);

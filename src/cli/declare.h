@@ -18,6 +18,8 @@ char *declare_page(const char *path, const sluice_result *before);
 int declare_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **route);
 /* "PATH/NAME" with the name encoded; the caller frees it. NULL: out of memory. */
 char *declare_path(const char *path, const char *name);
+/* The path, `before` ("?by=") and the value, encoded; the caller frees it. NULL: out of memory. */
+char *declare_query(const char *path, const char *before, const char *value);
 /* ROUTE_MEMBER in capitals: the name of the variable for a secret. */
 void declare_variable(const char *route, const char *member, char *out, size_t size);
 /* Makes room for one more item behind the n that `v` has. Returns the array, which may have moved; NULL: out of memory,

@@ -9,6 +9,7 @@
 #include "gate/gate.h"
 #include "gate/policy/counters.h"
 #include "gate/policy/made_store.h"
+#include "gate/watch/ledger.h"
 #include "store/dir.h"
 #include "store/store.h"
 
@@ -32,10 +33,16 @@ static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_e
     struct sl_snapshot *snapshot = NULL;
     int r = sl_counters_tick(gate->counters, store, was_lost, err);
     r = r < 0 ? r : sl_made_tick(gate->made, store, was_lost, err);
+    r = r < 0 ? r : sl_ledger_tick(gate->ledger, store, was_lost, err);
     sl_publisher_refresh(gate->publisher, &snapshot);
     r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, store, was_lost || atomic_load(&gate->is_ending), err);
     sl_snapshot_unref(snapshot);
     return r;
+}
+
+static void on_wait(void *arg)
+{
+    sl_ledger_hold(((struct sl_gate *)arg)->ledger);
 }
 
 int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena, const char **ret_dir,
@@ -71,6 +78,7 @@ int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena
                  .on_load_end = sl_events_load_end,
                  .events_arg = gate->events,
                  .on_tick = on_tick,
+                 .on_wait = on_wait,
                  .tick_arg = gate },
     };
     r = sl_store_open(&conf, &gate->store, &is_ok, err);

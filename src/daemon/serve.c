@@ -22,6 +22,7 @@
 #include "gate/policy/made.h"
 #include "gate/policy/retry_budget.h"
 #include "gate/watch/accesslog.h"
+#include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
 #include "net/bind.h"
@@ -44,6 +45,8 @@
 /* When a certificate ends sooner, the log says so once a day. */
 #define CERTIFICATE_DAYS 14
 #define DAY_SEC          86400
+/* As often as the store's thread writes. */
+#define USAGE_MSEC 500
 
 struct daemon {
     struct sl_gate gate; /* points to the next four */
@@ -64,7 +67,7 @@ struct daemon {
     uint32_t n_running;
     uv_loop_t loop;
     uv_signal_t on_term, on_int, on_hup, on_usr1;
-    uv_timer_t timer, daily;
+    uv_timer_t timer, daily, usage;
     uv_async_t ended;
     atomic_uint n_ended;
     enum { DM_SERVE, DM_DELAY, DM_DRAIN, DM_END, DM_ABORT } state;
@@ -202,6 +205,24 @@ static void on_daily(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
     certificate_tell(d->reload.good->config->settings);
+}
+
+static void on_usage(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    sl_ledger_hold(d->gate.ledger);
+}
+
+/* What the store could not take is lost with this memory. */
+static void usage_end(struct daemon *d)
+{
+    struct sl_ledger_look look;
+    sl_ledger_look(d->gate.ledger, &look);
+    if (d->gate.store && look.n_waiting) {
+        sl_log(SL_LOG_ERROR, "store", "the usage of %llu call%s could not be written and is lost",
+               (unsigned long long)look.n_waiting, look.n_waiting == 1 ? "" : "s");
+    }
+    sl_ledger_free(d->gate.ledger);
 }
 
 static void on_published(void *arg)
@@ -419,9 +440,13 @@ static int main_loop_init(struct daemon *d, struct sl_err *err)
     uv_timer_init(&d->loop, &d->timer);
     uv_timer_init(&d->loop, &d->daily);
     uv_timer_start(&d->daily, on_daily, DAY_SEC * 1000ull, DAY_SEC * 1000ull);
+    uv_timer_init(&d->loop, &d->usage);
+    if (!d->gate.store) { /* else its thread does this */
+        uv_timer_start(&d->usage, on_usage, USAGE_MSEC, USAGE_MSEC);
+    }
     uv_async_init(&d->loop, &d->ended, on_ended);
     d->on_term.data = d->on_int.data = d->on_hup.data = d->on_usr1.data = d->timer.data = d->daily.data =
-        d->ended.data = d;
+        d->usage.data = d->ended.data = d;
     int r = uv_signal_start(&d->on_term, on_stop_signal, SIGTERM);
     r = r < 0 ? r : uv_signal_start(&d->on_int, on_stop_signal, SIGINT);
     r = r < 0 ? r : uv_signal_start(&d->on_hup, on_hup, SIGHUP);
@@ -440,7 +465,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
     }
     if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_retry_budget_new(&d->gate.retry_budget) < 0 ||
-        sl_metrics_new(&d->gate.metrics) < 0) {
+        sl_metrics_new(&d->gate.metrics) < 0 || sl_ledger_new(&d->gate.ledger) < 0) {
         return sl_fail_nomem(err);
     }
     if (sl_made_new(load->config->settings->responses_max, &d->gate.made) < 0 ||
@@ -481,7 +506,8 @@ static void serve_free(struct daemon *d)
     free(d->inherited);
     sl_accesslog_close(d->gate.access_log);
     atomic_store(&d->gate.is_ending, true);
-    sl_store_close(d->gate.store); /* this writes the counters a last time */
+    sl_store_close(d->gate.store); /* this writes counters and usage a last time */
+    usage_end(d);
     sl_events_done(&d->events);
     sl_publisher_done(&d->publisher);
     sl_limiter_free(d->gate.limiter);

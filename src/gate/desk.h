@@ -13,6 +13,7 @@ struct sl_json;
 struct sl_log_ring;
 struct sl_loop;
 struct sl_metrics_worker;
+struct sl_tally;
 
 SL_LIST_HEAD(sl_xchg_list);
 
@@ -24,6 +25,7 @@ struct sl_desk {
     struct sl_buf *text;
     struct sl_log_ring *log;
     struct sl_metrics_worker *metrics; /* belongs to the gate's metrics */
+    struct sl_tally *tally;            /* belongs to the gate's ledger; NULL: there is none */
     struct sl_call_count *n_calls;     /* counts the calls that began here */
     struct sl_xchg_list xchgs;         /* the running ones */
 };

@@ -15,6 +15,7 @@ struct sl_counters;
 struct sl_events;
 struct sl_kept;
 struct sl_key;
+struct sl_ledger;
 struct sl_limiter;
 struct sl_made;
 struct sl_metrics;
@@ -35,6 +36,7 @@ struct sl_gate {
     struct sl_retry_budget *retry_budget; /* upstream.retry_budget */
     struct sl_affinity *affinity;         /* which target has which conversation; NULL: off */
     struct sl_metrics *metrics;
+    struct sl_ledger *ledger; /* usage; NULL: none is kept */
     atomic_bool is_ending;    /* the store closes: what is due later is written now */
     atomic_bool is_draining;  /* /ready answers 503 */
     struct sl_budget memory;  /* server.limits.memory: bodies, JSON tapes, collected replies */

@@ -9,6 +9,7 @@
 #include "gate/gate.h"
 #include "gate/policy/made.h"
 #include "gate/policy/retry_budget.h"
+#include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 
 /* The most bytes of a text within one turn: a head, an error, a page of routes. */
@@ -102,6 +103,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
         .n_calls = sl_retry_budget_join(gate->retry_budget),
     };
     r = sl_metrics_worker_new(gate->metrics, &worker->desk.metrics);
+    r = r < 0 || !gate->ledger ? r : sl_ledger_join(gate->ledger, &worker->desk.tally);
     worker->shadow_desk = worker->desk;
     worker->shadow_desk.memory = &gate->shadows;
     if (r == 0) {

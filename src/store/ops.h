@@ -10,6 +10,13 @@
 
 struct sl_seal;
 struct sl_store_report;
+struct sl_usage_query;
+struct sl_usage_row;
+
+/* Each kind's own struct begins with this. */
+struct sl_usage_reader {
+    const struct sl_store_ops *ops;
+};
 
 /* Each kind's own struct begins with this. */
 struct sl_store {
@@ -33,6 +40,10 @@ struct sl_store_ops {
     int (*answer_put)(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
     int (*answers_expire)(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
     int (*key_used)(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
+    int (*usage_put)(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err);
+    int (*usage_mark)(struct sl_store *store, uint64_t mark, struct sl_err *err);
+    int (*usage_marked)(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err);
+    int (*usage_thin)(struct sl_store *store, uint64_t now_sec, struct sl_err *err);
     /* Call this before the start. */
     int (*counters_load)(struct sl_store *store, uint64_t now_usec,
                          void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
@@ -41,6 +52,13 @@ struct sl_store_ops {
     int (*answers_load)(struct sl_store *store, uint64_t now_usec,
                         void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,
                         struct sl_err *err);
+
+    /* These have a connection of their own. */
+    int (*usage_open)(struct sl_store *store, struct sl_usage_reader **ret, struct sl_err *err);
+    int (*usage_begin)(struct sl_usage_reader *reader, uint64_t *ret_mark, struct sl_err *err);
+    int (*usage_run)(struct sl_usage_reader *reader, const struct sl_usage_query *query,
+                     int (*on_row)(void *arg, const struct sl_usage_row *row), void *arg, struct sl_err *err);
+    void (*usage_close)(struct sl_usage_reader *reader);
 
     /* These work on a directory, whether a daemon runs or not. */
     int (*check)(const char *dir, struct sl_store_report *ret, struct sl_err *err);

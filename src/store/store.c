@@ -6,6 +6,7 @@
 
 #include "store/ops.h"
 #include "store/tool.h"
+#include "store/usage.h"
 
 static const struct sl_store_ops *kind_find(const char *name)
 {
@@ -97,6 +98,49 @@ int sl_store_counters_load(struct sl_store *store, uint64_t now_usec,
                            struct sl_err *err)
 {
     return store->ops->counters_load(store, now_usec, on_counter, arg, err);
+}
+
+int sl_store_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err)
+{
+    return store->ops->usage_put(store, row, ret_is_other, err);
+}
+
+int sl_store_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err)
+{
+    return store->ops->usage_mark(store, mark, err);
+}
+
+int sl_store_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err)
+{
+    return store->ops->usage_marked(store, ret_mark, err);
+}
+
+int sl_store_usage_thin(struct sl_store *store, uint64_t now_sec, struct sl_err *err)
+{
+    return store->ops->usage_thin(store, now_sec, err);
+}
+
+int sl_store_usage_open(struct sl_store *store, struct sl_usage_reader **ret, struct sl_err *err)
+{
+    return store->ops->usage_open(store, ret, err);
+}
+
+int sl_usage_begin(struct sl_usage_reader *reader, uint64_t *ret_mark, struct sl_err *err)
+{
+    return reader->ops->usage_begin(reader, ret_mark, err);
+}
+
+int sl_usage_run(struct sl_usage_reader *reader, const struct sl_usage_query *query,
+                 int (*on_row)(void *arg, const struct sl_usage_row *row), void *arg, struct sl_err *err)
+{
+    return reader->ops->usage_run(reader, query, on_row, arg, err);
+}
+
+void sl_usage_close(struct sl_usage_reader *reader)
+{
+    if (reader) {
+        reader->ops->usage_close(reader);
+    }
 }
 
 int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *err)

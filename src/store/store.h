@@ -94,9 +94,11 @@ struct sl_store_cbs {
     void (*on_load)(void *arg, const struct sl_store_event *event);
     void (*on_load_end)(void *arg, bool is_whole);
     void *events_arg;
-    /* Runs about every half second and at the end, to write what no job writes (counters). It runs in a transaction;
-     * `was_lost`: the last one failed. May be NULL. */
+    /* Runs about every half second, and twice at the end, to write what no job writes (counters). It runs in a
+     * transaction; `was_lost`: the last one failed. May be NULL. */
     int (*on_tick)(void *arg, struct sl_store *store, bool was_lost, struct sl_err *err);
+    /* Runs in its place while nothing can be written. May be NULL. */
+    void (*on_wait)(void *arg);
     void *tick_arg;
 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "gate/call/book.h"
 #include "gate/call/error_headers.h"
 #include "gate/call/headers.h"
 #include "gate/call/detour.h"
@@ -60,12 +61,20 @@ static void xchg_close(struct sl_xchg *x, int status)
     xchg_release(x);
 }
 
+static void xchg_count(struct sl_xchg *x, int status)
+{
+    sl_measure_exchange(x, status);
+    if (x->desk->tally) {
+        sl_book_exchange(x);
+    }
+}
+
 void sl_xchg_end(struct sl_xchg *x)
 {
     struct sl_hreq *req = x->req;
     sl_xchg_set_state(x, SL_XS_DONE);
-    sl_measure_exchange(x, req->status); /* first, so that a client that has its reply finds it counted */
-    sl_hreq_complete(req);               /* the relay's buffers may have parts of the reply */
+    xchg_count(x, req->status); /* first, so that a client that has its reply finds it counted */
+    sl_hreq_complete(req);      /* the relay's buffers may have parts of the reply */
     xchg_close(x, req->status);
     sl_hreq_end(req);
 }
@@ -74,7 +83,7 @@ void sl_xchg_cut(struct sl_xchg *x)
 {
     struct sl_hreq *req = x->req;
     sl_xchg_set_state(x, SL_XS_DONE);
-    sl_measure_exchange(x, req->status);
+    xchg_count(x, req->status);
     sl_hreq_flush(req);
     xchg_close(x, req->status);
     sl_hreq_cut(req);
@@ -83,7 +92,7 @@ void sl_xchg_cut(struct sl_xchg *x)
 void sl_xchg_gone(struct sl_xchg *x, int status)
 {
     sl_xchg_set_state(x, SL_XS_DONE);
-    sl_measure_exchange(x, status);
+    xchg_count(x, status);
     xchg_close(x, status);
 }
 

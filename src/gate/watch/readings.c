@@ -18,6 +18,7 @@
 #include "gate/policy/limit.h"
 #include "gate/policy/queue.h"
 #include "gate/watch/accesslog.h"
+#include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "net/tls.h"
 #include "store/store.h"
@@ -72,6 +73,40 @@ static void connections_read(struct sl_reading_sink *sink, const void *source)
 static void log_dropped_read(struct sl_reading_sink *sink, const void *source)
 {
     put(sink, sl_accesslog_dropped(gate_of(source)->access_log));
+}
+
+/* Has no value when no ledger is kept. */
+static bool ledger_look(const void *source, struct sl_ledger_look *ret)
+{
+    const struct sl_ledger *ledger = gate_of(source)->ledger;
+    if (ledger) {
+        sl_ledger_look(ledger, ret);
+    }
+    return ledger;
+}
+
+static void usage_waiting_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct sl_ledger_look look;
+    if (ledger_look(source, &look) && gate_of(source)->store) {
+        put(sink, look.n_waiting);
+    }
+}
+
+static void usage_other_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct sl_ledger_look look;
+    if (ledger_look(source, &look)) {
+        put(sink, look.n_other);
+    }
+}
+
+static void usage_lost_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct sl_ledger_look look;
+    if (ledger_look(source, &look)) {
+        put(sink, look.n_lost);
+    }
 }
 
 static void reloads_read(struct sl_reading_sink *sink, const void *source)
@@ -377,6 +412,16 @@ const struct sl_reading sl_readings[] = {
         unpriced_read, LB_END),
     COUNTER("sluice_log_dropped_total",
             "Access log lines lost: the writer did not keep up, or the file could not be written.", log_dropped_read,
+            LB_END),
+    GAUGE("sluice_usage_waiting",
+          "Calls whose usage is not yet in the data directory: mostly those of the last second; more while the store "
+          "does not work. Absent without a data directory.",
+          usage_waiting_read, LB_END),
+    COUNTER("sluice_usage_other_total",
+            "Calls without a key that the usage counts under the principal `other`, because there are too many callers "
+            "without a key.",
+            usage_other_read, LB_END),
+    COUNTER("sluice_usage_lost_total", "Calls that are missing in the usage because memory was short.", usage_lost_read,
             LB_END),
     COUNTER("sluice_config_reload_total", "Reloads of the configuration.", reloads_read, LB_RESULT),
     GAUGE("sluice_config_version", "Number of the configuration in force: it grows by one with each change.",

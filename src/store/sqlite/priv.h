@@ -22,6 +22,7 @@ struct sl_sqlite {
     bool is_readonly;     /* the data can be read, but nothing can be written; `broken` has the reason */
     bool was_tick_lost;   /* the last tick's transaction failed */
     uint64_t tick_usec;   /* when the next is due */
+    uint64_t swept_day;   /* of the last sweep of the usage's callers; since 1970 */
 
     pthread_t thread;
     bool is_started;
@@ -60,6 +61,15 @@ int sl_sqlite_counters_expire(struct sl_store *store, uint64_t now_usec, struct 
 int sl_sqlite_counters_load(struct sl_store *store, uint64_t now_usec,
                             void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
                             struct sl_err *err);
+int sl_sqlite_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err);
+int sl_sqlite_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err);
+int sl_sqlite_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err);
+int sl_sqlite_usage_thin(struct sl_store *store, uint64_t now_sec, struct sl_err *err);
+int sl_sqlite_usage_open(struct sl_store *store, struct sl_usage_reader **ret, struct sl_err *err);
+int sl_sqlite_usage_begin(struct sl_usage_reader *reader, uint64_t *ret_mark, struct sl_err *err);
+int sl_sqlite_usage_run(struct sl_usage_reader *reader, const struct sl_usage_query *query,
+                        int (*on_row)(void *arg, const struct sl_usage_row *row), void *arg, struct sl_err *err);
+void sl_sqlite_usage_close(struct sl_usage_reader *reader);
 int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err *err);
 int sl_sqlite_backup(const char *dir, const char *file, struct sl_err *err);
 int sl_sqlite_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
@@ -89,6 +99,10 @@ SL_MUST int sl_store_key_find(const char *dir, struct sl_db *db, bool may_change
                               struct sl_err *err);
 /* Call this after the transaction of a rotation, or without one. */
 void sl_store_rotate_settle(struct sl_sqlite *store, bool is_durable);
+
+/* usage.c */
+/* The mark as it stands in `db`. */
+SL_MUST int sl_sqlite_mark_read(struct sl_db *db, uint64_t *ret_mark, struct sl_err *err);
 
 /* keys.c */
 SL_MUST int sl_store_load_keys(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,

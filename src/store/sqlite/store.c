@@ -221,7 +221,7 @@ static void db_broken(struct sl_sqlite *store, const struct sl_err *err)
     if (!store->base.is_failing) {
         sl_log(SL_LOG_ERROR, "store",
                "%s. Until it works again calls that change routes, limits or keys are answered with 503%s", err->text,
-               store->base.was_read ? ", and counters are not kept; /ready says so, with 200"
+               store->base.was_read ? ", counters are not kept, and usage waits in memory; /ready says so, with 200"
                                     : ", what it may hold is answered with 503, and so is /ready");
     }
     store->base.is_failing = true;
@@ -405,6 +405,13 @@ static int on_wal_commit(void *arg, sqlite3 *handle, const char *name, int pages
     return SQLITE_OK;
 }
 
+static void wait_tell(struct sl_sqlite *store)
+{
+    if (store->cbs.on_wait) {
+        store->cbs.on_wait(store->cbs.tick_arg);
+    }
+}
+
 static void tick(struct sl_sqlite *store, bool is_last)
 {
     uint64_t now = sl_clock_usec();
@@ -414,11 +421,15 @@ static void tick(struct sl_sqlite *store, bool is_last)
     store->tick_usec = now + TICK_USEC;
     struct sl_err err = { 0 };
     if (!db_ready(store) || store->is_readonly) {
+        wait_tell(store);
         return;
     }
     struct sl_db *db = &store->db;
     uint64_t change = db->change;
     int r = sl_db_exec(db, "BEGIN IMMEDIATE", &err);
+    if (r < 0) {
+        wait_tell(store);
+    }
     r = r < 0 ? r : store->cbs.on_tick(store->cbs.tick_arg, &store->base, store->was_tick_lost, &err);
     if (r == 0 && store->base.is_failing) {
         /* A transaction that writes nothing works on a full disk, too, and SQLite does not write a page that did not
@@ -504,6 +515,7 @@ static void *thread_main(void *arg)
             wal_pages = 0;
         }
     }
+    tick(store, true); /* the last one may have left something for the next */
     if (store->db.handle) {
         /* After a clean end there is only one file; after a failure the WAL stays, which is as good. */
         SL_IGNORE(sqlite3_wal_checkpoint_v2(store->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
@@ -590,6 +602,14 @@ const struct sl_store_ops sl_store_sqlite = {
     .counter_put = sl_sqlite_counter_put,
     .counters_expire = sl_sqlite_counters_expire,
     .key_used = sl_sqlite_key_used,
+    .usage_put = sl_sqlite_usage_put,
+    .usage_mark = sl_sqlite_usage_mark,
+    .usage_marked = sl_sqlite_usage_marked,
+    .usage_thin = sl_sqlite_usage_thin,
+    .usage_open = sl_sqlite_usage_open,
+    .usage_begin = sl_sqlite_usage_begin,
+    .usage_run = sl_sqlite_usage_run,
+    .usage_close = sl_sqlite_usage_close,
     .counters_load = sl_sqlite_counters_load,
     .check = sl_sqlite_check,
     .backup = sl_sqlite_backup,

@@ -40,6 +40,9 @@ static const struct cli_answer answers[] = {
     { "POST /api/sluice/v1/keys", "201 Created\r\ncontent-type: application/json\r\n",
       "{\"id\":\"key-2\",\"key\":\"sk-made\",\"enforced\":false}" },
     { "DELETE /api/sluice/v1/keys/key-1", NULL, "{}" },
+    { "GET /api/sluice/v1/usage*", NULL,
+      "{\"usage\":[{\"route\":\"chat\",\"key\":\"key-1\",\"day\":\"2026-01-31\",\"requests\":3,\"errors\":1,"
+      "\"input_tokens\":70,\"output_tokens\":9,\"cached_tokens\":5,\"cost\":0.0027625}],\"kept\":\"disk\"}" },
     { "GET /api/sluice/v1/audit", NULL,
       "{\"audit\":[{\"time\":\"T\",\"principal\":\"p\",\"action\":\"a\",\"target\":\"t\",\"request_id\":\"r\"}],\"next_"
       "page_token\":null}" },
@@ -110,6 +113,12 @@ static void what_works(void **state)
         { "keys revoke key-1 --yes", "DELETE /api/sluice/v1/keys/key-1", "revoked key-1", 0 },
         { "keys revoke key-1 --dry-run", "", "would revoke key-1", 0 },
         { "audit", "GET /api/sluice/v1/audit", "T\tp\ta\tt\tr", 0 },
+        { "usage", "GET /api/sluice/v1/usage?by=route", "chat\t3\t1\t70\t9\t5\t0.0027625\n", 0 },
+        { "usage --by key,day", "GET /api/sluice/v1/usage?by=key%2Cday",
+          "key-1\t2026-01-31\t3\t1\t70\t9\t5\t0.0027625\n", 0 },
+        { "usage --since 2026-01-31T00:00:00Z", "usage?by=route&from=2026-01-31T00%3A00%3A00Z", NULL, 0 },
+        { "usage --since 7d", "usage?by=route&from=1", NULL, 0 },
+        { "usage --json", NULL, "{\"usage\":[{\"route\":\"chat\"", 0 },
         { "secret rotate", "POST /api/sluice/v1/secret/rotate", "3", 0 },
         { "query chat hello", "{\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]", "Hi.\n", 0 },
         { "query chat hello --json --system be --temperature 0.5 --max-tokens 9", "\"temperature\":0.5",

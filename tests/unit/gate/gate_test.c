@@ -23,6 +23,7 @@
 #include "gate/policy/limit.h"
 #include "gate/policy/retry_budget.h"
 #include "gate/watch/accesslog.h"
+#include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "gate/worker.h"
 #include "store/store.h"
@@ -302,6 +303,7 @@ static void start(struct gate_test *g, const char *config, bool is_file)
     assert_int_equal(sl_limiter_new(100, &g->gate.limiter), 0);
     assert_int_equal(sl_retry_budget_new(&g->gate.retry_budget), 0);
     assert_int_equal(sl_metrics_new(&g->gate.metrics), 0);
+    assert_int_equal(sl_ledger_new(&g->gate.ledger), 0);
     assert_int_equal(sl_accesslog_open("none", 1, &g->gate.access_log, &err), 0);
     g->gate.start_wall_usec = sl_clock_wall_usec();
     assert_int_equal(sl_loop_init(&g->engine.loop, &err), 0);
@@ -325,6 +327,7 @@ static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_e
     struct sl_gate *gate = arg;
     struct sl_snapshot *snapshot = NULL;
     int r = sl_counters_tick(gate->counters, store, was_lost, err);
+    r = r < 0 ? r : sl_ledger_tick(gate->ledger, store, was_lost, err);
     sl_publisher_refresh(gate->publisher, &snapshot);
     r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, store, true, err);
     sl_snapshot_unref(snapshot);
@@ -413,6 +416,7 @@ void gate_test_end(struct gate_test *g)
     sl_retry_budget_free(g->gate.retry_budget);
     sl_credentials_done();
     sl_metrics_free(g->gate.metrics);
+    sl_ledger_free(g->gate.ledger);
     unload(&g->loaded);
     close(g->upstream);
     if (g->up >= 0) {

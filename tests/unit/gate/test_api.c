@@ -38,7 +38,7 @@ static void steps_run(struct gate_test *g, const struct step *steps, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct step *s = &steps[i];
         char what[256];
-        snprintf(what, sizeof(what), "step %zu, %s %s %.100s", i, s->method, s->path, s->body ? s->body : "");
+        snprintf(what, sizeof(what), "step %zu, %s %.100s %.100s", i, s->method, s->path, s->body ? s->body : "");
         gate_test_call(g, s->method, s->path, s->headers ? s->headers : "", s->body, NULL);
         gate_test_check(g, what, s->status, s->has, s->hasnt);
     }
@@ -435,6 +435,120 @@ static void a_key_opens_what_it_is_for(void **state)
     gate_test_end(&g);
 }
 
+/* --- usage --- */
+
+#define USAGE "/api/sluice/v1/usage"
+
+/* What was answered is in the next report. */
+static void usage_is_summed_up(void **state)
+{
+    static const char none[] = "{\"usage\":[],\"from\":null,\"to\":null,\"kept\":\"disk\"}";
+    static const struct step steps[] = {
+        { "GET", USAGE, NULL, NULL, 200, { none }, NULL },
+        { "POST", V1, NULL, ASK("filed"), 200, { "You said: hi" }, NULL },
+        { "POST", V1, NULL, ASK("filed"), 200, { "You said: hi" }, NULL },
+        { "POST", V1, NULL, ASK("none"), 404, { "model_not_found" }, NULL },
+        { "POST", V1, NULL, ASK("secretive"), 502, { "error" }, NULL },
+        { "GET",
+          USAGE "?by=route,model",
+          NULL,
+          NULL,
+          200,
+          { "{\"route\":\"filed\",\"model\":\"m\",\"requests\":2,\"errors\":0,\"unmetered\":0,\"input_tokens\":",
+            "},{\"route\":\"secretive\",\"model\":\"gpt\",\"requests\":1,\"errors\":1,\"unmetered\":0,\"input_tokens\":"
+            "0,\"" },
+          "none" },
+        { "GET", USAGE "?by=", NULL, NULL, 200, { "[{\"requests\":3,\"errors\":1," }, NULL },
+        { "GET",
+          USAGE "?by=day%2Cprincipal",
+          NULL,
+          NULL,
+          200,
+          { "[{\"day\":\"20", "\",\"principal\":\"127.0.0.1\"" },
+          "Z\"" },
+        { "GET", USAGE "?by=minute", NULL, NULL, 200, { "[{\"minute\":\"20", ":00Z\"," }, NULL },
+        { "GET", USAGE "?from=2999-01-01T00:00:00Z", NULL, NULL, 200, { "\"usage\":[],\"from\":\"2999-01" }, NULL },
+        { "GET", USAGE "?to=1000000000", NULL, NULL, 200, { "\"usage\":[]", "\"to\":\"2001-09-09T01:46:40Z\"" }, NULL },
+        { "GET",
+          USAGE "?by=route,target",
+          "Accept: text/csv\r\n",
+          NULL,
+          200,
+          { "content-type: text/csv",
+            "route,target,requests,errors,unmetered,input_tokens,output_tokens,cached_tokens,cache_write_tokens,"
+            "reasoning_tokens,unpriced,cost\r\nfiled,model,2,0,0,",
+            "\r\nsecretive,model,1,1,0,0,0,0,0,0,0,0\r\n" },
+          NULL },
+        { "GET", USAGE, NULL, NULL, 200, { "\"unpriced\":2,\"cost\":null}" }, NULL },
+        { "GET", USAGE "?by=rout", NULL, NULL, 400, { "there is no 'rout'", "It takes route, target" }, NULL },
+        { "GET", USAGE "?by=route,", NULL, NULL, 400, { "there is no ''" }, NULL },
+        { "GET", USAGE "?by=route,route", NULL, NULL, 200, { "[{\"route\":\"filed\",\"requests\":2," }, NULL },
+        { "GET",
+          USAGE "?by=day,hour",
+          NULL,
+          NULL,
+          200,
+          { "[{\"day\":\"20", "\",\"hour\":\"20", ":00:00Z\",\"requests\":3," },
+          NULL },
+        { "GET", USAGE "?from=yesterday", NULL, NULL, 400, { "from: 'yesterday' is no time" }, NULL },
+        { "GET", USAGE "?to=", NULL, NULL, 400, { "to: '' is no time" }, NULL },
+        { "GET", USAGE "?from=2&to=2", NULL, NULL, 200, { "\"usage\":[]" }, NULL },
+        { "POST", USAGE, NULL, "{}", 405, { "allow: GET, HEAD" }, NULL },
+    };
+    RUN(*state, steps);
+}
+
+static void a_key_sees_its_own_usage(void **state)
+{
+    (void)state;
+    static const char admin[] = "Authorization: Bearer sk-sluice-of-an-admin-0123456789\r\n";
+    struct gate_test g;
+    gate_test_start(
+        &g, "auth:\n  keys:\n  - { name: boss, role: admin, key: { sha256: "
+            "b4f6eaab891067ea1809e8e474f5b5b7ae5b55e4f3829ac97ae3d105e323ae29 } }\nendpoints:\n" MOCKED("filed"));
+    gate_test_store(&g);
+    char bearers[2][128];
+    static const char *const roles[] = { "\"role\":\"query\"", "\"role\":\"viewer\"" };
+    for (size_t i = 0; i < 2; i++) {
+        char body[128], token[80];
+        snprintf(body, sizeof(body), KEY("%s"), roles[i]);
+        const struct step make[] = { { "POST", KEYS, admin, body, 201, { "sk-sluice-" }, NULL } };
+        RUN(&g, make);
+        reply_cut(&g, "\"key\":\"", "\"", token, sizeof(token));
+        snprintf(bearers[i], sizeof(bearers[i]), "Authorization: Bearer %s\r\n", token);
+    }
+    const struct step steps[] = {
+        { "POST", V1, bearers[0], ASK("filed"), 200, { "You said: hi" }, NULL },
+        { "POST", V1, admin, ASK("filed"), 200, { "You said: hi" }, NULL },
+        { "GET", USAGE "?by=key", bearers[0], NULL, 200, { "[{\"key\":\"key-1\",\"requests\":1," }, "file:boss" },
+        { "GET", USAGE, bearers[0], NULL, 200, { "[{\"requests\":1," }, NULL },
+        { "GET",
+          USAGE "?by=key",
+          bearers[1],
+          NULL,
+          200,
+          { "{\"key\":\"file:boss\",\"requests\":1,", "\"key-1\"" },
+          NULL },
+        { "GET", USAGE, admin, NULL, 200, { "[{\"requests\":2," }, NULL },
+        { "GET", USAGE, NULL, NULL, 401, { "An API key is needed" }, NULL },
+    };
+    RUN(&g, steps);
+    gate_test_end(&g);
+}
+
+static void usage_is_kept_without_a_store(void **state)
+{
+    (void)state;
+    struct gate_test g;
+    gate_test_start(&g, CONFIG);
+    static const struct step steps[] = {
+        { "POST", V1, NULL, ASK("filed"), 200, { "You said: hi" }, NULL },
+        { "GET", USAGE "?by=route", NULL, NULL, 200, { "[{\"route\":\"filed\",\"requests\":1,", "\"memory\"" }, NULL },
+    };
+    RUN(&g, steps);
+    gate_test_end(&g);
+}
+
 /* --- pages --- */
 
 static void lists_come_in_pages(void **state)
@@ -511,6 +625,9 @@ int main(void)
         TEST(routes_are_serving_endpoints),
         TEST(keys_are_made_told_and_revoked),
         cmocka_unit_test(a_key_opens_what_it_is_for),
+        TEST(usage_is_summed_up),
+        cmocka_unit_test(a_key_sees_its_own_usage),
+        cmocka_unit_test(usage_is_kept_without_a_store),
         cmocka_unit_test(lists_come_in_pages),
     };
     return cmocka_run_group_tests_name("gate/api", tests, NULL, NULL);

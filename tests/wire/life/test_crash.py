@@ -24,9 +24,9 @@ UNKNOWN = object()
 
 
 class Daemon:
-    def __init__(self, directory, data):
+    def __init__(self, directory, data, config=CONFIG):
         self.port = harness.free_port()
-        (directory / "crash.yaml").write_text(CONFIG)
+        (directory / "crash.yaml").write_text(config)
         self.proc = subprocess.Popen([harness.BIN, "serve", "-c", str(directory / "crash.yaml"), "--listen", f"127.0.0.1:{self.port}", "--data", data, "--workers", "2"],
                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 

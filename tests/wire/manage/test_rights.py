@@ -51,6 +51,7 @@ RIGHTS = {
     OWN + "/secret/rotate": {"POST": ADMINS},
     OWN + "/audit": {"GET": ADMINS},
     OWN + "/targets": {"GET": VIEWER},
+    OWN + "/usage": {"GET": ANY},
     OWN + "/targets/{}/{}/reset": {"POST": ADMINS},
     **{path: {} for path in ("/nowhere", "/v1/nowhere", "/api/2.0/nowhere", OWN + "/nowhere", "/gateway//invocations")},
 }

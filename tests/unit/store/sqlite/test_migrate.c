@@ -12,6 +12,7 @@
 
 #include "store/sqlite/db.h"
 #include "store/store.h"
+#include "store/usage.h"
 
 #define LATER "9000000000000000"
 
@@ -152,10 +153,45 @@ static void kept_responses_stay(void **state)
     }
 }
 
+static int on_usage(void *arg, const struct sl_usage_row *row)
+{
+    *(int64_t *)arg += row->sums[SL_USAGE_REQUESTS];
+    return 0;
+}
+
+/* A store without a usage ledger gets an empty one. */
+static void usage_begins(void **state)
+{
+    (void)state;
+    struct content c;
+    struct sl_err err = { 0 };
+    struct sl_usage_reader *reader;
+    struct sl_usage_row row = { .at_sec = 60, .span_sec = SL_USAGE_MINUTE, .sums = { 1 } };
+    const struct sl_usage_query query = { .to_sec = UINT64_MAX, .max = 9 };
+    uint64_t mark = 1;
+    int64_t n = 0;
+    bool is_other;
+    old_make(5, LIMITS);
+    struct sl_store *store = store_open(&c);
+    assert_string_equal(c.limits, "a=[];");
+    assert_int_equal(sl_store_usage_marked(store, &mark, &err), 0);
+    assert_int_equal(mark, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sl_store_usage_put(store, &row, &is_other, &err), 0);
+    }
+    assert_int_equal(sl_store_usage_open(store, &reader, &err), 0);
+    assert_int_equal(sl_usage_begin(reader, &mark, &err), 0);
+    assert_int_equal(sl_usage_run(reader, &query, on_usage, &n, &err), 0);
+    assert_int_equal(n, 2);
+    sl_usage_close(reader);
+    sl_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(kept_responses_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(usage_begins, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

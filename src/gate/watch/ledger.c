@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/watch/ledger.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "base/random.h"
+#include "gate/watch/sheet.h"
+#include "gate/watch/squeeze.h"
+#include "gate/watch/tally.h"
+#include "store/usage.h"
+
+struct member {
+    struct member *next;
+    struct sl_tally tally;
+};
+
+struct sl_ledger {
+    pthread_mutex_t lock; /* guards everything but the counts; no worker takes it */
+    struct member *members;
+    struct sl_sheet open;
+    struct sl_sheet frozen; /* being written, or written: the store's mark decides */
+    uint64_t mark;          /* of `frozen`; begins anywhere, so that no other process's is taken for ours */
+    uint64_t frozen_other;  /* calls of `frozen` that the store counted under SL_USAGE_OTHER */
+    size_t squeeze_at;
+    atomic_uint_fast64_t n_waiting, n_other, n_lost; /* written under the lock */
+    atomic_uint n_asking;
+};
+
+int sl_ledger_new(struct sl_ledger **ret)
+{
+    struct sl_ledger *ledger = calloc(1, sizeof(*ledger));
+    if (!ledger) {
+        return SL_E_NOMEM;
+    }
+    pthread_mutex_init(&ledger->lock, NULL);
+    sl_sheet_init(&ledger->open);
+    sl_sheet_init(&ledger->frozen);
+    sl_random_bytes(&ledger->mark, sizeof(ledger->mark));
+    ledger->mark >>= 2; /* a number that SQL has, and room for all that come */
+    ledger->squeeze_at = SL_LEDGER_ROWS_MAX;
+    *ret = ledger;
+    return 0;
+}
+
+void sl_ledger_free(struct sl_ledger *ledger)
+{
+    if (!ledger) {
+        return;
+    }
+    for (struct member *m = ledger->members, *next; m; m = next) {
+        next = m->next;
+        sl_tally_done(&m->tally);
+        free(m);
+    }
+    sl_sheet_done(&ledger->open);
+    sl_sheet_done(&ledger->frozen);
+    pthread_mutex_destroy(&ledger->lock);
+    free(ledger);
+}
+
+int sl_ledger_join(struct sl_ledger *ledger, struct sl_tally **ret)
+{
+    struct member *m = calloc(1, sizeof(*m));
+    if (!m || sl_tally_init(&m->tally) < 0) {
+        free(m);
+        return SL_E_NOMEM;
+    }
+    pthread_mutex_lock(&ledger->lock);
+    m->next = ledger->members;
+    ledger->members = m;
+    pthread_mutex_unlock(&ledger->lock);
+    *ret = &m->tally;
+    return 0;
+}
+
+/* --- with the lock held --- */
+
+static void count(atomic_uint_fast64_t *v, uint64_t n)
+{
+    atomic_fetch_add_explicit(v, n, memory_order_relaxed);
+}
+
+static void on_row(void *arg, const struct sl_usage_row *row)
+{
+    struct sl_ledger *ledger = arg;
+    bool is_kept = sl_sheet_add(&ledger->open, row) == 0;
+    count(is_kept ? &ledger->n_waiting : &ledger->n_lost, (uint64_t)row->sums[SL_USAGE_REQUESTS]);
+}
+
+static void tallies_take(struct sl_ledger *ledger)
+{
+    for (struct member *m = ledger->members; m; m = m->next) {
+        struct sl_tally_faults faults;
+        sl_tally_take(&m->tally, on_row, ledger, &faults);
+        count(&ledger->n_other, faults.n_other);
+        count(&ledger->n_lost, faults.n_lost);
+    }
+    if (ledger->open.rows.n >= ledger->squeeze_at) {
+        sl_sheet_squeeze(&ledger->open, ledger->squeeze_at, sl_clock_wall_usec() / SL_USEC_PER_SEC);
+        ledger->squeeze_at = SL_MAX(SL_LEDGER_ROWS_MAX, 2 * ledger->open.rows.n);
+    }
+}
+
+static uint64_t requests_of(const struct sl_sheet *sheet)
+{
+    const struct sl_usage_row *row;
+    uint64_t n = 0;
+    for (size_t i = 0; (row = sl_sheet_each(sheet, &i)) != NULL;) {
+        n += (uint64_t)row->sums[SL_USAGE_REQUESTS];
+    }
+    return n;
+}
+
+/* What was frozen is in the store. */
+static void frozen_forget(struct sl_ledger *ledger)
+{
+    count(&ledger->n_waiting, -requests_of(&ledger->frozen));
+    count(&ledger->n_other, ledger->frozen_other);
+    ledger->frozen_other = 0;
+    sl_sheet_done(&ledger->frozen);
+}
+
+/* Looks what became of the last transaction. */
+static int frozen_settle(struct sl_ledger *ledger, struct sl_store *store, bool was_lost, struct sl_err *err)
+{
+    uint64_t mark = ledger->mark;
+    int r = was_lost && ledger->frozen.rows.n ? sl_store_usage_marked(store, &mark, err) : 0;
+    if (r == 0 && mark == ledger->mark) {
+        frozen_forget(ledger);
+    }
+    return r;
+}
+
+static int frozen_write(struct sl_ledger *ledger, struct sl_store *store, struct sl_err *err)
+{
+    const struct sl_usage_row *row;
+    int r = 0;
+    ledger->frozen_other = 0;
+    for (size_t i = 0; r == 0 && (row = sl_sheet_each(&ledger->frozen, &i)) != NULL;) {
+        bool is_other;
+        r = sl_store_usage_put(store, row, &is_other, err);
+        if (r == 0 && is_other) {
+            ledger->frozen_other += (uint64_t)row->sums[SL_USAGE_REQUESTS];
+        }
+    }
+    return r < 0 || !ledger->frozen.rows.n ? r : sl_store_usage_mark(store, ledger->mark, err);
+}
+
+static void freeze(struct sl_ledger *ledger)
+{
+    struct sl_sheet empty = ledger->frozen;
+    ledger->frozen = ledger->open;
+    ledger->open = empty;
+    ledger->squeeze_at = SL_LEDGER_ROWS_MAX;
+    ledger->mark++;
+}
+
+/* --- from outside --- */
+
+int sl_ledger_tick(struct sl_ledger *ledger, struct sl_store *store, bool was_lost, struct sl_err *err)
+{
+    pthread_mutex_lock(&ledger->lock);
+    tallies_take(ledger);
+    int r = frozen_settle(ledger, store, was_lost, err);
+    if (r == 0 && !ledger->frozen.rows.n) {
+        freeze(ledger);
+    }
+    r = r < 0 ? r : frozen_write(ledger, store, err);
+    r = r < 0 ? r : sl_store_usage_thin(store, sl_clock_wall_usec() / SL_USEC_PER_SEC, err);
+    pthread_mutex_unlock(&ledger->lock);
+    return r;
+}
+
+void sl_ledger_hold(struct sl_ledger *ledger)
+{
+    pthread_mutex_lock(&ledger->lock);
+    tallies_take(ledger);
+    pthread_mutex_unlock(&ledger->lock);
+}
+
+struct asking {
+    const struct sl_usage_query *query;
+    struct sl_sheet *sheet;
+};
+
+static int on_stored(void *arg, const struct sl_usage_row *row)
+{
+    const struct asking *asking = arg;
+    return sl_sheet_take(asking->sheet, row, asking->query);
+}
+
+/* The rows in memory that the reader does not see. `reader` NULL: there is no store. */
+static int memory_ask(struct sl_ledger *ledger, struct sl_usage_reader *reader, const struct asking *asking,
+                      struct sl_err *err)
+{
+    uint64_t mark = 0;
+    pthread_mutex_lock(&ledger->lock);
+    tallies_take(ledger);
+    int r = reader ? sl_usage_begin(reader, &mark, err) : 0;
+    if (r == 0 && !(reader && mark == ledger->mark)) {
+        r = sl_sheet_ask(asking->sheet, &ledger->frozen, asking->query);
+    }
+    r = r < 0 ? r : sl_sheet_ask(asking->sheet, &ledger->open, asking->query);
+    pthread_mutex_unlock(&ledger->lock);
+    return r;
+}
+
+int sl_ledger_ask(struct sl_ledger *ledger, struct sl_store *store, const struct sl_usage_query *query,
+                  struct sl_sheet *ret, struct sl_err *err)
+{
+    struct asking asking = { query, ret };
+    struct sl_usage_reader *reader = NULL;
+    int r = store ? sl_store_usage_open(store, &reader, err) : 0;
+    r = r < 0 ? r : memory_ask(ledger, reader, &asking, err);
+    if (r == 0 && reader) {
+        r = sl_usage_run(reader, query, on_stored, &asking, err);
+    }
+    sl_usage_close(reader);
+    return r;
+}
+
+bool sl_ledger_enter(struct sl_ledger *ledger)
+{
+    if (atomic_fetch_add(&ledger->n_asking, 1) < SL_LEDGER_ASKING_MAX) {
+        return true;
+    }
+    atomic_fetch_sub(&ledger->n_asking, 1);
+    return false;
+}
+
+void sl_ledger_leave(struct sl_ledger *ledger)
+{
+    atomic_fetch_sub(&ledger->n_asking, 1);
+}
+
+void sl_ledger_look(const struct sl_ledger *ledger, struct sl_ledger_look *ret)
+{
+    ret->n_waiting = atomic_load_explicit(&ledger->n_waiting, memory_order_relaxed);
+    ret->n_other = atomic_load_explicit(&ledger->n_other, memory_order_relaxed);
+    ret->n_lost = atomic_load_explicit(&ledger->n_lost, memory_order_relaxed);
+}

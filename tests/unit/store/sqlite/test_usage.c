@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The usage ledger in the file: rows add up, a reader sees one moment, old rows become fewer and keep their sums. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "store/sqlite/db.h"
+#include "store/store.h"
+#include "store/usage.h"
+
+#define DAY0 (1800000000 / SL_USAGE_DAY * SL_USAGE_DAY)
+
+static char dir[64];
+static struct sl_store *store;
+
+static int setup(void **state)
+{
+    (void)state;
+    unsetenv("SLUICE_SECRET_KEY");
+    snprintf(dir, sizeof(dir), "%s/sluice-usage-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    assert_non_null(mkdtemp(dir));
+    const struct sl_store_conf conf = { .dir = dir };
+    struct sl_err err = { 0 };
+    bool is_ok = false;
+    if (sl_store_open(&conf, &store, &is_ok, &err) < 0 || !is_ok) {
+        fail_msg("%s", err.text);
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+    sl_store_close(store);
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    return system(command);
+}
+
+static void sql_run(const char *sql)
+{
+    char path[100], *why = NULL;
+    sqlite3 *db;
+    snprintf(path, sizeof(path), "%s/" SL_DIR_DB, dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK) {
+        fail_msg("%s", why);
+    }
+    sqlite3_close(db);
+}
+
+static struct sl_usage_row row_of(uint64_t at_sec, const char *route, const char *key, const char *principal)
+{
+    struct sl_usage_row row = { .at_sec = at_sec, .span_sec = SL_USAGE_MINUTE };
+    for (size_t i = 0; i < SL_USAGE_OF_COUNT; i++) {
+        row.of[i] = SL_STR("");
+    }
+    row.of[SL_USAGE_ROUTE] = sl_str_c(route);
+    row.of[SL_USAGE_KEY] = sl_str_c(key);
+    row.of[SL_USAGE_PRINCIPAL] = sl_str_c(principal);
+    for (int i = 0; i < SL_USAGE_SUM_COUNT; i++) {
+        row.sums[i] = i + 1;
+    }
+    return row;
+}
+
+/* True: it was counted as one of the others. */
+static bool put(uint64_t at_sec, const char *route, const char *key, const char *principal)
+{
+    struct sl_usage_row row = row_of(at_sec, route, key, principal);
+    struct sl_err err = { 0 };
+    bool is_other;
+    if (sl_store_usage_put(store, &row, &is_other, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    return is_other;
+}
+
+static void thin(uint64_t now_sec)
+{
+    struct sl_err err = { 0 };
+    if (sl_store_usage_thin(store, now_sec, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static char answer[65536];
+
+static int on_row(void *arg, const struct sl_usage_row *row)
+{
+    (void)arg;
+    size_t n = strlen(answer);
+    n += (size_t)snprintf(answer + n, sizeof(answer) - n, "%lld", (long long)row->at_sec - (row->at_sec ? DAY0 : 0));
+    for (size_t i = 0; i < SL_USAGE_OF_COUNT; i++) {
+        if (row->of[i].n) {
+            n += (size_t)snprintf(answer + n, sizeof(answer) - n, " %.*s", SL_STR_ARG(row->of[i]));
+        }
+    }
+    for (int i = 1; i < SL_USAGE_SUM_COUNT; i++) { /* every sum was counted as the first was */
+        assert_int_equal(row->sums[i], SL_MIN((i + 1) * row->sums[0], SL_USAGE_SUM_MAX));
+    }
+    snprintf(answer + n, sizeof(answer) - n, "=%lld;", (long long)row->sums[0]);
+    return 0;
+}
+
+static struct sl_usage_reader *reader_open(void)
+{
+    struct sl_usage_reader *reader;
+    struct sl_err err = { 0 };
+    if (sl_store_usage_open(store, &reader, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+    return reader;
+}
+
+static int ask_r(const struct sl_usage_query *query)
+{
+    struct sl_usage_reader *reader = reader_open();
+    struct sl_err err = { 0 };
+    uint64_t mark;
+    answer[0] = '\0';
+    assert_int_equal(sl_usage_begin(reader, &mark, &err), 0);
+    int r = sl_usage_run(reader, query, on_row, NULL, &err);
+    sl_usage_close(reader);
+    return r;
+}
+
+/* Sorted as SQLite groups: by time, then by names. */
+static const char *ask(uint32_t by, uint32_t span_sec)
+{
+    assert_int_equal(
+        ask_r(&(struct sl_usage_query){ .to_sec = UINT64_MAX, .by = by, .span_sec = span_sec, .max = 10000 }), 0);
+    return answer;
+}
+
+#define ROUTE     SL_BIT(SL_USAGE_ROUTE)
+#define KEY       SL_BIT(SL_USAGE_KEY)
+#define PRINCIPAL SL_BIT(SL_USAGE_PRINCIPAL)
+
+static void rows_add_up(void **state)
+{
+    (void)state;
+    put(DAY0, "a", "k1", "p");
+    put(DAY0, "a", "k1", "p");
+    put(DAY0 + 60, "a", "k2", "p");
+    put(DAY0 + 3600, "b", "k2", "q");
+    assert_string_equal(ask(0, 0), "0=4;");
+    assert_string_equal(ask(ROUTE, 0), "0 a=3;0 b=1;");
+    assert_string_equal(ask(ROUTE | KEY, 0), "0 a k1=2;0 a k2=1;0 b k2=1;");
+    assert_string_equal(ask(PRINCIPAL, SL_USAGE_HOUR), "0 p=3;3600 q=1;");
+    assert_string_equal(ask(0, SL_USAGE_MINUTE), "0=2;60=1;3600=1;");
+    assert_string_equal(ask(0, SL_USAGE_DAY), "0=4;");
+    const struct {
+        struct sl_usage_query query;
+        const char *want;
+    } parts[] = {
+        { { .from_sec = DAY0 + 60, .to_sec = UINT64_MAX, .max = 9 }, "0=2;" },
+        { { .from_sec = DAY0, .to_sec = DAY0 + 60, .max = 9 }, "0=2;" },
+        { { .to_sec = UINT64_MAX, .key = SL_STR("k2"), .by = ROUTE, .max = 9 }, "0 a=1;0 b=1;" },
+        { { .to_sec = UINT64_MAX, .key = SL_STR("'none"), .max = 9 }, "" },
+        { { .to_sec = DAY0, .max = 9 }, "" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(parts); i++) {
+        assert_int_equal(ask_r(&parts[i].query), 0);
+        assert_string_equal(answer, parts[i].want);
+    }
+    assert_int_equal(ask_r(&(struct sl_usage_query){ .to_sec = UINT64_MAX, .by = ROUTE, .max = 1 }), SL_E_LIMIT);
+}
+
+static void a_reader_sees_the_moment_of_its_mark(void **state)
+{
+    (void)state;
+    struct sl_err err;
+    uint64_t mark;
+    put(DAY0, "a", "k1", "p");
+    assert_int_equal(sl_store_usage_mark(store, 77, &err), 0);
+    struct sl_usage_reader *reader = reader_open();
+    assert_int_equal(sl_usage_begin(reader, &mark, &err), 0);
+    assert_int_equal(mark, 77);
+    put(DAY0, "a", "k1", "p");
+    assert_int_equal(sl_store_usage_mark(store, 78, &err), 0);
+    answer[0] = '\0';
+    const struct sl_usage_query query = { .to_sec = UINT64_MAX, .max = 9 };
+    assert_int_equal(sl_usage_run(reader, &query, on_row, NULL, &err), 0);
+    assert_string_equal(answer, "0=1;");
+    sl_usage_close(reader);
+    assert_string_equal(ask(0, 0), "0=2;");
+    assert_int_equal(sl_store_usage_marked(store, &mark, &err), 0);
+    assert_int_equal(mark, 78);
+}
+
+static void large_sums_stay_whole(void **state)
+{
+    (void)state;
+    struct sl_err err;
+    bool is_other;
+    struct sl_usage_row row = row_of(DAY0, "a", "k", "p");
+    for (int i = 0; i < SL_USAGE_SUM_COUNT; i++) {
+        row.sums[i] = SL_USAGE_SUM_MAX;
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sl_store_usage_put(store, &row, &is_other, &err), 0);
+    }
+    assert_string_equal(ask(0, 0), "0=9007199254740992;");
+    put(DAY0 + 60, "a", "k", "p");
+    assert_string_equal(ask(0, 0), "0=9007199254740992;");
+}
+
+static void old_rows_are_thinned(void **state)
+{
+    (void)state;
+    /* an hour and a half, of a key and of two callers without one */
+    for (uint64_t at = DAY0; at < DAY0 + 5400; at += 60) {
+        put(at, "a", "k", "p");
+        put(at, "a", "", "10.0.0.1");
+        put(at, "a", "", "10.0.0.2");
+    }
+    uint64_t now = DAY0 + 3600 + SL_USAGE_MINUTES_SEC - 1;
+    thin(now); /* the hour is not over by a second */
+    assert_non_null(strstr(ask(KEY, SL_USAGE_MINUTE), "3540 k=1;3600=2;3600 k=1;"));
+    thin(now + 1);
+    assert_non_null(strstr(ask(KEY, SL_USAGE_MINUTE), "0 k=60;3600=2;3600 k=1;"));
+    assert_string_equal(ask(PRINCIPAL, SL_USAGE_HOUR),
+                        "0 10.0.0.1=60;0 10.0.0.2=60;0 p=60;3600 10.0.0.1=30;3600 10.0.0.2=30;3600 p=30;");
+    thin(now + 86400);
+    assert_string_equal(ask(KEY, SL_USAGE_MINUTE), "0=120;0 k=60;3600=60;3600 k=30;");
+    /* a late row for an hour that is one already */
+    put(DAY0 + 120, "a", "k", "p");
+    thin(now + 86400);
+    assert_string_equal(ask(KEY, SL_USAGE_HOUR), "0=120;0 k=61;3600=60;3600 k=30;");
+    thin(DAY0 + SL_USAGE_HOURS_SEC + 86400);
+    assert_string_equal(ask(PRINCIPAL, SL_USAGE_HOUR), "0 other=180;0 p=91;");
+    assert_string_equal(ask(0, 0), "0=271;");
+    /* a clock that is set back, or far ahead, loses nothing */
+    thin(0);
+    thin((uint64_t)1 << 40);
+    assert_string_equal(ask(0, 0), "0=271;");
+}
+
+static void a_tick_thins_a_slice(void **state)
+{
+    (void)state;
+    char route[16];
+    for (int i = 0; i < 1200; i++) {
+        snprintf(route, sizeof(route), "r%d", i);
+        put(DAY0, route, "k", "p");
+        put(DAY0 + 60, route, "k", "p");
+    }
+    uint64_t now = DAY0 + 10 * SL_USAGE_DAY;
+    for (int i = 0; i < 4; i++) {
+        thin(now);
+        assert_non_null(strstr(ask(0, SL_USAGE_MINUTE), "60="));
+        assert_string_equal(ask(0, 0), "0=2400;");
+    }
+    thin(now);
+    assert_string_equal(ask(0, SL_USAGE_MINUTE), "0=2400;");
+}
+
+static void many_rows_are_thinned_sooner(void **state)
+{
+    (void)state;
+    put(DAY0, "a", "k", "p");
+    put(DAY0 + 60, "a", "k", "p");
+    put(DAY0 + 7200, "a", "k", "p");
+    sql_run("UPDATE meta SET value = 5000000 WHERE key = 'usage_minutes'");
+    thin(DAY0 + 7260); /* what is older than an hour */
+    assert_string_equal(ask(0, SL_USAGE_MINUTE), "0=2;7200=1;");
+    sql_run("UPDATE meta SET value = 5000000 WHERE key = 'usage_hours'");
+    thin(DAY0 + 3 * 86400);
+    assert_string_equal(ask(0, SL_USAGE_HOUR), "0=3;");
+}
+
+static void callers_without_a_key_are_bounded(void **state)
+{
+    (void)state;
+    char sql[128];
+    assert_false(put(DAY0, "a", "", "10.0.0.1"));
+    snprintf(sql, sizeof(sql), "UPDATE meta SET value = %d WHERE key = 'usage_callers'", SL_USAGE_CALLERS_MAX - 1);
+    sql_run(sql);
+    assert_false(put(DAY0, "a", "", "10.0.0.2"));
+    assert_true(put(DAY0, "a", "", "10.0.0.3"));
+    assert_true(put(DAY0, "a", "", "10.0.0.4"));
+    assert_false(put(DAY0, "a", "", "10.0.0.1")); /* is known */
+    assert_false(put(DAY0, "a", "k", "p"));
+    assert_string_equal(ask(PRINCIPAL, 0), "0 10.0.0.1=2;0 10.0.0.2=1;0 other=2;0 p=1;");
+    /* days know no callers: their places are free again */
+    thin(DAY0 + 10 * SL_USAGE_DAY);
+    thin(DAY0 + 2 * SL_USAGE_HOURS_SEC);
+    assert_string_equal(ask(PRINCIPAL, 0), "0 other=5;0 p=1;");
+    assert_false(put(DAY0 + 4 * SL_USAGE_HOURS_SEC, "a", "", "10.0.0.5"));
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(rows_add_up),
+        TEST(a_reader_sees_the_moment_of_its_mark),
+        TEST(large_sums_stay_whole),
+        TEST(old_rows_are_thinned),
+        TEST(a_tick_thins_a_slice),
+        TEST(many_rows_are_thinned_sooner),
+        TEST(callers_without_a_key_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 at random moments during calls: the books say no more than the upstream's own record, no less than what stood
+on disk before, and lose at most what was answered last. Rounds: SLUICE_CRASH_ROUNDS (12)."""
+import http.client
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import harness
+from test_crash import Daemon as Crashing
+
+ROUNDS = int(os.environ.get("SLUICE_CRASH_ROUNDS", "12"))
+CALLERS = 4
+ROUTES = ["a", "b", "c"]
+# What the call with each number costs, so that a wrong sum shows.
+INPUT, OUTPUT = 7, 2
+
+
+class Daemon(Crashing):
+    def ask(self, conn, route, text):
+        conn.request("POST", "/v1/chat/completions", json.dumps({"model": route, "messages": [{"role": "user", "content": text}]}), {"Content-Type": "application/json"})
+        reply = conn.getresponse()
+        return reply.status, reply.read()
+
+
+class Books:
+    """The upstream's own record: how often each route was answered."""
+
+    def __init__(self, upstream):
+        self.lock, self.answered = threading.Lock(), dict.fromkeys(ROUTES, 0)
+        self.up = upstream(self.answer)
+
+    def answer(self, ex):
+        route = ex.json()["messages"][-1]["content"]
+        with self.lock:
+            self.answered[route] += 1
+        ex.reply({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}],
+                  "usage": {"prompt_tokens": INPUT, "completion_tokens": OUTPUT, "total_tokens": INPUT + OUTPUT}})
+
+
+class Caller(threading.Thread):
+    """Calls until the daemon is killed; `told` counts the answers that came."""
+
+    def __init__(self, daemon, seed):
+        super().__init__(daemon=True)
+        self.daemon_, self.random, self.told, self.error = daemon, random.Random(seed), dict.fromkeys(ROUTES, 0), None
+
+    def run(self):
+        try:
+            conn = self.daemon_.connect()
+            while True:
+                route = self.random.choice(ROUTES)
+                status, body = self.daemon_.ask(conn, route, route)
+                assert status == 200, body
+                self.told[route] += 1
+        except (OSError, http.client.HTTPException, ValueError):
+            pass  # killed
+        except AssertionError as e:
+            self.error = e
+
+
+def on_disk(data):
+    """Requests and tokens of each route, without the daemon."""
+    with sqlite3.connect(f"file:{data}/sluice.db?mode=ro", uri=True, timeout=20) as db:
+        rows = db.execute("SELECT route, sum(requests), sum(input), sum(output) FROM usage JOIN usage_series ON id = series GROUP BY route").fetchall()
+    return {r[0]: r[1:] for r in rows}
+
+
+def reported(conn):
+    conn.request("GET", "/api/sluice/v1/usage?by=route")
+    reply = conn.getresponse()
+    rows = json.loads(reply.read())["usage"]
+    return {r["route"]: (r["requests"], r["input_tokens"], r["output_tokens"]) for r in rows}
+
+
+@pytest.mark.timeout(60 + 5 * ROUNDS)
+def test_the_books_after_kill_9(upstream, tmp_path):
+    books, data = Books(upstream), str(tmp_path / "data")
+    seed = int(os.environ.get("SLUICE_CRASH_SEED", time.time_ns()))
+    print("seed", seed, file=sys.stderr)
+    chance = random.Random(seed)
+    endpoints = [harness.chat_route(books.up.base, route) for route in ROUTES]
+    config = json.dumps({"log": {"access": "none"}, "server": {"timeouts": {"drain_delay": "0s"}}, "endpoints": endpoints})
+    before, n_told, n_counted = {}, 0, 0
+    daemon = Daemon(tmp_path, data, config)
+    daemon.connect().close()  # the database is made
+    for _ in range(ROUNDS):
+        asked = dict(books.answered)
+        callers = [Caller(daemon, chance.random()) for _ in range(CALLERS)]
+        for c in callers:
+            c.start()
+        # The moment is random on purpose, so nothing is waited for here.
+        time.sleep(chance.uniform(0.05, 1.3))
+        least = on_disk(data)
+        daemon.kill()
+        for c in callers:
+            c.join(harness.DEADLINE)
+            assert not c.is_alive() and c.error is None, c.error
+        daemon = Daemon(tmp_path, data, config)
+        conn = daemon.connect()
+        now = reported(conn)
+        conn.close()
+        for route in ROUTES:
+            n, n_in, n_out = now.get(route, (0, 0, 0))
+            had = before.get(route, (0, 0, 0))[0]
+            # A call that was cut by the kill may stand at the upstream alone.
+            assert n - had <= books.answered[route] - asked[route], (route, n, had)
+            assert n >= least.get(route, (0,))[0] >= had, (route, n, least, had)
+            assert (n_in, n_out) == (n * INPUT, n * OUTPUT), (route, now)
+        n_told += sum(sum(c.told.values()) for c in callers)
+        n_counted = sum(v[0] for v in now.values())
+        before = now
+    daemon.kill()
+    # Each round loses its last half second or so, and no more than it had.
+    print("answered", n_told, "counted", n_counted, file=sys.stderr)
+    assert 0 < n_counted <= sum(books.answered.values())
+    out = subprocess.run([harness.BIN, "db", "check", "--data", data], capture_output=True, text=True, timeout=60)
+    assert out.returncode == 0, out.stderr
+
+
+def test_at_the_end_everything_is_there(upstream, tmp_path, sluice):
+    """SIGTERM in the middle of calls: what the upstream answered stands in the books, call by call."""
+    books, data = Books(upstream), str(tmp_path / "data")
+    endpoints = [harness.chat_route(books.up.base, route) for route in ROUTES]
+    for _ in range(2):
+        daemon = sluice({"endpoints": endpoints}, args=["--data", data, "--workers", "2"])
+        daemon.connect_http = lambda: http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=harness.DEADLINE)
+        started = threading.Barrier(CALLERS + 1)
+
+        def calls():
+            conn = daemon.connect_http()
+            for i in range(200):
+                if i == 50:
+                    started.wait(harness.DEADLINE)
+                try:
+                    conn.request("POST", "/v1/chat/completions", json.dumps({"model": ROUTES[i % 3], "messages": [{"role": "user", "content": ROUTES[i % 3]}]}), {"Content-Type": "application/json"})
+                    conn.getresponse().read()
+                except (OSError, http.client.HTTPException):
+                    return
+
+        threads = [threading.Thread(target=calls, daemon=True) for _ in range(CALLERS)]
+        for t in threads:
+            t.start()
+        started.wait(harness.DEADLINE)
+        daemon.proc.send_signal(signal.SIGTERM)
+        for t in threads:
+            t.join(harness.DEADLINE)
+        daemon.stop()
+        now = on_disk(data)
+        told = {route: now[route][0] for route in ROUTES}
+        assert told == books.answered, (told, books.answered)
+        assert now == {route: (n, n * INPUT, n * OUTPUT) for route, n in told.items()}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The usage ledger: what was answered is in the next report, whoever asks, whatever the store does meanwhile, and after a
+restart."""
+import csv
+import io
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+
+import pytest
+
+from harness import BIN, CHAT, CHAT_REPLY, chat_route, wait_for
+
+USAGE = "/api/sluice/v1/usage"
+ADMIN = "an-admin-key-of-the-file"
+KEYS = {name: "sk-sluice-" + name[0] * 43 for name in ("ann", "bob", "viewer")}
+# Of CHAT_REPLY
+INPUT, OUTPUT = 9, 3
+PRICES = {"models": {"openai/gpt-4o-mini": {"input_cost_per_token": 1e-06, "output_cost_per_token": 4e-06}}}
+
+
+def bearer(key):
+    return [("Authorization", f"Bearer {key}")]
+
+
+def answer(ex):
+    if ex.json().get("stream"):
+        ex.stream_head()
+        ex.event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]})
+        ex.event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [],
+                  "usage": {"prompt_tokens": INPUT, "completion_tokens": OUTPUT, "total_tokens": 12, "prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 2}}})
+        ex.event("[DONE]")
+        ex.last_chunk()
+    elif "fail" in ex.json()["messages"][-1]["content"]:
+        ex.reply({"error": {"message": "no", "type": "invalid_request_error"}}, "400 Bad Request")
+    else:
+        ex.reply(CHAT_REPLY)
+
+
+@pytest.fixture
+def gate(sluice, upstream, tmp_path):
+    up = upstream(answer)
+    names = [{"name": n, "principal": n, "key": f"$KEY_{n.upper()}", "role": "viewer" if n == "viewer" else "query"} for n in KEYS]
+    conf = {"auth": {"admin_key": "$THE_ADMIN", "keys": names}, "endpoints": [chat_route(up.base), chat_route(up.base, "other")], "prices": PRICES, "log": {"access": "none"}}
+
+    def start(*args):
+        daemon = sluice(conf, args=["--data", str(tmp_path / "data"), "--workers", "2", *args], env={"THE_ADMIN": ADMIN, **{f"KEY_{n.upper()}": k for n, k in KEYS.items()}})
+        daemon.up, daemon.data = up, tmp_path / "data"
+        return daemon
+
+    return start
+
+
+def ask(daemon, key, route="chat", text="hello", **more):
+    return daemon.call("POST", "/v1/chat/completions", {"model": route, "messages": [{"role": "user", "content": text}], **more}, bearer(key)).status
+
+
+def usage(daemon, query="", key=ADMIN):
+    reply = daemon.call("GET", USAGE + query, headers=bearer(key))
+    assert reply.status == 200, reply.body
+    return reply.json()["usage"]
+
+
+def short(rows, *names):
+    return [tuple(row[n] for n in (*names, "requests", "errors", "input_tokens", "output_tokens")) for row in rows]
+
+
+def metric(daemon, name):
+    text = daemon.call("GET", "/metrics", headers=bearer(ADMIN)).body.decode()
+    return [int(line.split()[1]) for line in text.splitlines() if line.startswith(name + " ")]
+
+
+def on_disk(daemon):
+    with sqlite3.connect(f"file:{daemon.data}/sluice.db?mode=ro", uri=True, timeout=20) as db:
+        return db.execute("SELECT coalesce(sum(requests), 0) FROM usage").fetchone()[0]
+
+
+def fill(daemon):
+    for _ in range(3):
+        assert ask(daemon, KEYS["ann"]) == 200
+    assert ask(daemon, KEYS["bob"], "other", stream=True) == 200
+    assert ask(daemon, KEYS["bob"], text="fail") == 400
+    assert ask(daemon, KEYS["bob"], "none") == 404  # no route, so it is nobody's
+
+
+FILLED = [("chat", 4, 1, 3 * INPUT, 3 * OUTPUT), ("other", 1, 0, INPUT, OUTPUT)]
+
+
+def test_what_was_answered_is_in_the_next_report(gate):
+    daemon = gate()
+    fill(daemon)
+    assert short(usage(daemon, "?by=route"), "route") == FILLED
+    assert short(usage(daemon, "?by=key,route"), "key", "route") == [
+        ("file:ann", "chat", 3, 0, 27, 9), ("file:bob", "chat", 1, 1, 0, 0), ("file:bob", "other", 1, 0, INPUT, OUTPUT)]
+    assert short(usage(daemon, "?by=provider,model,target"), "provider", "model", "target") == [("openai", "gpt-4o-mini", "model", 5, 1, 36, 12)]
+    assert [(r["cached_tokens"], r["reasoning_tokens"], r["unmetered"]) for r in usage(daemon, "?by=route")] == [(0, 0, 0), (4, 2, 0)]
+    assert [(r["cost"], r["unpriced"]) for r in usage(daemon, "?by=route")] == [(0.000063, 0), (0.000021, 0)]
+    # whoever may see what
+    assert short(usage(daemon, "?by=principal", KEYS["ann"]), "principal") == [("ann", 3, 0, 27, 9)]
+    assert short(usage(daemon, "?by=principal", KEYS["viewer"]), "principal") == [("ann", 3, 0, 27, 9), ("bob", 2, 1, INPUT, OUTPUT)]
+
+
+def test_usage_is_there_after_a_restart_and_a_kill(gate):
+    daemon = gate()
+    fill(daemon)
+    daemon.stop()
+    daemon = gate()
+    assert short(usage(daemon, "?by=route"), "route") == FILLED
+    assert ask(daemon, KEYS["ann"]) == 200
+    wait_for(lambda: on_disk(daemon) == 6, "it is written without any other reason")
+    wait_for(lambda: metric(daemon, "sluice_usage_waiting") == [0], "nothing waits")
+    daemon.stop(signal.SIGKILL, check=False)
+    daemon.stopped = True
+    daemon = gate()
+    assert short(usage(daemon), ) == [(6, 1, 45, 15)]
+
+
+def test_the_command_shows_it(gate):
+    daemon = gate()
+    fill(daemon)
+    env = {**os.environ, "SLUICE_SERVER": daemon.url, "SLUICE_KEY": ADMIN}
+
+    def run(*args):
+        out = subprocess.run([BIN, "usage", *args], capture_output=True, text=True, env=env, timeout=60)
+        assert out.returncode == 0, out.stderr
+        return out.stdout
+
+    assert run() == "chat\t4\t1\t27\t9\t0\t0.000063\nother\t1\t0\t9\t3\t4\t0.000021\n"
+    assert run("--by", "principal", "--since", "1h") == "ann\t3\t0\t27\t9\t0\t0.000063\nbob\t2\t1\t9\t3\t4\t0.000021\n"
+    assert run("--since", "2999-01-01T00:00:00Z") == ""
+    rows = list(csv.DictReader(io.StringIO(run("--csv", "--by", "route,day"))))
+    assert [(r["route"], r["requests"], r["input_tokens"], r["cost"]) for r in rows] == [("chat", "4", "27", "0.000063"), ("other", "1", "9", "0.000021")]
+    out = subprocess.run([BIN, "usage", "--by", "team"], capture_output=True, text=True, env=env, timeout=60)
+    assert out.returncode == 3 and "there is no 'team'. It takes route, target" in out.stderr
+
+
+def test_without_a_data_directory_it_is_in_memory(sluice, upstream):
+    up = upstream(answer)
+    daemon = sluice({"endpoints": [chat_route(up.base)]}, args=["--workers", "2"])
+    assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200
+    reply = daemon.call("GET", USAGE + "?by=route,principal,key").json()
+    assert short(reply["usage"], "route", "principal", "key") == [("chat", "127.0.0.1", "", 1, 0, INPUT, OUTPUT)] and reply["kept"] == "memory"
+    out = subprocess.run([BIN, "usage", "--server", daemon.url], capture_output=True, text=True, timeout=60)
+    assert out.stdout == "chat\t1\t0\t9\t3\t0\t\n" and "no data directory" in out.stderr
+
+
+def test_a_full_disk_loses_nothing(gate):
+    """Serving and reports go on, and what waits is counted and written when there is room again."""
+    daemon = gate()
+    fill(daemon)
+    wait_for(lambda: on_disk(daemon) == 5, "the first calls are written")
+    resource.prlimit(daemon.proc.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    for _ in range(4):
+        assert ask(daemon, KEYS["ann"]) == 200
+    wait_for(lambda: metric(daemon, "sluice_store_up") == [0], "the store is down")
+    assert metric(daemon, "sluice_usage_waiting") == [4] and "usage waits in memory" in daemon.stderr
+    assert ask(daemon, KEYS["ann"]) == 200
+    assert short(usage(daemon, "?by=route"), "route") == [("chat", 9, 1, 8 * INPUT, 8 * OUTPUT), ("other", 1, 0, INPUT, OUTPUT)]
+    assert on_disk(daemon) == 5
+    resource.prlimit(daemon.proc.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    wait_for(lambda: on_disk(daemon) == 10 and metric(daemon, "sluice_usage_waiting") == [0], "all is written")
+    assert short(usage(daemon)) == [(10, 1, 9 * INPUT, 9 * OUTPUT)]
+    daemon.stop()
+    assert on_disk(daemon) == 10
+
+
+def test_what_a_full_disk_loses_is_told(gate):
+    daemon = gate()
+    resource.prlimit(daemon.proc.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    fill(daemon)
+    daemon.stop()
+    assert "the usage of 5 calls could not be written and is lost" in daemon.stderr
+    assert on_disk(daemon) == 0
+
+
+def test_a_database_that_is_replaced_gets_what_comes_then(gate, tmp_path):
+    """The old file keeps its own, and nothing of it is written to the new one."""
+    daemon = gate()
+    subprocess.run([BIN, "db", "backup", "--data", str(daemon.data), str(tmp_path / "copy.db")], check=True, timeout=60, capture_output=True)
+    fill(daemon)
+    wait_for(lambda: on_disk(daemon) == 5 and metric(daemon, "sluice_usage_waiting") == [0], "all is written")
+    os.rename(tmp_path / "copy.db", daemon.data / "sluice.db")
+    assert ask(daemon, KEYS["ann"]) == 200
+    wait_for(lambda: short(usage(daemon, "?by=route"), "route") == [("chat", 1, 0, INPUT, OUTPUT)], lambda: usage(daemon, "?by=route"))
+
+
+def test_copies_of_calls_are_nobodys(sluice, upstream):
+    up = upstream(answer)
+    routes = [chat_route(up.base, shadow={"route": "copy", "share": "100%"}), chat_route(up.base, "copy")]
+    daemon = sluice({"endpoints": routes})
+    assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200
+    wait_for(lambda: short(usage(daemon, "?by=route,principal"), "route", "principal") == [("chat", "127.0.0.1", 1, 0, INPUT, OUTPUT), ("copy", "shadow", 1, 0, INPUT, OUTPUT)], "both are there")
