@@ -71,7 +71,7 @@ static double run(enum sl_balance balance, uint32_t n, uint32_t n_tried)
 
 int main(void)
 {
-    static const char *const names[] = { "weighted", "least_busy", "fastest", "ordered" };
+    static const char *const names[] = { "weighted", "least_busy", "fastest", "ordered", "cheapest" };
     static const uint32_t sizes[] = { 2, 10, 1000 };
     for (uint32_t i = 0; i < N_MAX; i++) {
         rules[i] = (struct sl_target_rule){ .weight = 1 + i % 5, .place = i };

@@ -410,7 +410,7 @@ def limiter(bench: Bench) -> dict[str, Figure]:
 def policy(bench: Bench) -> dict[str, Figure]:
     got = figures_of(bench, "bench_policy")
     def note(n: int) -> str:
-        return ", ".join(f"{balance} {got[f'{balance}_{n}_ns']:.0f} ns" for balance in ("weighted", "least_busy", "fastest", "ordered"))
+        return ", ".join(f"{balance} {got[f'{balance}_{n}_ns']:.0f} ns" for balance in ("weighted", "least_busy", "fastest", "ordered", "cheapest"))
     return {"policy-10": Figure(got["worst_10_ns"], note(10), got),
             "policy-1000": Figure(got["worst_1000_ns"] / 1000, note(1000), got)}
 

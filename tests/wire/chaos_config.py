@@ -54,7 +54,7 @@ def own(rng, later):
     """`sluice:` of a route, without its targets."""
     ttl = rng.choice(["1s", "1h"])
     out = {
-        "timeouts": times(rng), "retries": sometimes(rng, 0.5, lambda: rng.randint(0, 3)), "balance": sometimes(rng, 0.6, lambda: rng.choice(["weighted", "least_busy", "fastest", "ordered"])),
+        "timeouts": times(rng), "retries": sometimes(rng, 0.5, lambda: rng.randint(0, 3)), "balance": sometimes(rng, 0.6, lambda: rng.choice(["weighted", "least_busy", "fastest", "ordered", "cheapest"])),
         "fallback": sometimes(rng, 0.6, lambda: fallback(rng, later)),
         "breaker": sometimes(rng, 0.5, lambda: rng.choice(["off", {"errors": rng.randint(1, 4), "ratio": rng.choice(["1%", "50%"]), "window": "2s", "open": rng.choice(["1ms", "50ms", "500ms"])}])),
         "hedge": sometimes(rng, 0.5, lambda: {"after": rng.choice(["1ms", "5ms", "20ms", "p95"]), "at_most": rng.choice(["100%", "100%", "50%", "5%"])}),

@@ -27,6 +27,7 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "llm/form/models.h"
+#include "llm/price/price.h"
 
 #define FAIL(bind, pos_, key_, ...) \
     (sl_entry_problem((bind), SL_PROBLEM_ERROR, (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
@@ -290,6 +291,31 @@ static int passes_check(struct sl_bind *bind, const struct sl_val *entry, const 
                 sl_llm_type_name(route->type), names);
 }
 
+/* Routes that share the pool have the same prices, or will have them in a moment. */
+static void pool_price(const struct sl_route *route)
+{
+    bool has_output = route->type != SL_LLM_EMBEDDINGS;
+    for (uint32_t i = 0; route->traffic && i < route->n_targets; i++) {
+        int64_t nano = sl_price_usual(route->targets[i].price, has_output);
+        sl_pool_price(&route->traffic->pool, i, nano < 0 ? UINT64_MAX : (uint64_t)nano);
+    }
+}
+
+/* Warns about targets that are asked last, because nobody knows what they cost. */
+static void cheapest_look(struct sl_bind *bind, const struct sl_val *entry, const struct sl_route *route)
+{
+    const struct sl_traffic *traffic = route->traffic;
+    const struct sl_val *said = sl_val_find(sl_val_find(entry, "sluice"), "balance");
+    for (uint32_t i = 0; traffic && traffic->pool.balance == SL_BALANCE_CHEAPEST && i < route->n_targets; i++) {
+        if (!route->targets[i].price) {
+            sl_entry_problem(bind, SL_PROBLEM_WARNING, said ? said->pos : entry->pos, "sluice.balance",
+                             "no price is known for the target \"%.*s\", so it is asked last: `prices:` can say what "
+                             "its model costs",
+                             SL_STR_ARG(traffic->targets[i].name));
+        }
+    }
+}
+
 static const char *const entry_keys[] = { "name",  "endpoint_type", "route_type", "model",
                                           "limit", "limits",        "sluice",     NULL };
 
@@ -338,6 +364,8 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
         return SL_E_INVAL;
     }
     sl_targets_price(route->targets, route->n_targets, settings->prices);
+    pool_price(route);
+    cheapest_look(bind, entry, route);
     *ret_route = route;
     return 0;
 }
@@ -348,6 +376,9 @@ static int derive_into(struct sl_route *copy, const struct sl_route *base, const
     sl_route_conf_fill(&copy->conf, base->conf_said, &settings->upstream.route);
     copy->stored_limits = SL_STR_NONE;
     int r = sl_targets_reprice(base->targets, base->n_targets, settings->prices, &copy->arena, &copy->targets);
+    if (r == 0) {
+        pool_price(copy);
+    }
     if (r < 0 || !stored_limits.p) {
         return r;
     }

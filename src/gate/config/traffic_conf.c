@@ -122,7 +122,7 @@ static int routes_check(struct sl_bind *bind, const struct sl_opt *row, const st
                : FAIL(bind, val, "has %u routes: there may be %d", conf->routes.n, SL_BEYOND_MAX);
 }
 
-static const char *const balance_words[] = { "weighted", "least_busy", "fastest", "ordered", NULL };
+static const char *const balance_words[] = { "weighted", "least_busy", "fastest", "ordered", "cheapest", NULL };
 
 #define FIELD(field) offsetof(struct sl_traffic_conf, field)
 static const struct sl_opt fallback_rows[] = {
@@ -298,7 +298,7 @@ const struct sl_opt sl_traffic_rows[] = {
     { "balance", SL_OPT_ENUM, FIELD(balance), "weighted", 0, 0, SL_OPT_RELOAD, balance_words, NULL, NULL,
       "which target of a tier is asked first: weighted (by the weights), least_busy (the fewest running calls for its "
       "weight), fastest (the shortest time to a stream's first byte, or to a whole reply), ordered (as they are "
-      "listed)" },
+      "listed), cheapest (the lowest price of tokens)" },
     { "fallback", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, fallback_rows, fallback_check,
       "when and how often another target is tried, before the first byte to the client; off: for no cause" },
     { "breaker", SL_OPT_CUSTOM, FIELD(breaker), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, breaker_rows,

@@ -145,6 +145,13 @@ static uint32_t seat_drawn(const struct sl_pool *pool, const struct sl_pool_tier
     return from;
 }
 
+/* A target's load, for comparison: the seat behind `start` that is next decides between equal ones. */
+SL_INLINE uint64_t load_of(const struct sl_pool *pool, uint32_t seat, uint32_t start)
+{
+    uint64_t running = atomic_load_explicit(&pool->in_flight[seat], memory_order_relaxed);
+    return mark_of(running ? (running + 1) * pool->step[seat] : 0, seat - start);
+}
+
 /* Targets without a running call are equal, whatever their weight, and one of them is drawn by the weights. Otherwise,
  * with few calls, the heaviest target would get them all. */
 static uint32_t pick_least_busy(const struct sl_pool *pool, const struct sl_ask *ask, const struct skip *skip,
@@ -154,8 +161,7 @@ static uint32_t pick_least_busy(const struct sl_pool *pool, const struct sl_ask 
     struct walk walk = walk_from(pool, skip, tier->from, tier->to);
     uint64_t least = NONE;
     for (uint32_t seat; (seat = walk_next(&walk)) != SL_NO_TARGET;) {
-        uint64_t running = atomic_load_explicit(&pool->in_flight[seat], memory_order_relaxed);
-        uint64_t load = mark_of(running ? (running + 1) * pool->step[seat] : 0, seat - start);
+        uint64_t load = load_of(pool, seat, start);
         least = SL_MIN(load, least);
     }
     return least == NONE ? SL_NO_TARGET : (seat_of(least) + start) % SL_POOL_MAX;
@@ -195,6 +201,27 @@ static uint32_t pick_fastest(const struct sl_pool *pool, const struct sl_ask *as
     return fastest < mark_of(UINT64_MAX, 0) ? seat_of(fastest) : pick_least_busy(pool, ask, skip, tier);
 }
 
+/* --- cheapest --- */
+
+static uint32_t pick_cheapest(const struct sl_pool *pool, const struct sl_ask *ask, const struct skip *skip,
+                              const struct sl_pool_tier *tier)
+{
+    uint32_t start = seat_drawn(pool, tier, ask->random);
+    struct walk walk = walk_from(pool, skip, tier->from, tier->to);
+    uint64_t lowest = UINT64_MAX, least = NONE;
+    for (uint32_t seat; (seat = walk_next(&walk)) != SL_NO_TARGET;) {
+        uint64_t price = atomic_load_explicit(&pool->price[seat], memory_order_relaxed);
+        uint64_t load = price <= lowest ? load_of(pool, seat, start) : NONE;
+        if (price < lowest || load < least) {
+            lowest = price;
+            least = load;
+        }
+    }
+    return least == NONE ? SL_NO_TARGET : (seat_of(least) + start) % SL_POOL_MAX;
+}
+
+/* --- ordered --- */
+
 static uint32_t pick_ordered(const struct sl_pool *pool, const struct skip *skip, const struct sl_pool_tier *tier)
 {
     struct walk walk = walk_from(pool, skip, tier->from, tier->to);
@@ -214,6 +241,8 @@ static uint32_t pick_in(struct sl_pool *pool, const struct sl_ask *ask, const st
         return pick_fastest(pool, ask, skip, tier);
     case SL_BALANCE_ORDERED:
         return pick_ordered(pool, skip, tier);
+    case SL_BALANCE_CHEAPEST:
+        return pick_cheapest(pool, ask, skip, tier);
     }
     return SL_NO_TARGET;
 }

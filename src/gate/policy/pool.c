@@ -111,12 +111,13 @@ static int arrays_make(struct sl_pool *pool, struct sl_arena *arena)
     pool->in_flight = SL_ARENA_ARRAY(arena, atomic_uint, n);
     pool->weighs = SL_ARENA_ARRAY(arena, uint64_t, n_words);
     pool->lighter = SL_ARENA_ARRAY(arena, uint32_t, n);
+    pool->price = SL_ARENA_ARRAY(arena, atomic_uint_fast64_t, n);
     pool->step = SL_ARENA_ARRAY(arena, uint64_t, n);
     pool->gain = SL_ARENA_ARRAY(arena, int32_t, n);
     pool->credit = SL_ARENA_ARRAY(arena, int32_t, n);
     bool has_all = pool->states && pool->seats && pool->targets && pool->tier_of && pool->tiers && pool->ready &&
-                   pool->doubtful && pool->in_flight && pool->weighs && pool->lighter && pool->step && pool->gain &&
-                   pool->credit;
+                   pool->doubtful && pool->in_flight && pool->weighs && pool->lighter && pool->price && pool->step &&
+                   pool->gain && pool->credit;
     for (unsigned k = 0; has_all && k < 2; k++) {
         atomic_uint_fast64_t *room = SL_ARENA_ARRAY(arena, atomic_uint_fast64_t, (size_t)n * 3);
         pool->times[k] = (struct sl_pool_times){ room, room ? room + n : NULL, room ? room + 2 * (size_t)n : NULL };
@@ -157,6 +158,7 @@ static void seat_fill(struct sl_pool *pool, uint32_t seat)
     atomic_init(&state->is_down, false);
     atomic_init(&state->check_usec, 0);
     atomic_init(&pool->in_flight[seat], 0);
+    atomic_init(&pool->price[seat], UINT64_MAX);
     pool->weighs[seat / 64] |= (uint64_t)(rule->weight > 0) << seat % 64;
     pool->step[seat] = rule->weight ? STEP_OF_WEIGHT_1 / rule->weight : 0;
     ready_look(pool, target, 0);
@@ -190,6 +192,11 @@ void sl_pool_done(struct sl_pool *pool)
     if (pool->states) {
         pthread_mutex_destroy(&pool->lock);
     }
+}
+
+void sl_pool_price(struct sl_pool *pool, uint32_t target, uint64_t price)
+{
+    atomic_store_explicit(&pool->price[pool->seats[target]], price, memory_order_relaxed);
 }
 
 void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret)

@@ -19,6 +19,7 @@ enum sl_balance {
     SL_BALANCE_LEAST_BUSY, /* the fewest running calls for its weight */
     SL_BALANCE_FASTEST,    /* the shortest time to a stream's first byte, or to a whole reply's end */
     SL_BALANCE_ORDERED,    /* the first one that takes calls */
+    SL_BALANCE_CHEAPEST,   /* the lowest price; among equal ones, the fewest running calls for its weight */
 };
 
 /* What the configuration says of a target. */
@@ -131,6 +132,7 @@ struct sl_pool {
     atomic_uint *in_flight;
     uint64_t *weighs;              /* one bit for each seat with a weight */
     uint32_t *lighter;             /* for each seat: the sum of the weights before it in its tier */
+    atomic_uint_fast64_t *price;   /* what a usual call costs there; UINT64_MAX: not known */
     uint64_t *step;                /* how much one call adds to a target's load: the lower the weight, the more */
     int32_t *gain, *credit;        /* for the smooth weights */
     struct sl_pool_times times[2]; /* whole replies, streams */
@@ -175,6 +177,8 @@ struct sl_target_look {
 void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret);
 /* Copies the state of a target from another pool. No call uses this pool yet. */
 void sl_pool_adopt(struct sl_pool *pool, uint32_t target, struct sl_pool *from, uint32_t from_target);
+/* Says what a usual call costs at the target, in any unit; UINT64_MAX: that is not known. */
+void sl_pool_price(struct sl_pool *pool, uint32_t target, uint64_t price);
 /* Closes the target's breaker, and ends its wait. A target that is down is up until its checks have failed again. */
 void sl_pool_reset(struct sl_pool *pool, uint32_t target);
 /* When the target's next health check is due. Two checks are as far apart as the rule says, give or take an eighth, so

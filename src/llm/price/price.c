@@ -271,6 +271,14 @@ int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage
     return bill.sum >= (double)SL_COST_MAX ? SL_COST_MAX : (int64_t)(bill.sum + 0.5);
 }
 
+int64_t sl_price_usual(const struct sl_price *price, bool has_output)
+{
+    struct sl_usage usage = SL_USAGE_NONE;
+    usage.input = 3000;
+    usage.output = has_output ? 1000 : -1;
+    return sl_price_cost(price, &usage);
+}
+
 size_t sl_dollars_format(int64_t nano, char out[SL_DOLLARS_MAX])
 {
     uint64_t rest = (uint64_t)nano % 1000000000;

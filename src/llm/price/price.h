@@ -73,6 +73,10 @@ bool sl_price_rate_parse(struct sl_str name, struct sl_price_rate *ret);
  * nothing says what was used, or the row has no price for a part of it. */
 int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage);
 
+/* What a usual call costs, to compare models: three thousand tokens of input, and a thousand of output if the model has
+ * an output. SL_COST_UNKNOWN: `price` is NULL, or has no prices for tokens. */
+int64_t sl_price_usual(const struct sl_price *price, bool has_output);
+
 /* Writes nano-dollars as dollars: "0.0027625" (no NUL); returns how many bytes. */
 #define SL_DOLLARS_MAX 32
 size_t sl_dollars_format(int64_t nano, char out[SL_DOLLARS_MAX]);

@@ -303,6 +303,9 @@ static void day_run(enum sl_balance balance)
     }
     sl_arena_init(&day.arena, NULL);
     assert_int_equal(sl_pool_init(&day.pool, balance, &breaker, day.rules, N, &day.arena), 0);
+    for (uint32_t i = 0; i < N; i++) {
+        sl_pool_price(&day.pool, i, i == 58 || i == 59 ? UINT64_MAX : N - i);
+    }
     uint64_t next = START;
     day.now = START;
     while (day.now < START + DAY || day.n_heap) {
@@ -425,13 +428,25 @@ static void the_first_has_the_day(void **state)
     day_end();
 }
 
+/* Each target of a tier costs less than the one before; the price of the last two of tier 0 is not known. */
+static void the_cheapest_has_the_day(void **state)
+{
+    (void)state;
+    day_run(SL_BALANCE_CHEAPEST);
+    day_is_well();
+    for (uint32_t i = 0; i < 60; i++) {
+        assert_true((day.seen[i].n_quiet > 0) == (i == 57));
+    }
+    assert_in_range(day.seen[57].back, 0, 32 * SEC);
+    day_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights_are_kept_through_the_day),
-        cmocka_unit_test(the_least_busy_share_the_day),
-        cmocka_unit_test(the_fastest_have_the_day),
-        cmocka_unit_test(the_first_has_the_day),
+        cmocka_unit_test(weights_are_kept_through_the_day), cmocka_unit_test(the_least_busy_share_the_day),
+        cmocka_unit_test(the_fastest_have_the_day),         cmocka_unit_test(the_first_has_the_day),
+        cmocka_unit_test(the_cheapest_has_the_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,32 @@ static void the_least_busy_is_asked_by_its_weight(void **state)
     end();
 }
 
+static void the_cheapest_is_asked(void **state)
+{
+    (void)state;
+    begin(SL_BALANCE_CHEAPEST, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 }, { .weight = 1 } }, 3);
+    uint32_t n[3] = { 0 };
+    for (uint32_t i = 0; i < 300; i++) { /* no price is known: the least busy of all */
+        n[pick()]++;
+    }
+    assert_true(n[0] > 50 && n[1] > 50 && n[2] > 50);
+    sl_pool_price(&world.pool, 2, 500);
+    picks_are("ccc");
+    sl_pool_price(&world.pool, 0, 400);
+    picks_are("aaa");
+    sl_pool_price(&world.pool, 1, 400);
+    assert_int_equal(sl_pool_begin(&world.pool, 0, world.ask.now_usec), SL_BEGUN);
+    picks_are("bbb"); /* as cheap, and less busy */
+    sl_pool_price(&world.pool, 0, 0);
+    picks_are("aaa"); /* a price of 0 is a price */
+    sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_NEUTRAL, world.ask.now_usec);
+    sl_pool_rest(&world.pool, 0, 10 * SEC, world.ask.now_usec);
+    picks_are("bbb");
+    sl_pool_price(&world.pool, 1, UINT64_MAX);
+    picks_are("ccc");
+    end();
+}
+
 static void no_more_than_max_concurrent_begin(void **state)
 {
     (void)state;
@@ -452,7 +478,7 @@ static void a_call_looks_at_one_target_at_most(void **state)
     const struct sl_target_rule rules[] = {
         { .weight = 1 }, { .weight = 1 }, { .weight = 1 }, { .weight = 1, .tier = 1 }
     };
-    for (unsigned balance = 0; balance <= SL_BALANCE_ORDERED; balance++) {
+    for (unsigned balance = 0; balance <= SL_BALANCE_CHEAPEST; balance++) {
         begin((enum sl_balance)balance, rules, 4);
         for (uint32_t i = 0; i < 3; i++) {
             assert_int_equal(sl_pool_begin(&world.pool, i, world.ask.now_usec), SL_BEGUN);
@@ -602,7 +628,7 @@ static void something_happens(uint32_t i)
 static void picks_are_right_whatever_happens(void **state)
 {
     (void)state;
-    for (unsigned balance = 0; balance <= SL_BALANCE_ORDERED; balance++) {
+    for (unsigned balance = 0; balance <= SL_BALANCE_CHEAPEST; balance++) {
         struct sl_target_rule rules[N_ODD];
         for (uint32_t i = 0; i < N_ODD; i++) {
             rules[i] = (struct sl_target_rule){
@@ -667,6 +693,7 @@ int main(void)
         cmocka_unit_test(one_that_comes_back_has_no_debts_to_collect),
         cmocka_unit_test(tiers_and_places_are_kept),
         cmocka_unit_test(the_least_busy_is_asked_by_its_weight),
+        cmocka_unit_test(the_cheapest_is_asked),
         cmocka_unit_test(no_more_than_max_concurrent_begin),
         cmocka_unit_test(the_fastest_is_asked_and_the_others_stay_known),
         cmocka_unit_test(a_rest_is_believed_for_two_minutes),

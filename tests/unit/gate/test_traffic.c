@@ -74,7 +74,8 @@ static const struct {
       "timeouts.first_byte is longer than timeouts.total, which ends it first" },
     { T(M(", retries: 2")), "unknown key \"retries\"" },
     /* beside it */
-    { T(SPARE) "      balance: cheapest\n", "sluice.balance: must be one of weighted, least_busy, fastest, ordered" },
+    { T(SPARE) "      balance: dearest\n",
+      "sluice.balance: must be one of weighted, least_busy, fastest, ordered, cheapest" },
     { T(SPARE) "      fallback: { on: [conect] }\n",
       "f:7:24: error: endpoints[0].sluice.fallback.on: \"conect\" is no cause: did you mean \"connect\"?" },
     { T(SPARE) "      fallback: { on: [weather] }\n", "\"weather\" is no cause; there are connect, timeout, "

@@ -341,3 +341,31 @@ def test_check_says_what_has_no_price_and_what_is_not_used(tmp_path):
     assert "note: prices that no call is paid by: vector_store_cost_per_gb_per_day" in done.stdout
     assert "1 route, 0 warnings: ok" in done.stdout
     assert "no price is known" not in check(tmp_path, PUBLIC).stdout
+
+
+# --- balance: cheapest ---
+
+def target(base, name, model):
+    return {"name": name, "model": {"provider": "openai", "name": model, "config": {"openai_api_key": "k", "openai_api_base": base}}}
+
+
+def test_the_cheapest_target_is_asked_also_after_a_new_table(sluice, upstream, tmp_path):
+    base = upstream(openai_upstream(SMALL)).base
+    path = tmp_path / "prices.json"
+
+    def table(**dollars):
+        path.write_text(json.dumps({m: {"input_cost_per_token": d, "output_cost_per_token": d} for m, d in dollars.items()}))
+
+    def asked(route):
+        return daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": route}, JSON).get("x-sluice-target")
+
+    table(m1=2e-06, m2=1e-06)
+    policy = {"balance": "cheapest", "targets": [target(base, f"t{i}", f"m{i}") for i in (3, 1, 2)]}
+    daemon = sluice({"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "sluice": policy}], "prices": {"file": str(path)},
+                     "upstream": {"allow": ["127.0.0.0/8"]}}, args=("--data", str(tmp_path / "data")))
+    create(daemon, {"name": "made", "route_type": "llm/v1/chat", "sluice": policy})
+    assert [asked(r) for r in ("chat", "made") for _ in range(3)] == ["t2"] * 6
+    table(m1=2e-06, m2=3e-06)
+    says(daemon, "a new configuration is in force")
+    assert [asked(r) for r in ("chat", "made") for _ in range(3)] == ["t1"] * 6
+    assert 'no price is known for the target "t3", so it is asked last' in daemon.stderr

@@ -162,7 +162,7 @@ FAULTS = [  # `sluice` of a route beside its targets, status, text
     ({"sluice": {"targets": ["t"]}}, 400, "sluice.targets[0]: must be a map"),
     ({"sluice": {"targets": [{"name": "t"}]}}, 400, "needs `model:`"),
     ({"sluice": {"targets": [{"name": "model", "weight": 0}]}}, 400, "every weight is 0"),
-    ({"sluice": {"balance": "cheapest"}}, 400, "weighted, least_busy, fastest, ordered"),
+    ({"sluice": {"balance": "dearest"}}, 400, "weighted, least_busy, fastest, ordered, cheapest"),
     ({"sluice": {"fallback": {"on": ["conect"]}}}, 400, 'did you mean "connect"?'),
     ({"sluice": {"breaker": {"ratio": "0%"}}}, 400, "from 1% to 100%"),
     ({"model": None, **with_target()}, 422, "model"),

@@ -17,6 +17,7 @@ WAYS = {
     "ordered": ("ordered", {}, {}),
     "least_busy": ("least_busy", {}, {}),
     "fastest": ("fastest", {}, {}),
+    "cheapest": ("cheapest", {}, {}),
 }
 
 

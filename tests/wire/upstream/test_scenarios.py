@@ -91,7 +91,7 @@ DOWN = {
 }
 
 
-@pytest.mark.parametrize("balance", ["weighted", "least_busy", "fastest", "ordered"])
+@pytest.mark.parametrize("balance", ["weighted", "least_busy", "fastest", "ordered", "cheapest"])
 def test_one_of_two_refuses_connections(stage, balance):
     good = stage.target("good")
     crowd = stage.start(("bad", f"http://127.0.0.1:{closed_port()}/v1"), good, balance=balance).run(N)
