@@ -201,6 +201,59 @@ int sl_parse_whole(struct sl_str s, uint64_t min, uint64_t max, uint64_t *ret)
     return 0;
 }
 
+#define NANO 1000000000u
+
+/* "12.50": the whole dollars, and up to nine digits behind the point. */
+static int decimal_parse(struct sl_str s, uint64_t *ret_nano)
+{
+    ptrdiff_t point = sl_str_find_char(s, '.', 0);
+    struct sl_str whole = point < 0 ? s : sl_str_sub(s, 0, (size_t)point);
+    struct sl_str part = point < 0 ? SL_STR("0") : sl_str_sub(s, (size_t)point + 1, s.n);
+    uint64_t dollars, nano;
+    if (part.n > 9 || sl_parse_u64(whole, 0, UINT64_MAX / NANO - 1, &dollars) < 0 ||
+        sl_parse_u64(part, 0, NANO - 1, &nano) < 0) {
+        return SL_E_INVAL;
+    }
+    for (size_t i = part.n; i < 9; i++) {
+        nano *= 10;
+    }
+    *ret_nano = dollars * NANO + nano;
+    return 0;
+}
+
+int sl_parse_dollars(struct sl_str s, uint64_t max_nano, uint64_t *ret_nano)
+{
+    uint64_t nano;
+    double dollars;
+    int r = decimal_parse(s, &nano);
+    if (r < 0 && (sl_str_find_char(s, 'e', 0) >= 0 || sl_str_find_char(s, 'E', 0) >= 0)) {
+        r = sl_parse_double(s, &dollars);
+        if (r == 0 && (dollars < 0 || dollars > 1e10)) {
+            return SL_E_RANGE;
+        }
+        nano = r == 0 ? (uint64_t)llround(dollars * NANO) : 0;
+    }
+    if (r < 0 || nano > max_nano) {
+        return r < 0 ? r : SL_E_RANGE;
+    }
+    *ret_nano = nano;
+    return 0;
+}
+
+size_t sl_format_dollars(uint64_t nano, char out[SL_DOLLARS_TEXT_MAX])
+{
+    size_t n = sl_format_u64(nano / NANO, out);
+    uint64_t rest = nano % NANO;
+    if (rest) {
+        out[n++] = '.';
+        for (uint64_t unit = NANO / 10; rest; unit /= 10) {
+            out[n++] = (char)('0' + rest / unit);
+            rest %= unit;
+        }
+    }
+    return n;
+}
+
 int sl_parse_bool(struct sl_str s, bool *ret)
 {
     static const char *const words[] = { "false", "true", "no", "yes", "off", "on" };

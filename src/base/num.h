@@ -22,6 +22,9 @@ SL_MUST int sl_parse_hex64(struct sl_str s, uint64_t *ret);
 SL_MUST int sl_parse_duration(struct sl_str s, uint64_t *ret_usec);
 /* "512B", "64KiB", "32MiB", "1GiB", also kB, MB, GB (powers of 1000); the unit is required. */
 SL_MUST int sl_parse_size(struct sl_str s, uint64_t *ret_bytes);
+/* Dollars as a decimal number, "12.50" or "1e3", in nano-dollars. A digit behind the ninth of the fraction is
+ * SL_E_INVAL. */
+SL_MUST int sl_parse_dollars(struct sl_str s, uint64_t max_nano, uint64_t *ret_nano);
 /* true/false, yes/no, on/off. */
 SL_MUST int sl_parse_bool(struct sl_str s, bool *ret);
 
@@ -31,6 +34,9 @@ void sl_format_duration(uint64_t usec, char out[32]);
 void sl_format_size(uint64_t bytes, char out[32]);
 /* Writes decimal digits into `out` (no NUL); returns how many. */
 size_t sl_format_u64(uint64_t v, char out[20]);
+/* Writes nano-dollars as dollars, "12.5" (no NUL); returns how many characters. */
+#define SL_DOLLARS_TEXT_MAX 32
+size_t sl_format_dollars(uint64_t nano, char out[SL_DOLLARS_TEXT_MAX]);
 /* Writes the last `n` hexadecimal digits in small letters (no NUL); returns their end. */
 char *sl_format_hex(uint64_t v, size_t n, char *out);
 

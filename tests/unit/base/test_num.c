@@ -241,12 +241,57 @@ static void written_as_they_are_read(void **state)
     }
 }
 
+static void dollars_are_exact(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int r;
+        uint64_t nano;
+        const char *shown;
+    } cases[] = {
+        { "0", 0, 0, "0" },
+        { "100", 0, 100000000000, "100" },
+        { "12.50", 0, 12500000000, "12.5" },
+        { "0.000000001", 0, 1, "0.000000001" },
+        { "0.1", 0, 100000000, "0.1" },
+        { "1e3", 0, 1000000000000, "1000" },
+        { "2.5E-6", 0, 2500, "0.0000025" },
+        { "1000000000", 0, 1000000000000000000, "1000000000" },
+        { "1000000000.000000001", SL_E_RANGE, 0, NULL },
+        { "1e99", SL_E_RANGE, 0, NULL },
+        { "0.0000000001", SL_E_INVAL, 0, NULL },
+        { "-1", SL_E_INVAL, 0, NULL },
+        { "-1e3", SL_E_RANGE, 0, NULL },
+        { "$5", SL_E_INVAL, 0, NULL },
+        { "1.", SL_E_INVAL, 0, NULL },
+        { ".5", SL_E_INVAL, 0, NULL },
+        { "", SL_E_INVAL, 0, NULL },
+        { "99999999999999999999", SL_E_INVAL, 0, NULL },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        uint64_t nano = 0;
+        char text[SL_DOLLARS_TEXT_MAX];
+        int r = sl_parse_dollars(sl_str_c(cases[i].text), 1000000000000000000, &nano);
+        if (r != cases[i].r || nano != cases[i].nano) {
+            fail_msg("case %zu: %s: %d, %llu", i, cases[i].text, r, (unsigned long long)nano);
+        }
+        if (cases[i].shown) {
+            assert_true(sl_str_eq_c(sl_str_make(text, sl_format_dollars(nano, text)), cases[i].shown));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations_need_a_unit),      cmocka_unit_test(sizes_need_a_unit),
-        cmocka_unit_test(integers_have_bounds),       cmocka_unit_test(whole_numbers_may_be_written_as_in_json),
-        cmocka_unit_test(doubles_follow_the_grammar), cmocka_unit_test(hexadecimal_and_words),
+        cmocka_unit_test(dollars_are_exact),
+        cmocka_unit_test(durations_need_a_unit),
+        cmocka_unit_test(sizes_need_a_unit),
+        cmocka_unit_test(integers_have_bounds),
+        cmocka_unit_test(whole_numbers_may_be_written_as_in_json),
+        cmocka_unit_test(doubles_follow_the_grammar),
+        cmocka_unit_test(hexadecimal_and_words),
         cmocka_unit_test(written_as_they_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
