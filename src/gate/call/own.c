@@ -16,7 +16,6 @@
 #include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
-#include "llm/price/price.h"
 #include "net/loop.h"
 
 static struct sl_str number(struct sl_arena *arena, uint64_t v)
@@ -27,8 +26,8 @@ static struct sl_str number(struct sl_arena *arena, uint64_t v)
 
 static struct sl_str dollars(struct sl_arena *arena, int64_t nano)
 {
-    char *p = sl_arena_bytes(arena, SL_DOLLARS_MAX);
-    return p ? sl_str_make(p, sl_dollars_format(nano, p)) : SL_STR_NONE;
+    char *p = sl_arena_bytes(arena, SL_DOLLARS_TEXT_MAX);
+    return p ? sl_str_make(p, sl_format_dollars((uint64_t)nano, p)) : SL_STR_NONE;
 }
 
 /* Without the time that the client took to send its request. */

@@ -2,6 +2,7 @@
 #include "gate/call/record.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "base/word.h"
 #include "gate/call/state.h"
 #include "gate/call/tries.h"
@@ -14,7 +15,6 @@
 #include "llm/core/lost.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
-#include "llm/price/price.h"
 #include "net/loop.h"
 
 struct sl_str sl_record_dropped(struct sl_xchg *x)
@@ -160,9 +160,9 @@ void sl_record_write(struct sl_xchg *x, int status)
     sl_line_count(&line, SL_STR(",\"output_tokens\":"), record->usage.output);
     sl_line_count(&line, SL_STR(",\"cached_tokens\":"), record->usage.cached_input);
     if (record->cost_nano >= 0) {
-        char dollars[SL_DOLLARS_MAX];
+        char dollars[SL_DOLLARS_TEXT_MAX];
         SL_LINE_PUT(&line, ",\"cost\":");
-        sl_line_put(&line, sl_str_make(dollars, sl_dollars_format(record->cost_nano, dollars)));
+        sl_line_put(&line, sl_str_make(dollars, sl_format_dollars((uint64_t)record->cost_nano, dollars)));
     }
     sl_line_count(&line, SL_STR(",\"bytes_in\":"), (int64_t)req->bytes_in);
     sl_line_count(&line, SL_STR(",\"bytes_out\":"), (int64_t)req->bytes_out);

@@ -2,6 +2,7 @@
 #include "gate/call/relay_usage.h"
 
 #include "base/buf.h"
+#include "base/num.h"
 #include "gate/call/measure.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/state.h"
@@ -66,7 +67,7 @@ void sl_relay_cost_show(struct sl_xchg *x, struct sl_usage *io_usage)
  * nobody knows the cost; `out` is unchanged. */
 static bool cost_put(struct sl_xchg *x, struct sl_str json, const char *path, struct sl_buf *out)
 {
-    char text[SL_DOLLARS_MAX];
+    char text[SL_DOLLARS_TEXT_MAX];
     struct sl_json *doc = x->desk->doc;
     struct sl_json_edits edits;
     sl_measure_cost(x);
@@ -79,7 +80,7 @@ static bool cost_put(struct sl_xchg *x, struct sl_str json, const char *path, st
     }
     size_t before = out->len;
     sl_json_edits_init(&edits, x->arena);
-    sl_json_edit_set(&edits, usage, "cost", sl_str_make(text, sl_dollars_format(x->record.cost_nano, text)));
+    sl_json_edit_set(&edits, usage, "cost", sl_str_make(text, sl_format_dollars((uint64_t)x->record.cost_nano, text)));
     sl_json_edits_write(&edits, json, out);
     if (edits.status < 0 || sl_buf_status(out) < 0) {
         out->len = before;

@@ -279,25 +279,10 @@ int64_t sl_price_usual(const struct sl_price *price, bool has_output)
     return sl_price_cost(price, &usage);
 }
 
-size_t sl_dollars_format(int64_t nano, char out[SL_DOLLARS_MAX])
-{
-    uint64_t rest = (uint64_t)nano % 1000000000;
-    size_t n = sl_format_u64((uint64_t)nano / 1000000000, out);
-    if (!rest) {
-        return n;
-    }
-    out[n++] = '.';
-    for (uint64_t unit = 100000000; rest; unit /= 10) {
-        out[n++] = (char)('0' + rest / unit);
-        rest %= unit;
-    }
-    return n;
-}
-
 void sl_cost_write(struct sl_jw *w, const struct sl_usage *usage)
 {
     if (usage->shows_cost) {
-        char text[SL_DOLLARS_MAX];
-        sl_jw_member_raw(w, "cost", sl_str_make(text, sl_dollars_format(usage->shown_nano, text)));
+        char text[SL_DOLLARS_TEXT_MAX];
+        sl_jw_member_raw(w, "cost", sl_str_make(text, sl_format_dollars((uint64_t)usage->shown_nano, text)));
     }
 }

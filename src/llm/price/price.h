@@ -77,10 +77,6 @@ int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage
  * an output. SL_COST_UNKNOWN: `price` is NULL, or has no prices for tokens. */
 int64_t sl_price_usual(const struct sl_price *price, bool has_output);
 
-/* Writes nano-dollars as dollars: "0.0027625" (no NUL); returns how many bytes. */
-#define SL_DOLLARS_MAX 32
-size_t sl_dollars_format(int64_t nano, char out[SL_DOLLARS_MAX]);
-
 struct sl_jw;
 /* Writes the member `cost` of a usage object, if the client is told it. */
 void sl_cost_write(struct sl_jw *w, const struct sl_usage *usage);

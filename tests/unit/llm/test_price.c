@@ -355,24 +355,6 @@ static void tables_are_compared(void **state)
     sl_prices_free(NULL);
 }
 
-static void dollars_are_written(void **state)
-{
-    (void)state;
-    static const struct {
-        int64_t nano;
-        const char *text;
-    } cases[] = {
-        { 0, "0" },          { 1, "0.000000001" },  { 2762500, "0.0027625" },
-        { 1000000000, "1" }, { 1500000000, "1.5" }, { SL_COST_MAX, "9007199.254740992" },
-    };
-    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
-        char text[SL_DOLLARS_MAX];
-        size_t n = sl_dollars_format(cases[i].nano, text);
-        assert_int_equal(n, strlen(cases[i].text));
-        assert_memory_equal(text, cases[i].text, n);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,7 +363,6 @@ int main(void)
         cmocka_unit_test(lists_of_tiers_are_thresholds),
         cmocka_unit_test(wrong_prices_are_refused),
         cmocka_unit_test(tables_are_compared),
-        cmocka_unit_test(dollars_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
