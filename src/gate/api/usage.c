@@ -18,7 +18,6 @@
 #include "gate/worker.h"
 #include "http/hreq.h"
 #include "json/write.h"
-#include "llm/price/price.h"
 #include "store/usage.h"
 #include "wire/uri.h"
 
@@ -54,10 +53,10 @@ static const struct {
 };
 
 /* In dollars; n == 0: no call's cost is known, though some were answered. */
-static struct sl_str cost_of(const struct sl_usage_row *row, char out[SL_DOLLARS_MAX])
+static struct sl_str cost_of(const struct sl_usage_row *row, char out[SL_DOLLARS_TEXT_MAX])
 {
     bool is_known = row->sums[SL_USAGE_PRICED] || !row->sums[SL_USAGE_UNPRICED];
-    return sl_str_make(out, is_known ? sl_dollars_format(row->sums[SL_USAGE_COST], out) : 0);
+    return sl_str_make(out, is_known ? sl_format_dollars((uint64_t)row->sums[SL_USAGE_COST], out) : 0);
 }
 
 /* A report that a thread of the pool makes: it reads the store, which would stop the loop. */
@@ -109,7 +108,7 @@ static struct sl_str value_of(const struct sl_usage_row *row, const struct word 
 
 static void json_write(struct report *report, const struct sl_usage_row *const *rows, size_t n)
 {
-    char time[32], dollars[SL_DOLLARS_MAX];
+    char time[32], dollars[SL_DOLLARS_TEXT_MAX];
     struct sl_jw w;
     sl_jw_init(&w, &report->text);
     sl_jw_object(&w);
@@ -158,7 +157,7 @@ static void cell_write(struct sl_buf *out, struct sl_str text)
 
 static void csv_write(struct report *report, const struct sl_usage_row *const *rows, size_t n)
 {
-    char time[32], dollars[SL_DOLLARS_MAX];
+    char time[32], dollars[SL_DOLLARS_TEXT_MAX];
     struct sl_buf *out = &report->text;
     for (uint32_t k = 0; k < report->n_by; k++) {
         sl_buf_printf(out, "%s,", report->by[k]->name);
