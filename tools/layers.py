@@ -17,8 +17,9 @@ MAY_INCLUDE = {
     "http": {"net", "wire", "base"},
     "llm": {"json", "wire", "base"},
     "store": {"base"},
-    "gate": {"llm", "http", "store", "json", "wire", "net", "conf", "base"},
-    "daemon": {"cli", "gate", "llm", "http", "store", "json", "wire", "net", "conf", "base"},
+    "log": {"base"},
+    "gate": {"llm", "http", "store", "log", "json", "wire", "net", "conf", "base"},
+    "daemon": {"cli", "gate", "llm", "http", "store", "log", "json", "wire", "net", "conf", "base"},
     "client": {"json", "wire", "base"},
     "cli": {"conf", "base"},
 }

@@ -5,6 +5,7 @@
 #include "base/env.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "base/random.h"
 #include "daemon/admin_key.h"
 #include "daemon/daemon.h"
 #include "daemon/data.h"
@@ -25,6 +26,7 @@
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
+#include "log/rlog.h"
 #include "net/bind.h"
 #include "net/tls.h"
 #include "store/store.h"
@@ -229,8 +231,12 @@ static void on_published(void *arg)
 {
     struct daemon *d = arg;
     const struct sl_auth_settings *auth = &d->reload.good->config->settings->auth;
+    const struct sl_requests_settings *requests = &d->reload.good->config->settings->requests;
     openness_tell(d, d->reload.good->config->settings);
     certificate_tell(d->reload.good->config->settings);
+    if (d->gate.requests) {
+        sl_rlog_set_bounds(d->gate.requests, requests->keep_usec, requests->size_bytes);
+    }
     if (auth->mode == SL_AUTH_KEYS && !auth->has_admin_key && !d->gate.admin_key) {
         sl_log(SL_LOG_WARNING, "reload",
                "auth is configured now without an admin key, and one is made at a start only: until a restart nobody "
@@ -386,6 +392,21 @@ static int thread_listen(struct daemon *d, struct sl_thread *thread, struct sl_e
     return 0;
 }
 
+/* Opens the request log. Without it serving goes on. */
+static void requests_open(struct daemon *d)
+{
+    const struct sl_requests_settings *requests = &d->config->settings->requests;
+    struct sl_err err = { 0 };
+    struct sl_str dir = d->data && !requests->is_off ? sl_arena_printf(&d->arena, "%s/requests", d->data) : SL_STR_NONE;
+    if (!dir.p) {
+        return;
+    }
+    const struct sl_rlog_conf conf = { dir.p, requests->keep_usec, requests->size_bytes, d->n_threads };
+    if (sl_rlog_open(&conf, &d->gate.requests, &err) < 0) {
+        sl_log(SL_LOG_ERROR, "requests", "%s; serving goes on without a request log", err.text);
+    }
+}
+
 static int threads_start(struct daemon *d, struct sl_err *err)
 {
     d->n_threads = worker_count(d->config->settings);
@@ -396,6 +417,9 @@ static int threads_start(struct daemon *d, struct sl_err *err)
     const struct sl_settings *s = d->config->settings;
     const char *log_path = s->log_access.n ? s->log_access.p : "stdout";
     int r = sl_accesslog_open(log_path, d->n_threads, &d->gate.access_log, err);
+    if (r == 0) {
+        requests_open(d);
+    }
     /* All sockets first: when an address fails, nothing may be served yet. */
     for (uint32_t i = 0; r == 0 && i < d->n_threads; i++) {
         r = thread_listen(d, &d->threads[i], err);
@@ -460,6 +484,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     sl_log_set_level((enum sl_log_level)load->config->settings->log_level);
     descriptors_check(d);
     d->gate.start_wall_usec = sl_clock_wall_usec();
+    sl_random_bytes(&d->gate.node, sizeof(d->gate.node));
     int r = sl_conf_publish(&d->gate, load->config);
     if (r < 0) {
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
@@ -505,6 +530,7 @@ static void serve_free(struct daemon *d)
     free(d->addrs);
     free(d->inherited);
     sl_accesslog_close(d->gate.access_log);
+    sl_rlog_close(d->gate.requests);
     atomic_store(&d->gate.is_ending, true);
     sl_store_close(d->gate.store); /* this writes counters and usage a last time */
     usage_end(d);

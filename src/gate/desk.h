@@ -14,6 +14,7 @@ struct sl_log_ring;
 struct sl_loop;
 struct sl_metrics_worker;
 struct sl_tally;
+struct sl_rlog_ring;
 
 SL_LIST_HEAD(sl_xchg_list);
 
@@ -24,6 +25,7 @@ struct sl_desk {
     struct sl_json *scratch;  /* for the parser of the translation layer */
     struct sl_buf *text;
     struct sl_log_ring *log;
+    struct sl_rlog_ring *requests;     /* NULL: there is no request log */
     struct sl_metrics_worker *metrics; /* belongs to the gate's metrics */
     struct sl_tally *tally;            /* belongs to the gate's ledger; NULL: there is none */
     struct sl_call_count *n_calls;     /* counts the calls that began here */

@@ -8,14 +8,16 @@
 #include "http/client.h"
 #include "http/server.h"
 #include "json/json.h"
+#include "log/ident.h"
 
 struct sl_engine {
     struct sl_loop loop;
     struct sl_hserver server;
     struct sl_hclient client;
-    struct sl_json doc, scratch; /* used through the desk */
-    struct sl_buf text;          /* used through the desk */
-    struct sl_buf proxy_auth;    /* the client's credential, which is wiped */
+    struct sl_json doc, scratch;   /* used through the desk */
+    struct sl_buf text;            /* used through the desk */
+    struct sl_buf proxy_auth;      /* the client's credential, which is wiped */
+    struct sl_ident_source idents; /* used through the worker */
 };
 
 #endif

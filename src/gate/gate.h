@@ -22,6 +22,7 @@ struct sl_metrics;
 struct sl_notices;
 struct sl_publisher;
 struct sl_retry_budget;
+struct sl_rlog;
 struct sl_store;
 
 struct sl_gate {
@@ -30,6 +31,7 @@ struct sl_gate {
     struct sl_store *store; /* NULL: runs without one */
     struct sl_counters *counters;
     struct sl_accesslog *access_log;
+    struct sl_rlog *requests; /* the request log; NULL: off, or there is no data directory */
     struct sl_limiter *limiter;
     struct sl_kept *kept;                 /* responses that the gateway keeps, because their provider keeps none */
     struct sl_made *made;                 /* which upstream made which response */
@@ -43,6 +45,9 @@ struct sl_gate {
     struct sl_budget shadows; /* the part of `memory` for shadow calls */
     struct sl_budget spool;   /* server.limits.spool: uploads in files */
     atomic_uint n_connections;
+    atomic_uint n_workers;      /* that began */
+    atomic_uint n_looks;        /* questions to the request log that run */
+    uint32_t node;              /* a part of the ids of this process's requests */
     bool is_public;             /* other machines can connect: a listener is neither loopback nor a unix socket */
     struct sl_notices *notices; /* for upstreams that fail */
     uint64_t start_wall_usec;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/worker.h"
 
-#include <stdio.h>
-
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/engine.h"
@@ -11,6 +9,7 @@
 #include "gate/policy/retry_budget.h"
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
+#include "log/rlog.h"
 
 /* The most bytes of a text within one turn: a head, an error, a page of routes. */
 #define WORKER_TEXT_MAX (64u << 20)
@@ -78,8 +77,9 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
     engine->doc.budget = engine->scratch.budget = &gate->memory;
     budgets_set(worker);
     sl_buf_init(&engine->text, WORKER_TEXT_MAX);
-    snprintf(worker->request_id_prefix, sizeof(worker->request_id_prefix), "%016llx",
-             (unsigned long long)sl_rng_next(&engine->loop.rng));
+    uint32_t number = atomic_fetch_add(&gate->n_workers, 1);
+    worker->idents = &engine->idents;
+    sl_ident_init(worker->idents, gate->node, number);
 
     struct sl_hserver_conf sconf;
     server_conf(worker->snapshot->settings, &sconf);
@@ -100,6 +100,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
         .scratch = &engine->scratch,
         .text = &engine->text,
         .log = log,
+        .requests = gate->requests ? sl_rlog_ring(gate->requests, number) : NULL,
         .n_calls = sl_retry_budget_join(gate->retry_budget),
     };
     r = sl_metrics_worker_new(gate->metrics, &worker->desk.metrics);

@@ -10,6 +10,7 @@ struct sl_engine;
 struct sl_gate;
 struct sl_health;
 struct sl_hserver_cbs;
+struct sl_ident_source;
 struct sl_path_table;
 struct sl_settings;
 struct sl_snapshot;
@@ -31,9 +32,9 @@ struct sl_worker {
     struct sl_desk desk;
     /* For shadow calls (call/shadow.h): it shares the buffers, but has its own memory and exchanges. */
     struct sl_desk shadow_desk;
-    struct sl_cred_fetches fetches; /* of credentials: call/credential.h */
-    struct sl_health *health;       /* the health checks that it makes: call/health.h; NULL: none */
-    char request_id_prefix[17];
+    struct sl_cred_fetches fetches;      /* of credentials: call/credential.h */
+    struct sl_health *health;            /* the health checks that it makes: call/health.h; NULL: none */
+    struct sl_ident_source *idents;      /* the engine's; for x-sluice-id */
     struct sl_settings *client_settings; /* held, because the client's configuration points into it */
     /* How many answers of the store and fetched credentials are still to come. The worker ends only when it is 0. */
     uint32_t n_questions;

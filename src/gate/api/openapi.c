@@ -57,7 +57,7 @@ static const struct status {
 /* Headers that every call of a model may have. */
 #define OF_CALLER "x-sluice-session x-sluice-timeout x-sluice-usage"
 
-#define OF_EVERY "x-request-id"
+#define OF_EVERY "x-request-id x-sluice-id"
 #define OF_ERROR "x-sluice-error-type"
 #define OF_INVOKED                                                                                        \
     "x-sluice-route x-sluice-provider x-sluice-model x-sluice-attempts x-sluice-target x-sluice-dropped " \

@@ -31,6 +31,8 @@
 #include "http/server.h"
 #include "llm/core/call.h"
 #include "llm/core/language.h"
+#include "log/ident.h"
+#include "log/row.h"
 #include "wire/uri.h"
 
 /* An exchange together with structs that it points to. */
@@ -42,24 +44,27 @@ struct whole {
     struct sl_admission admission;
 };
 
-/* The caller's request id if it is valid, else a new one. */
+/* Gives the request its own id. */
+static void ident_give(struct sl_xchg *x)
+{
+    struct sl_rlog_id id;
+    sl_ident_make(x->worker->idents, x->req->start_usec, &id);
+    x->begun_wall_usec = id.time_usec;
+    x->id_counter = id.counter;
+    char *p = sl_arena_bytes(x->arena, SL_RLOG_ID_HEX);
+    if (!p) {
+        x->caller.own_id = SL_STR("none");
+        return;
+    }
+    sl_rlog_id_format(&id, p);
+    x->caller.own_id = sl_str_make(p, SL_RLOG_ID_HEX);
+}
+
+/* The caller's request id if it is valid, else our own. */
 static struct sl_str request_id_of(struct sl_xchg *x)
 {
     struct sl_str given = sl_headers_get(&x->req->msg.headers, "x-request-id");
-    if (sl_header_is_visible(given, 128)) {
-        return given;
-    }
-    static const char digits[] = "0123456789abcdef";
-    char *p = sl_arena_bytes(x->arena, 32);
-    if (!p) {
-        return SL_STR("none");
-    }
-    memcpy(p, x->worker->request_id_prefix, 16);
-    uint64_t v = sl_rng_next(&x->desk->loop->rng);
-    for (size_t i = 0; i < 16; i++) {
-        p[16 + i] = digits[v >> (i * 4) & 15];
-    }
-    return sl_str_make(p, 32);
+    return sl_header_is_visible(given, 128) ? given : x->caller.own_id;
 }
 
 static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
@@ -82,6 +87,7 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     x->dialect = sl_path_dialect(worker->paths, SL_STR("/"), NULL);
     x->record.usage = SL_USAGE_NONE;
     x->record.cost_nano = SL_COST_UNKNOWN;
+    ident_give(x);
     x->caller.request_id = request_id_of(x);
     struct sl_addr client = sl_peer_client(x->settings, &req->conn->peer, &req->msg.headers);
     x->caller.address = sl_arena_dup(x->arena, sl_str_c(client.text));
@@ -510,6 +516,8 @@ static void end_all(struct sl_desk *desk)
         next = sl_xchg_list_next(x);
         if (x->state == SL_XS_UPSTREAM || x->state == SL_XS_RELAY) {
             sl_plan_break(x, SL_ERR_SLUICE_DRAINING, text);
+        } else if (x->req->is_replying) { /* a list that goes on: gate/api/requests_tail.c */
+            sl_xchg_end(x);
         } else {
             sl_xchg_fail_text(x, SL_ERR_SLUICE_DRAINING, "%s", text.p);
         }

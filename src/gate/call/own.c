@@ -67,7 +67,10 @@ static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
 {
     const struct sl_record *record = &x->record;
     const struct sl_target *target = record->target;
-    int r = x->route ? text_add(x, io_headers, SL_STR("x-sluice-route"), x->route->name) : 0;
+    int r = own_add(x, io_headers, SL_STR("x-sluice-id"), x->caller.own_id);
+    if (r == 0 && x->route) {
+        r = text_add(x, io_headers, SL_STR("x-sluice-route"), x->route->name);
+    }
     if (r == 0 && target) {
         r = text_add(x, io_headers, SL_STR("x-sluice-provider"), sl_str_c(target->provider->name));
         /* MLflow's files may leave the model out. */

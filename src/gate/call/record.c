@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "base/word.h"
 #include "gate/call/state.h"
 #include "gate/call/tries.h"
 #include "gate/config/key.h"
@@ -27,61 +26,6 @@ struct sl_str sl_record_dropped(struct sl_xchg *x)
     struct sl_str lost = sl_lost_text(record->lost, bytes);
     return sl_arena_printf(x->arena, "%.*s%s%.*s", SL_STR_ARG(record->dropped), record->dropped.n ? "," : "",
                            SL_STR_ARG(lost));
-}
-
-/* The room that one attempt and the rest of the line need at most. */
-#define TRIES_ROOM 1400
-
-/* The most bytes of a reason in the log. */
-#define WHY_MAX 160
-
-/* Writes the targets that could not serve the call. */
-static void passed_write(struct sl_line *line, const struct sl_tries *tries)
-{
-    bool has_any = false;
-    for (uint32_t i = 0; i < tries->n_passed && line->end - line->at > TRIES_ROOM; i++) {
-        struct sl_str why = tries->passed[i].why;
-        sl_line_text(line, has_any ? SL_STR(",{\"target\":") : SL_STR(",\"passed\":[{\"target\":"),
-                     tries->passed[i].name);
-        sl_line_text(line, SL_STR(",\"why\":"), sl_str_sub(why, 0, SL_MIN(why.n, (size_t)WHY_MAX)));
-        SL_LINE_PUT(line, "}");
-        has_any = true;
-    }
-    if (has_any) {
-        SL_LINE_PUT(line, "]");
-    }
-}
-
-/* The room for an attempt's times: with many attempts, all must fit into the line before one gets a long text. */
-#define TRY_ROOM 240
-
-/* Writes the result of each attempt, for routes with named targets. */
-static void tries_write(struct sl_line *line, const struct sl_tries *tries)
-{
-    SL_LINE_PUT(line, ",\"attempts\":[");
-    for (uint32_t i = 0; i < tries->n && line->end - line->at > TRIES_ROOM; i++) {
-        const struct sl_try *t = &tries->v[i];
-        ptrdiff_t room = line->end - line->at - TRIES_ROOM - (ptrdiff_t)(tries->n - i) * TRY_ROOM;
-        if (i) {
-            SL_LINE_PUT(line, ",");
-        }
-        sl_line_put(line, t->told);
-        sl_line_word(line, SL_STR(",\"why\":"), sl_str_c(t->why));
-        sl_line_count(line, SL_STR(",\"status\":"), t->status ? t->status : -1);
-        sl_line_word(line, SL_STR(",\"error_type\":"),
-                     t->error_type ? sl_str_c(sl_error_type_word(t->error_type)) : SL_STR_NONE);
-        if (t->error.n && room > WHY_MAX) {
-            sl_line_text(line, SL_STR(",\"error\":"), sl_str_sub(t->error, 0, sl_utf8_fit(t->error, WHY_MAX)));
-        }
-        if (t->is_beaten) {
-            SL_LINE_PUT(line, ",\"beaten\":true");
-        }
-        sl_line_msec(line, SL_STR(",\"connect_ms\":"), t->connect_start_usec, t->connected_usec);
-        sl_line_msec(line, SL_STR(",\"first_byte_ms\":"), t->start_usec, t->head_usec);
-        sl_line_msec(line, SL_STR(",\"total_ms\":"), t->start_usec, t->end_usec);
-        SL_LINE_PUT(line, "}");
-    }
-    SL_LINE_PUT(line, "]");
 }
 
 void sl_record_write(struct sl_xchg *x, int status)
@@ -139,8 +83,12 @@ void sl_record_write(struct sl_xchg *x, int status)
     if (sl_xchg_is_invocation(x)) {
         sl_line_put(&line, x->call->is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));
         if (record->tries) {
-            tries_write(&line, record->tries);
-            passed_write(&line, record->tries);
+            SL_LINE_PUT(&line, ",\"attempts\":");
+            sl_tries_write(&line, record->tries);
+            if (record->tries->n_passed && line.end - line.at > SL_TRIES_ROOM) {
+                SL_LINE_PUT(&line, ",\"passed\":");
+                sl_tries_write_passed(&line, record->tries);
+            }
         } else {
             sl_line_count(&line, SL_STR(",\"attempts\":"), record->n_attempts);
         }

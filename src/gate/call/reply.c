@@ -8,6 +8,7 @@
 #include "gate/call/book.h"
 #include "gate/call/error_headers.h"
 #include "gate/call/headers.h"
+#include "gate/call/journal.h"
 #include "gate/call/detour.h"
 #include "gate/call/measure.h"
 #include "gate/call/own.h"
@@ -35,6 +36,9 @@ static void xchg_settle(struct sl_xchg *x, int status)
         sl_measure_overhead(x);
     }
     sl_record_write(x, status);
+    if (x->desk->requests) {
+        sl_journal_write(x, status);
+    }
 }
 
 /* Releases everything that the exchange has outside its arena. */
@@ -155,6 +159,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
                                                           "name exists is not known.") };
     }
     x->record.error_type = error->type;
+    x->record.told = error->message;
     if (error->type == SL_ERR_SLUICE_OVERLOADED && !x->shadow_of) {
         SL_IGNORE(!sl_notice_overloaded(x->worker->gate->notices, error->message, sl_loop_now(x->desk->loop)));
     }

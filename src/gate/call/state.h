@@ -35,10 +35,11 @@ enum sl_xchg_state { SL_XS_HEAD, SL_XS_BODY, SL_XS_UPSTREAM, SL_XS_RELAY, SL_XS_
 
 /* Who calls; written by the front and by auth. */
 struct sl_caller {
-    struct sl_str request_id;
-    struct sl_str address;   /* the peer's, or the one that a trusted proxy gives: gate/call/peer.h */
-    struct sl_str principal; /* the key's, else the address */
-    struct sl_key *key;      /* held; NULL: no auth, or an open path */
+    struct sl_str own_id;     /* x-sluice-id: log/ident.h */
+    struct sl_str request_id; /* the caller's; the same text as own_id: it gave none */
+    struct sl_str address;    /* the peer's, or the one that a trusted proxy gives: gate/call/peer.h */
+    struct sl_str principal;  /* the key's, else the address */
+    struct sl_key *key;       /* held; NULL: no auth, or an open path */
 };
 
 /* What happened, for the log, the metrics and the gateway's own headers. The part that sees it writes it. */
@@ -70,6 +71,7 @@ struct sl_record {
     bool is_final;        /* the fault would come again */
     /* Written by the part that ends it. */
     enum sl_error_type error_type;
+    struct sl_str told; /* the message that the client got; p == NULL: it is not the gateway's */
     /* Written by measure. */
     uint32_t n_measured; /* attempts that the metrics have counted */
     int64_t cost_nano;   /* of the call, in nano-dollars; SL_COST_UNKNOWN until its end, and where nobody knows it */
@@ -99,6 +101,8 @@ struct sl_xchg {
     /* Of the front. */
     struct sl_settings *settings; /* held */
     struct sl_caller caller;
+    uint64_t begun_wall_usec; /* the parts of own_id that differ between a worker's requests */
+    uint32_t id_counter;
     const struct sl_path *path; /* NULL: no row fits */
     struct sl_path_match match;
     const struct sl_dialect *dialect; /* for errors only, until the path is known */

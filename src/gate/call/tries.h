@@ -35,4 +35,13 @@ struct sl_tries {
     uint32_t n_passed;
 };
 
+struct sl_line;
+
+/* The room that one attempt and the rest of a line need at most. */
+#define SL_TRIES_ROOM 1400
+/* Write a list as JSON: the result of each attempt, and the targets that could not serve the call. Both leave out what
+ * the line has no room for. */
+void sl_tries_write(struct sl_line *line, const struct sl_tries *tries);
+void sl_tries_write_passed(struct sl_line *line, const struct sl_tries *tries);
+
 #endif

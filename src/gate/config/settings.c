@@ -463,6 +463,37 @@ static const struct sl_opt prices_opts[] = {
     END_OF_TABLE,
 };
 
+static const struct sl_opt requests_opts[] = {
+    ROW(struct sl_requests_settings, "keep", SL_OPT_USEC, keep_usec, "30d", 60 * SEC, 36500 * DAY, SL_OPT_RELOAD,
+        "how long rows are kept; files of rows are deleted whole, so up to a thirty-second part longer"),
+    ROW(struct sl_requests_settings, "size", SL_OPT_BYTES, size_bytes, "10GiB", 16 * MIB, 1024 * 1024 * GIB,
+        SL_OPT_RELOAD, "the most bytes of all its files; beyond it the oldest rows are deleted"),
+    END_OF_TABLE,
+};
+
+/* Takes on, off or a map. */
+static int requests_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_requests_settings *requests = field;
+    bool is_on = true;
+    if (val->kind == SL_VAL_MAP) {
+        requests->is_off = false;
+        return sl_opt_bind(bind, requests_opts, val, requests);
+    }
+    if (val->kind > SL_VAL_STRING || sl_parse_bool(val->text, &is_on) < 0) {
+        return FAIL(bind, val, "must be on, off, or a map like { keep: 30d, size: 10GiB }");
+    }
+    sl_opt_defaults(requests_opts, requests, bind);
+    requests->is_off = !is_on;
+    return 0;
+}
+
+static bool requests_same(const void *a, const void *b)
+{
+    return ((const struct sl_requests_settings *)a)->is_off == ((const struct sl_requests_settings *)b)->is_off;
+}
+
 /* Refuses words that other servers use for "none": as a file's name they are a mistake. */
 static int log_access_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
@@ -490,6 +521,8 @@ static const struct sl_opt sections[] = {
       "who may call: a map, {} for the admin key only; none: everyone, on any address; left out: everyone, on loopback "
       "only" },
     { "responses", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, responses_opts, NULL, "/v1/responses/{id}" },
+    { "requests", SL_OPT_CUSTOM, offsetof(struct sl_settings, requests), "on", 0, 0, SL_OPT_OR_OFF, NULL, requests_opts,
+      requests_check, "the request log in the data directory: a map, on or off", requests_same },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
     { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
       sl_models_check, "facts about models; the key is the beginning of their name (with or without a * at its end)" },

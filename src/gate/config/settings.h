@@ -92,6 +92,11 @@ struct sl_auth_settings {
 /* For server.timeouts.drain_delay: auto. */
 #define SL_DRAIN_DELAY_AUTO UINT64_MAX
 
+struct sl_requests_settings {
+    bool is_off;
+    uint64_t keep_usec, size_bytes;
+};
+
 struct sl_settings {
     atomic_uint refs;
     struct sl_arena arena;         /* texts; owned */
@@ -101,10 +106,11 @@ struct sl_settings {
     struct sl_server_settings server;
     struct sl_upstream_settings upstream;
     struct sl_auth_settings auth;
-    struct sl_own_models *models;       /* rows of the file itself; NULL: none */
-    struct sl_str prices_file;          /* of the operator; p == NULL: none */
-    const struct sl_val *prices_models; /* on the file's tree, while it is loaded; NULL: none */
-    struct sl_prices *prices;           /* owned */
+    struct sl_own_models *models;         /* rows of the file itself; NULL: none */
+    struct sl_str prices_file;            /* of the operator; p == NULL: none */
+    const struct sl_val *prices_models;   /* on the file's tree, while it is loaded; NULL: none */
+    struct sl_prices *prices;             /* owned */
+    struct sl_requests_settings requests; /* the request log */
     uint32_t responses_max;
     uint32_t metrics_max_routes, metrics_histogram_routes, metrics_max_targets;
     struct sl_str log_access; /* "stdout", "stderr", "none" or a path */

@@ -20,6 +20,7 @@
 #include "gate/watch/accesslog.h"
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
+#include "log/rlog.h"
 #include "net/tls.h"
 #include "store/store.h"
 
@@ -107,6 +108,25 @@ static void usage_lost_read(struct sl_reading_sink *sink, const void *source)
     if (ledger_look(source, &look)) {
         put(sink, look.n_lost);
     }
+}
+
+static struct sl_rlog_counts rows_count(const void *source)
+{
+    struct sl_rlog_counts counts = { 0 };
+    if (gate_of(source)->requests) {
+        sl_rlog_count(gate_of(source)->requests, &counts);
+    }
+    return counts;
+}
+
+static void rows_written_read(struct sl_reading_sink *sink, const void *source)
+{
+    put(sink, rows_count(source).n_written);
+}
+
+static void rows_dropped_read(struct sl_reading_sink *sink, const void *source)
+{
+    put(sink, rows_count(source).n_dropped);
 }
 
 static void reloads_read(struct sl_reading_sink *sink, const void *source)
@@ -423,6 +443,10 @@ const struct sl_reading sl_readings[] = {
             usage_other_read, LB_END),
     COUNTER("sluice_usage_lost_total", "Calls that are missing in the usage because memory was short.", usage_lost_read,
             LB_END),
+    COUNTER("sluice_request_log_rows_total", "Rows that the request log wrote.", rows_written_read, LB_END),
+    COUNTER("sluice_request_log_dropped_total",
+            "Rows of the request log lost: its thread did not keep up, or its files could not be written.",
+            rows_dropped_read, LB_END),
     COUNTER("sluice_config_reload_total", "Reloads of the configuration.", reloads_read, LB_RESULT),
     GAUGE("sluice_config_version", "Number of the configuration in force: it grows by one with each change.",
           version_read, LB_END),

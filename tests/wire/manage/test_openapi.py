@@ -95,6 +95,10 @@ def narrowed(doc):
                 operation["parameters"][0] = name_in(KINDS["embeddings" if "mbedContent" in path else "chat"], "nobody")
             elif re.search(r"routes/{name}$|serving-endpoints/{name}", path):
                 operation["parameters"][0] = name_in("made", "chat", "made-too")
+    del doc["paths"]["/api/sluice/v1/requests/tail"]  # it has no end
+    parts["request_from"]["schema"] = parts["request_to"]["schema"] = {"type": "string", "pattern": "^[0-9]{1,10}$"}
+    for name, value in (("error_type", "caller_not_found"), ("by", "status,route")):
+        parts[f"request_{name}"]["schema"] = {"enum": [value]}
     schemas["RouteType"] = {"enum": ["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"]}  # it depends on the provider
     for model in ("OpenaiImagesRequest", "OpenaiSpeechRequest", "OpenaiModerationsRequest", "RerankRequest", "OpenaiTranscriptionForm", "OpenaiImagesEditForm", "OpenaiImagesVariationForm"):
         schemas[model]["properties"]["model"] = {"enum": ["nobody"]}

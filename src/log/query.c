@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log/query.h"
+
+bool sl_rlog_query_is(struct sl_rlog_query *query, enum sl_rlog_text text, struct sl_str value)
+{
+    if (query->n_is == SL_RLOG_IS_MAX) {
+        return false;
+    }
+    query->is[query->n_is++] = (struct sl_rlog_is){ text, value };
+    return true;
+}
+
+bool sl_rlog_is_so(const struct sl_rlog_is *is, struct sl_str text)
+{
+    if (is->text != SL_RLOG_STATUS) {
+        return sl_str_eq(is->value, text);
+    }
+    bool is_same = is->value.n == text.n;
+    for (size_t i = 0; i < text.n && is_same; i++) {
+        is_same = is->value.p[i] == text.p[i] || is->value.p[i] == 'x';
+    }
+    return is_same;
+}
+
+static bool id_fits(struct sl_str wanted, const struct sl_rlog_row *row)
+{
+    struct sl_rlog_id id, own = sl_rlog_row_id(row);
+    if (sl_str_eq(row->texts[SL_RLOG_REQUEST_ID], wanted)) {
+        return true;
+    }
+    return sl_rlog_id_parse(wanted, &id) && id.time_usec == own.time_usec && id.node == own.node &&
+           id.counter == own.counter;
+}
+
+bool sl_rlog_query_fits(const struct sl_rlog_query *query, const struct sl_rlog_row *row)
+{
+    int64_t time = row->numbers[SL_RLOG_TIME];
+    if (time < query->from_usec || time >= query->to_usec ||
+        row->numbers[SL_RLOG_DURATION] < query->min_duration_usec - (query->min_duration_usec == 0)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < query->n_is; i++) {
+        if (!sl_rlog_is_so(&query->is[i], row->texts[query->is[i].text])) {
+            return false;
+        }
+    }
+    return !query->id.n || id_fits(query->id, row);
+}

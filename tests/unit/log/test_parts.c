@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of the request log's files: checksums, rows, packed numbers, the filter of ids. */
+#include "help.h"
+
+#include "base/buf.h"
+#include "log/crc.h"
+#include "log/filter.h"
+#include "log/pack.h"
+
+/* RFC 3720, B.4, and that both ways give the same. */
+static void checksums(void **state)
+{
+    (void)state;
+    char zeros[32] = { 0 }, bytes[512];
+    assert_int_equal(sl_crc32c(0, "123456789", 9), 0xe3069283);
+    assert_int_equal(sl_crc32c(0, zeros, 32), 0x8a9136aa);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (char)(i * 37 + i / 7);
+    }
+    for (size_t n = 0; n < 300; n++) {
+        uint32_t crc = sl_crc32c(0, bytes + n % 9, n);
+        assert_int_equal(crc, sl_crc32c_plain(0, bytes + n % 9, n));
+        assert_int_equal(crc, sl_crc32c(sl_crc32c(0, bytes + n % 9, n / 3), bytes + n % 9 + n / 3, n - n / 3));
+    }
+}
+
+static void a_row_is_read_as_it_was_written(void **state)
+{
+    (void)state;
+    char bytes[SL_RLOG_ROW_MAX];
+    for (uint64_t i = 0; i < 200; i++) {
+        struct made_row made;
+        struct sl_rlog_row row;
+        row_make(&made, i);
+        size_t n = sl_rlog_row_write(&made.row, bytes);
+        assert_int_equal(sl_rlog_row_read(sl_str_make(bytes, n), &row), 0);
+        assert_true(rows_equal(&row, &made.row));
+        for (size_t cut = 0; cut < n; cut++) { /* never beyond the bytes: sanitizers look */
+            char *copy = malloc(cut + 1);
+            memcpy(copy, bytes, cut);
+            SL_IGNORE(sl_rlog_row_read(sl_str_make(copy, cut), &row) < 0);
+            free(copy);
+        }
+    }
+}
+
+/* A version with other numbers and texts wrote it. */
+static void unknown_tags_are_passed_over(void **state)
+{
+    (void)state;
+    char bytes[15 + SL_RLOG_ROW_MAX];
+    struct made_row made;
+    struct sl_rlog_row row;
+    row_make(&made, 1);
+    memcpy(bytes, "\x7e........\xfe\x03\0abc", 15);
+    size_t n = 15 + sl_rlog_row_write(&made.row, bytes + 15);
+    assert_int_equal(sl_rlog_row_read(sl_str_make(bytes, n), &row), 0);
+    assert_true(rows_equal(&row, &made.row));
+}
+
+static void a_row_that_is_too_long_loses_texts(void **state)
+{
+    (void)state;
+    static char text[SL_RLOG_TEXT_MAX + 100], bytes[SL_RLOG_ROW_MAX];
+    struct sl_rlog_row row, read;
+    memset(text, 'x', sizeof(text));
+    sl_rlog_row_clear(&row);
+    for (size_t i = 0; i < SL_RLOG_TEXTS; i++) {
+        row.texts[i] = sl_str_make(text, sizeof(text));
+    }
+    size_t n = sl_rlog_row_write(&row, bytes);
+    assert_true(n <= SL_RLOG_ROW_MAX);
+    assert_int_equal(sl_rlog_row_read(sl_str_make(bytes, n), &read), 0);
+    assert_int_equal(read.texts[0].n, SL_RLOG_TEXT_MAX);
+    assert_int_equal(read.texts[SL_RLOG_TEXTS - 1].n, 0);
+}
+
+static void ids(void **state)
+{
+    (void)state;
+    char hex[SL_RLOG_ID_HEX];
+    struct sl_rlog_id id = { 0x0006617993123456, 0x89abcdef, 0x01000002 }, read;
+    sl_rlog_id_format(&id, hex);
+    assert_memory_equal(hex, "000661799312345689abcdef01000002", 32);
+    assert_true(sl_rlog_id_parse(sl_str_make(hex, 32), &read));
+    assert_memory_equal(&id, &read, sizeof(id));
+    static const char *const wrong[] = { "", "000661799312345689abcdef0100000", "000661799312345689abcdef010000022",
+                                         "000661799312345689abcdefg1000002" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(wrong); i++) {
+        assert_false(sl_rlog_id_parse(sl_str_c(wrong[i]), &read));
+    }
+}
+
+static void pack_check(const int64_t *v, uint32_t n)
+{
+    struct sl_buf out = SL_BUF_INIT(1u << 24);
+    struct sl_packed packed;
+    int64_t chunk[SL_PACK_CHUNK];
+    sl_pack_write(&out, v, n);
+    assert_int_equal(sl_buf_status(&out), 0);
+    assert_int_equal(sl_packed_open(sl_buf_str(&out), n, &packed), 0);
+    for (uint32_t i = 0; i < n; i++) {
+        assert_int_equal(sl_packed_get(&packed, i), v[i]);
+    }
+    uint32_t at = 0, got;
+    for (uint32_t c = 0; (got = sl_packed_chunk(&packed, c, chunk)) != 0; c++) {
+        assert_memory_equal(chunk, v + at, got * sizeof(int64_t));
+        at += got;
+    }
+    assert_int_equal(at, n);
+    for (size_t cut = 0; cut < out.len; cut += 1 + out.len / 100) { /* too short: said, or not read beyond */
+        char *copy = malloc(cut + 1);
+        memcpy(copy, out.p, cut);
+        if (sl_packed_open(sl_str_make(copy, cut), n, &packed) == 0) {
+            for (uint32_t i = 0; i < n; i++) {
+                sl_packed_get(&packed, i);
+            }
+        }
+        free(copy);
+    }
+    sl_buf_done(&out);
+}
+
+/* Every width of bits, at every place in a byte. */
+static void packed_numbers(void **state)
+{
+    (void)state;
+    static int64_t v[2 * SL_PACK_CHUNK + 3];
+    for (unsigned width = 0; width <= 64; width++) {
+        uint64_t h = width + 1, mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+        for (size_t i = 0; i < SL_ARRAY_LEN(v); i++) {
+            h = h * 6364136223846793005ull + 1442695040888963407ull;
+            v[i] = (int64_t)((h ^ h >> 31) & mask) - (width < 63);
+        }
+        pack_check(v, SL_ARRAY_LEN(v));
+        pack_check(v, SL_PACK_CHUNK);
+        pack_check(v, 1);
+    }
+    v[0] = INT64_MIN;
+    v[1] = INT64_MAX;
+    pack_check(v, 700);
+}
+
+static void the_filter_has_what_it_got(void **state)
+{
+    (void)state;
+    enum { N = 5000 };
+    size_t n_bytes = sl_filter_bytes(N), n_wrong = 0;
+    char *bytes = calloc(1, n_bytes), text[32];
+    for (int i = 0; i < N; i++) {
+        snprintf(text, sizeof(text), "id-%d", i);
+        sl_filter_add(bytes, n_bytes, 99, sl_str_c(text));
+    }
+    for (int i = 0; i < 2 * N; i++) {
+        snprintf(text, sizeof(text), "id-%d", i);
+        bool has = sl_filter_has(sl_str_make(bytes, n_bytes), 99, sl_str_c(text));
+        assert_true(has || i >= N);
+        n_wrong += has && i >= N;
+    }
+    assert_true(n_wrong < N / 50); /* one in a hundred is meant */
+    free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(checksums),
+        cmocka_unit_test(a_row_is_read_as_it_was_written),
+        cmocka_unit_test(unknown_tags_are_passed_over),
+        cmocka_unit_test(a_row_that_is_too_long_loses_texts),
+        cmocka_unit_test(ids),
+        cmocka_unit_test(packed_numbers),
+        cmocka_unit_test(the_filter_has_what_it_got),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
