@@ -110,6 +110,8 @@ int cli_targets_list(const struct cli_args *args);
 int cli_targets_reset(const struct cli_args *args);
 int cli_audit(const struct cli_args *args);
 int cli_usage_show(const struct cli_args *args);
+int cli_logs(const struct cli_args *args);
+int cli_explain(const struct cli_args *args);
 int cli_secret_rotate(const struct cli_args *args);
 int cli_completion(const struct cli_args *args);
 int cli_chat(const struct cli_args *args);

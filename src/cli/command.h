@@ -58,8 +58,12 @@ struct cli_args {
     int64_t interval_msec;
     bool is_prune, is_all;
     const char *principal, *role, *routes, *expires_at;
-    const char *by, *since;
+    const char *by; /* of usage */
     bool is_csv;
+    const char *since;                                         /* of usage and logs */
+    const char *route, *status, *target, *error_type, *min_ms; /* what logs filters by */
+    int64_t limit;                                             /* one more than was said */
+    bool is_follow;
 };
 
 /* CLI_COUNT stores the number plus one, so that 0 is "not given". */

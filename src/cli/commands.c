@@ -155,6 +155,22 @@ static const struct cli_opt usage_opts[] = {
     OPTIONS_END,
 };
 
+static const struct cli_opt logs_opts[] = {
+    { "follow", 'f', CLI_SWITCH, AT(is_follow), NULL, "go on with new calls as they end; with --json one a line", 0 },
+    { "limit", 0, CLI_COUNT, AT(limit), "N", "how many of the newest calls (default 100)", 1000 },
+    { "since", 0, CLI_TEXT, AT(since), "TIME", "only calls of the last 15m, 6h, 7d", 0 },
+    { "route", 0, CLI_TEXT, AT(route), "NAME", "only calls of this route", 0 },
+    { "status", 0, CLI_TEXT, AT(status), "STATUS", "only this status: 429, 5xx", 0 },
+    { "error-type", 0, CLI_TEXT, AT(error_type), "TYPE", "only this type of error, such as provider_rate_limited", 0 },
+    { "model", 0, CLI_TEXT, AT(model), "NAME", "only calls of this provider's model", 0 },
+    { "target", 0, CLI_TEXT, AT(target), "NAME", "only calls that this target answered", 0 },
+    { "provider", 0, CLI_TEXT, AT(provider), "NAME", "only calls of this provider", 0 },
+    { "key", 0, CLI_TEXT, AT(key), "NAME", "only calls with the key of this name", 0 },
+    { "principal", 0, CLI_TEXT, AT(principal), "NAME", "only calls of this principal", 0 },
+    { "min-ms", 0, CLI_TEXT, AT(min_ms), "N", "only calls that took so many milliseconds or more", 0 },
+    OPTIONS_END,
+};
+
 const struct cli_command cli_commands[] = {
     { "serve", "start", "", 0, 0,
       "run the gateway in the foreground; without a file an embedded default, whose mock routes need no key\n"
@@ -215,6 +231,10 @@ const struct cli_command cli_commands[] = {
       "sluice usage --by principal,day --since 7d", usage_opts, false, OF_CLIENT(cli_usage_show) },
     { "audit", NULL, "", 0, 0, "list what was changed, newest first", "sluice audit --json", audit_opts, false,
       OF_CLIENT(cli_audit) },
+    { "logs", NULL, "", 0, 0, "show the calls of models that the gateway served, the newest last",
+      "sluice logs -f --route chat --status 5xx", logs_opts, false, OF_CLIENT(cli_logs) },
+    { "explain", NULL, "ID", 1, 1, "tell what happened to one call, by its x-sluice-id or x-request-id",
+      "sluice explain 0006617997a78207767c2ae101000002", NULL, false, OF_CLIENT(cli_explain) },
     { "secret rotate", NULL, "", 0, 0,
       "encrypt the stored credentials under a new secret key, through the running gateway when there is one",
       "sluice secret rotate", data_opts, false, OF_BOTH(sl_command_secret_rotate, cli_secret_rotate) },

@@ -120,30 +120,39 @@ static int stream_once(sluice_client *client, const sluice_request *request,
     return sluice_finish(call, result, err);
 }
 
-int perform_stream(const struct cli_args *args, sluice_client *client, const char *json,
-                   int (*fn)(void *arg, const sluice_event *event), void *arg, sluice_result **result,
+int perform_events(const struct cli_args *args, sluice_client *client, sluice_request *request,
+                   int (*fn)(void *arg, const sluice_event *event), void *arg, bool *io_begun, sluice_result **result,
                    sluice_error **err)
 {
     struct perform p;
-    sluice_request *request = NULL;
-    bool has_begun = false;
-    int r = sluice_request_query(client, args->words[0], json, SLUICE_NUL_TERMINATED, 1, &request, err);
+    int r = SLUICE_OK;
     perform_begin(args, &p);
     while (r == SLUICE_OK) {
-        r = stream_once(client, request, fn, arg, &has_begun, result, err);
-        if (r == SLUICE_OK || has_begun || !perform_again(args, &p, *err)) {
+        r = stream_once(client, request, fn, arg, io_begun, result, err);
+        if (r == SLUICE_OK || *io_begun || !perform_again(args, &p, *err)) {
             break;
         }
         sluice_error_free(*err);
         *err = NULL;
         r = sluice_request_set_msec(request, "timeout", perform_rest_msec(&p), err);
     }
-    sluice_request_free(request);
     if (p.is_interrupted) {
         sluice_error_free(*err);
         *err = NULL;
         return SLUICE_ECANCELLED;
     }
+    return r;
+}
+
+int perform_stream(const struct cli_args *args, sluice_client *client, const char *json,
+                   int (*fn)(void *arg, const sluice_event *event), void *arg, sluice_result **result,
+                   sluice_error **err)
+{
+    sluice_request *request = NULL;
+    bool has_begun = false;
+    int r = sluice_request_query(client, args->words[0], json, SLUICE_NUL_TERMINATED, 1, &request, err);
+    r = r < 0 ? r : perform_events(args, client, request, fn, arg, &has_begun, result, err);
+    sluice_request_free(request);
     return r;
 }
 

@@ -23,4 +23,9 @@ int perform_stream(const struct cli_args *args, sluice_client *client, const cha
                    int (*fn)(void *arg, const sluice_event *event), void *arg, sluice_result **result,
                    sluice_error **err);
 
+/* The same for a request whose reply is events, which it borrows. *io_begun: an event came. `result` may be NULL. */
+int perform_events(const struct cli_args *args, sluice_client *client, sluice_request *request,
+                   int (*fn)(void *arg, const sluice_event *event), void *arg, bool *io_begun, sluice_result **result,
+                   sluice_error **err);
+
 #endif

@@ -422,6 +422,9 @@ int sluice_request_set_str(sluice_request *request, const char *name, const char
         }
         sl_alloc_free(&request->alloc, *rows[i].to);
         *rows[i].to = copy;
+        if (rows[i].to == &request->accept && request->shape == SLC_ANY) {
+            request->wants_stream = copy && strcmp(copy, "text/event-stream") == 0;
+        }
         return 0;
     }
     return unknown_fail(request, name, err);

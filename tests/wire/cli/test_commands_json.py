@@ -51,6 +51,9 @@ def test_json_of_every_command(run):
     for line in run("query", "chat", "hello", "--json", "--stream").splitlines():
         check("query --stream chat", line)
     check("audit", run("audit", "--json"))
+    rows = wait_for(lambda: json.loads(run("logs", "--json"))["requests"], "a row")
+    check("logs", run("logs", "--json"))
+    check("explain", run("explain", rows[0]["id"], "--json"))
     check("status", run("status", "--json"))
     assert json.loads(run("status", "--json"))["limits"] == {"chat": 0.2}
 
