@@ -90,8 +90,9 @@ struct sl_usage_query {
     uint64_t from_sec, to_sec; /* of rows that begin there, without the end */
     uint32_t by;               /* bits of enum sl_usage_of: the others are summed up */
     uint32_t span_sec;         /* the same for the time; 0: all in one */
+    uint32_t sums;             /* bits of enum sl_usage_sum; the store leaves the others 0 */
     struct sl_str key;         /* only this one; p == NULL: all */
-    uint32_t max;              /* more rows are SL_E_LIMIT */
+    uint32_t max;              /* for sheets: more rows are SL_E_LIMIT */
 };
 
 /* The sum, at most SL_USAGE_SUM_MAX. */
@@ -117,8 +118,8 @@ SL_MUST int sl_store_usage_thin(struct sl_store *store, uint64_t now_sec, struct
 SL_MUST int sl_store_usage_open(struct sl_store *store, struct sl_usage_reader **ret, struct sl_err *err);
 /* From here on the reader sees the rows of this moment. */
 SL_MUST int sl_usage_begin(struct sl_usage_reader *reader, uint64_t *ret_mark, struct sl_err *err);
-/* Gives the sums, in no order. A text lives until on_row returns; a result <0 of it ends the walk and is returned.
- * SL_E_LIMIT: it took too long, or there are more than query->max. */
+/* Gives the sums of each series, in no order: there may be several rows of the same names. A text lives until on_row
+ * returns; a result <0 of it ends the walk and is returned. SL_E_LIMIT: it took too long. */
 SL_MUST int sl_usage_run(struct sl_usage_reader *reader, const struct sl_usage_query *query,
                          int (*on_row)(void *arg, const struct sl_usage_row *row), void *arg, struct sl_err *err);
 /* Accepts NULL. */

@@ -306,6 +306,10 @@ static bool query_or_refuse(struct sl_xchg *x, struct report *report)
     struct sl_usage_query *query = &report->query;
     const struct sl_key *key = x->caller.key;
     *query = (struct sl_usage_query){ .to_sec = SL_INSTANT_MAX + 1, .max = ROWS_MAX };
+    query->sums = SL_BIT(SL_USAGE_PRICED) | SL_BIT(SL_USAGE_COST);
+    for (size_t i = 0; i < SL_ARRAY_LEN(shown); i++) {
+        query->sums |= SL_BIT(shown[i].sum);
+    }
     if (key && key->role == SL_ROLE_QUERY) {
         query->key = sl_arena_dup(&report->arena, key->id);
         if (!query->key.p) {

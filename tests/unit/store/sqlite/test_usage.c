@@ -91,21 +91,53 @@ static void thin(uint64_t now_sec)
 
 static char answer[65536];
 
+/* The rows of one answer: those of equal names and time are one. */
+static struct {
+    char what[200];
+    int64_t sums[SL_USAGE_SUM_COUNT];
+} lines[20000];
+static size_t n_lines;
+
+static int line_cmp(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
 static int on_row(void *arg, const struct sl_usage_row *row)
 {
     (void)arg;
-    size_t n = strlen(answer);
-    n += (size_t)snprintf(answer + n, sizeof(answer) - n, "%lld", (long long)row->at_sec - (row->at_sec ? DAY0 : 0));
-    for (size_t i = 0; i < SL_USAGE_OF_COUNT; i++) {
+    char what[200];
+    size_t n = (size_t)snprintf(what, sizeof(what), "%12lld", (long long)row->at_sec - (row->at_sec ? DAY0 : 0)), i;
+    for (i = 0; i < SL_USAGE_OF_COUNT; i++) {
         if (row->of[i].n) {
-            n += (size_t)snprintf(answer + n, sizeof(answer) - n, " %.*s", SL_STR_ARG(row->of[i]));
+            n += (size_t)snprintf(what + n, sizeof(what) - n, " %.*s", SL_STR_ARG(row->of[i]));
         }
     }
-    for (int i = 1; i < SL_USAGE_SUM_COUNT; i++) { /* every sum was counted as the first was */
-        assert_int_equal(row->sums[i], SL_MIN((i + 1) * row->sums[0], SL_USAGE_SUM_MAX));
+    for (i = 0; i < n_lines && strcmp(lines[i].what, what) != 0; i++) {
     }
-    snprintf(answer + n, sizeof(answer) - n, "=%lld;", (long long)row->sums[0]);
+    if (i == n_lines) {
+        assert_in_range(++n_lines, 1, SL_ARRAY_LEN(lines) - 1);
+        memset(&lines[i], 0, sizeof(lines[i]));
+        strcpy(lines[i].what, what);
+    }
+    for (int k = 0; k < SL_USAGE_SUM_COUNT; k++) { /* every sum was counted as the first was */
+        lines[i].sums[k] = sl_usage_plus(lines[i].sums[k], row->sums[k]);
+        assert_int_equal(lines[i].sums[k], SL_MIN((k + 1) * lines[i].sums[0], SL_USAGE_SUM_MAX));
+    }
     return 0;
+}
+
+/* By time, then by names. */
+static void answer_make(void)
+{
+    size_t n = 0;
+    qsort(lines, n_lines, sizeof(lines[0]), line_cmp);
+    answer[0] = '\0';
+    for (size_t i = 0; i < n_lines; i++) {
+        n += (size_t)snprintf(answer + n, sizeof(answer) - n, "%s=%lld;", lines[i].what + strspn(lines[i].what, " "),
+                              (long long)lines[i].sums[0]);
+    }
+    n_lines = 0;
 }
 
 static struct sl_usage_reader *reader_open(void)
@@ -123,18 +155,18 @@ static int ask_r(const struct sl_usage_query *query)
     struct sl_usage_reader *reader = reader_open();
     struct sl_err err = { 0 };
     uint64_t mark;
-    answer[0] = '\0';
     assert_int_equal(sl_usage_begin(reader, &mark, &err), 0);
     int r = sl_usage_run(reader, query, on_row, NULL, &err);
+    answer_make();
     sl_usage_close(reader);
     return r;
 }
 
-/* Sorted as SQLite groups: by time, then by names. */
 static const char *ask(uint32_t by, uint32_t span_sec)
 {
-    assert_int_equal(
-        ask_r(&(struct sl_usage_query){ .to_sec = UINT64_MAX, .by = by, .span_sec = span_sec, .max = 10000 }), 0);
+    assert_int_equal(ask_r(&(struct sl_usage_query){
+                         .sums = UINT32_MAX, .to_sec = UINT64_MAX, .by = by, .span_sec = span_sec, .max = 10000 }),
+                     0);
     return answer;
 }
 
@@ -159,17 +191,16 @@ static void rows_add_up(void **state)
         struct sl_usage_query query;
         const char *want;
     } parts[] = {
-        { { .from_sec = DAY0 + 60, .to_sec = UINT64_MAX, .max = 9 }, "0=2;" },
-        { { .from_sec = DAY0, .to_sec = DAY0 + 60, .max = 9 }, "0=2;" },
-        { { .to_sec = UINT64_MAX, .key = SL_STR("k2"), .by = ROUTE, .max = 9 }, "0 a=1;0 b=1;" },
-        { { .to_sec = UINT64_MAX, .key = SL_STR("'none"), .max = 9 }, "" },
-        { { .to_sec = DAY0, .max = 9 }, "" },
+        { { .from_sec = DAY0 + 60, .sums = UINT32_MAX, .to_sec = UINT64_MAX, .max = 9 }, "0=2;" },
+        { { .from_sec = DAY0, .sums = UINT32_MAX, .to_sec = DAY0 + 60, .max = 9 }, "0=2;" },
+        { { .sums = UINT32_MAX, .to_sec = UINT64_MAX, .key = SL_STR("k2"), .by = ROUTE, .max = 9 }, "0 a=1;0 b=1;" },
+        { { .sums = UINT32_MAX, .to_sec = UINT64_MAX, .key = SL_STR("'none"), .max = 9 }, "" },
+        { { .sums = UINT32_MAX, .to_sec = DAY0, .max = 9 }, "" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(parts); i++) {
         assert_int_equal(ask_r(&parts[i].query), 0);
         assert_string_equal(answer, parts[i].want);
     }
-    assert_int_equal(ask_r(&(struct sl_usage_query){ .to_sec = UINT64_MAX, .by = ROUTE, .max = 1 }), SL_E_LIMIT);
 }
 
 static void a_reader_sees_the_moment_of_its_mark(void **state)
@@ -184,9 +215,9 @@ static void a_reader_sees_the_moment_of_its_mark(void **state)
     assert_int_equal(mark, 77);
     put(DAY0, "a", "k1", "p");
     assert_int_equal(sl_store_usage_mark(store, 78, &err), 0);
-    answer[0] = '\0';
-    const struct sl_usage_query query = { .to_sec = UINT64_MAX, .max = 9 };
+    const struct sl_usage_query query = { .sums = UINT32_MAX, .to_sec = UINT64_MAX, .max = 9 };
     assert_int_equal(sl_usage_run(reader, &query, on_row, NULL, &err), 0);
+    answer_make();
     assert_string_equal(answer, "0=1;");
     sl_usage_close(reader);
     assert_string_equal(ask(0, 0), "0=2;");
