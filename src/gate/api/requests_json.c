@@ -104,14 +104,12 @@ static void attempts_write(struct sl_jw *w, const struct sl_rlog_row *row, bool 
 
 static void cost_write(struct sl_jw *w, int64_t nano)
 {
-    char text[40];
+    char text[SL_DOLLARS_TEXT_MAX];
     if (nano < 0) {
         sl_jw_member_null(w, "cost");
         return;
     }
-    int n = snprintf(text, sizeof(text), "%llu.%09llu", (unsigned long long)nano / 1000000000,
-                     (unsigned long long)nano % 1000000000);
-    sl_jw_member_raw(w, "cost", sl_str_make(text, (size_t)n));
+    sl_jw_member_raw(w, "cost", sl_str_make(text, sl_format_dollars((uint64_t)nano, text)));
 }
 
 void sl_requests_row_write(struct sl_jw *w, const struct sl_rlog_row *row, bool is_operators)
