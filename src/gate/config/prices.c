@@ -37,20 +37,25 @@ struct loading {
     struct sl_prices *prices;
     const char *file; /* for messages; lives as long as the problems */
     struct sl_str text;
+    size_t at; /* a byte of the text, and its place */
+    struct sl_pos pos;
 };
 
-/* The place of a byte of the file. */
-static struct sl_pos pos_of(const struct loading *ld, size_t offset)
+/* The place of a byte of the file, which is not before the last one that was asked for: a file whose entries are all
+ * wrong is walked once. */
+static struct sl_pos pos_of(struct loading *ld, size_t offset)
 {
-    struct sl_pos pos = { ld->file, 1, 1 };
-    for (size_t i = 0; i < offset && i < ld->text.n; i++) {
-        pos.col++;
-        if (ld->text.p[i] == '\n') {
-            pos.line++;
-            pos.col = 1;
+    if (!ld->pos.line) {
+        ld->pos = (struct sl_pos){ ld->file, 1, 1 };
+    }
+    for (; ld->at < offset && ld->at < ld->text.n; ld->at++) {
+        ld->pos.col++;
+        if (ld->text.p[ld->at] == '\n') {
+            ld->pos.line++;
+            ld->pos.col = 1;
         }
     }
-    return pos;
+    return ld->pos;
 }
 
 static struct sl_str name_shown(struct sl_str name)

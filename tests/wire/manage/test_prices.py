@@ -369,3 +369,9 @@ def test_the_cheapest_target_is_asked_also_after_a_new_table(sluice, upstream, t
     says(daemon, "a new configuration is in force")
     assert [asked(r) for r in ("chat", "made") for _ in range(3)] == ["t1"] * 6
     assert 'no price is known for the target "t3", so it is asked last' in daemon.stderr
+
+
+def test_a_table_that_is_wrong_everywhere_is_refused_at_once(tmp_path):
+    table = "{\n" + ",\n".join(f'"m{i}": {{"input_cost_per_token": -1}}' for i in range(300000)) + "}"
+    done = check(tmp_path, table)
+    assert done.returncode == 1 and "prices.json:2:" in done.stderr and "300000 errors" in done.stderr, done.stderr[-300:]
