@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/chat/reckon.h"
+
+#include <ctype.h>
+
+#include "base/num.h"
+
+/* A shorter text is no image, whatever it looks like. */
+#define BASE64_MIN 256
+/* How many of its characters are looked at. */
+#define BASE64_LOOK 64
+
+struct scan {
+    struct sl_str body;
+    size_t at;
+    unsigned depth;
+    bool is_in_config;    /* in the map that has the numbers of Gemini and Bedrock */
+    struct sl_str before; /* the text before this one */
+    uint32_t n_base64, n_named;
+    uint64_t base64_bytes;
+    int64_t max_output;
+};
+
+static bool is_base64(struct sl_str text)
+{
+    if (text.n < BASE64_MIN) {
+        return false;
+    }
+    if (sl_str_has_prefix(text, SL_STR("data:"))) {
+        return true;
+    }
+    size_t i = 0;
+    while (i < BASE64_LOOK && (isalnum((unsigned char)text.p[i]) || strchr("+/-_=", text.p[i]))) {
+        i++;
+    }
+    return i == BASE64_LOOK;
+}
+
+static bool is_one_of(struct sl_str text, const struct sl_str *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (sl_str_eq(text, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A text from behind its quote to its end; moves behind the quote there. */
+static struct sl_str text_take(struct scan *scan)
+{
+    size_t from = scan->at;
+    const char *end = scan->body.p + scan->body.n, *p = scan->body.p + from;
+    for (; (p = memchr(p, '"', (size_t)(end - p))) != NULL; p++) {
+        size_t n = 0; /* backslashes before it */
+        while (p - n > scan->body.p + from && p[-1 - (ptrdiff_t)n] == '\\') {
+            n++;
+        }
+        if (n % 2 == 0) {
+            break;
+        }
+    }
+    scan->at = p ? (size_t)(p - scan->body.p) + 1 : scan->body.n;
+    return sl_str_sub(scan->body, from, p ? scan->at - 1 : scan->at);
+}
+
+/* The number behind the colon; -1: no whole number stands there. */
+static int64_t number_behind(const struct scan *scan)
+{
+    struct sl_str rest = sl_str_trim(sl_str_sub(scan->body, scan->at, SL_MIN(scan->at + 64, scan->body.n)));
+    uint64_t v;
+    if (!rest.n || rest.p[0] != ':') {
+        return -1;
+    }
+    rest = sl_str_trim(sl_str_sub(rest, 1, rest.n));
+    size_t n = 0;
+    while (n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9') {
+        n++;
+    }
+    return sl_parse_u64(sl_str_sub(rest, 0, n), 0, INT64_MAX, &v) < 0 ? -1 : (int64_t)v;
+}
+
+static void text_look(struct scan *scan, struct sl_str text)
+{
+    static const struct sl_str parts[] = { SL_STR_INIT("image_url"), SL_STR_INIT("input_image"), SL_STR_INIT("image") };
+    static const struct sl_str most[] = { SL_STR_INIT("max_tokens"), SL_STR_INIT("max_completion_tokens"),
+                                          SL_STR_INIT("max_output_tokens") };
+    static const struct sl_str most_inside[] = { SL_STR_INIT("maxOutputTokens"), SL_STR_INIT("maxTokens"),
+                                                 SL_STR_INIT("max_output_tokens") };
+    static const struct sl_str configs[] = { SL_STR_INIT("generationConfig"), SL_STR_INIT("generation_config"),
+                                             SL_STR_INIT("inferenceConfig") };
+    if (is_base64(text)) {
+        scan->n_base64++;
+        scan->base64_bytes += text.n;
+    } else if (sl_str_eq(scan->before, SL_STR("type")) && is_one_of(text, parts, SL_ARRAY_LEN(parts))) {
+        scan->n_named++;
+    } else if (scan->depth == 1) {
+        bool is_most = is_one_of(text, most, SL_ARRAY_LEN(most));
+        scan->is_in_config = is_one_of(text, configs, SL_ARRAY_LEN(configs));
+        scan->max_output = is_most && number_behind(scan) >= 0 ? number_behind(scan) : scan->max_output;
+    } else if (scan->depth == 2 && scan->is_in_config && is_one_of(text, most_inside, SL_ARRAY_LEN(most_inside))) {
+        scan->max_output = number_behind(scan) >= 0 ? number_behind(scan) : scan->max_output;
+    }
+    scan->before = text;
+}
+
+void sl_reckon(struct sl_str body, struct sl_reckoning *ret)
+{
+    struct scan scan = { .body = body, .max_output = -1 };
+    while (scan.at < body.n) {
+        char c = body.p[scan.at++];
+        if (c == '"') {
+            text_look(&scan, text_take(&scan));
+        } else if (c == '{' || c == '[') {
+            scan.depth++;
+        } else if ((c == '}' || c == ']') && scan.depth) {
+            scan.depth--;
+        }
+    }
+    *ret = (struct sl_reckoning){
+        .text_bytes = body.n - scan.base64_bytes,
+        .n_images = SL_MAX(scan.n_base64, scan.n_named),
+        .max_output = scan.max_output,
+    };
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a call may use, seen from its bytes, in each language. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "llm/chat/reckon.h"
+
+static struct sl_reckoning reckon(const char *body)
+{
+    struct sl_reckoning r;
+    sl_reckon(sl_str_c(body), &r);
+    return r;
+}
+
+static void the_most_of_an_answer_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int64_t want;
+    } cases[] = {
+        { "", -1 },
+        { "{}", -1 },
+        { "{\"max_tokens\":5}", 5 },
+        { "{\"messages\":[],\"max_completion_tokens\" : 500000 }", 500000 },
+        { "{\"max_output_tokens\":12,\"input\":\"x\"}", 12 },
+        { "{\"generationConfig\":{\"temperature\":0,\"maxOutputTokens\":77}}", 77 },
+        { "{\"generation_config\":{\"max_output_tokens\":78}}", 78 },
+        { "{\"inferenceConfig\":{\"maxTokens\":79}}", 79 },
+        { "{\"max_tokens\":null}", -1 },
+        { "{\"max_tokens\":\"9\"}", -1 },
+        { "{\"max_tokens\":-4}", -1 },
+        /* Where it stands in a text or deep inside, it is not the call's own. */
+        { "{\"messages\":[{\"content\":\"\\\"max_tokens\\\":1\"}]}", -1 },
+        { "{\"messages\":[{\"role\":\"assistant\",\"input\":{\"max_tokens\":1}}],\"max_tokens\":900}", 900 },
+        { "{\"max_tokens\":900,\"tools\":[{\"maxTokens\":1}],\"inferenceConfig\":{\"a\":{\"maxTokens\":2}}}", 900 },
+        { "{\"tool\":{\"maxOutputTokens\":1}}", -1 },
+        { "{\"a\":\"b\\\\\",\"max_tokens\":3}", 3 },
+        { "{\"max_tokens\"", -1 },
+        { "{\"max_tokens\":99999999999999999999}", -1 },
+        { "\"", -1 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        int64_t got = reckon(cases[i].body).max_output;
+        if (got != cases[i].want) {
+            fail_msg("case %zu: %s: %lld", i, cases[i].body, (long long)got);
+        }
+    }
+}
+
+static void images_count_for_themselves(void **state)
+{
+    (void)state;
+    assert_int_equal(reckon("{\"messages\":[{\"content\":\"hello\"}]}").text_bytes, 34);
+    assert_int_equal(reckon("{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://x/y.png\"}}").n_images, 1);
+    assert_int_equal(reckon("{\"type\" : \"input_image\"},{\"type\":\"image\"}").n_images, 2);
+    assert_int_equal(reckon("{\"type\":\"text\",\"text\":\"image_url\"}").n_images, 0);
+    struct sl_buf body = SL_BUF_INIT(1 << 20);
+    struct sl_reckoning r;
+    sl_buf_add_c(&body, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,");
+    for (int i = 0; i < 4000; i++) {
+        sl_buf_add_c(&body, "iVBORw0KGgo+/AAA");
+    }
+    sl_buf_add_c(&body, "\"},\"text\":\"");
+    for (int i = 0; i < 100; i++) {
+        sl_buf_add_c(&body, "a long text is no image ");
+    }
+    sl_buf_add_c(&body, "\"}");
+    sl_reckon(sl_buf_str(&body), &r);
+    assert_int_equal(r.n_images, 1);
+    assert_true(r.text_bytes > 2400 && r.text_bytes < 2600);
+    sl_buf_done(&body);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_most_of_an_answer_is_found),
+        cmocka_unit_test(images_count_for_themselves),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
