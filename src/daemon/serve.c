@@ -18,7 +18,8 @@
 #include "gate/gate.h"
 #include "gate/policy/counters.h"
 #include "gate/policy/kept.h"
-#include "gate/policy/limit.h"
+#include "gate/policy/factor.h"
+#include "gate/policy/limit_table.h"
 #include "gate/policy/affinity.h"
 #include "gate/policy/made.h"
 #include "gate/policy/retry_budget.h"
@@ -489,8 +490,10 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     if (r < 0) {
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
     }
-    if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_retry_budget_new(&d->gate.retry_budget) < 0 ||
-        sl_metrics_new(&d->gate.metrics) < 0 || sl_ledger_new(&d->gate.ledger) < 0) {
+    d->gate.factors = calloc(1, sizeof(*d->gate.factors));
+    if (!d->gate.factors || sl_limiter_new(load->config->settings->limits_max_counters, &d->gate.limiter) < 0 ||
+        sl_retry_budget_new(&d->gate.retry_budget) < 0 || sl_metrics_new(&d->gate.metrics) < 0 ||
+        sl_ledger_new(&d->gate.ledger) < 0) {
         return sl_fail_nomem(err);
     }
     if (sl_made_new(load->config->settings->responses_max, &d->gate.made) < 0 ||
@@ -537,6 +540,7 @@ static void serve_free(struct daemon *d)
     sl_events_done(&d->events);
     sl_publisher_done(&d->publisher);
     sl_limiter_free(d->gate.limiter);
+    free(d->gate.factors);
     sl_retry_budget_free(d->gate.retry_budget);
     sl_made_free(d->gate.made);
     sl_affinity_free(d->gate.affinity);

@@ -13,6 +13,7 @@ struct sl_accesslog;
 struct sl_affinity;
 struct sl_counters;
 struct sl_events;
+struct sl_factors;
 struct sl_kept;
 struct sl_key;
 struct sl_ledger;
@@ -33,6 +34,7 @@ struct sl_gate {
     struct sl_accesslog *access_log;
     struct sl_rlog *requests; /* the request log; NULL: off, or there is no data directory */
     struct sl_limiter *limiter;
+    struct sl_factors *factors;           /* tokens for the bytes of a call, for limits */
     struct sl_kept *kept;                 /* responses that the gateway keeps, because their provider keeps none */
     struct sl_made *made;                 /* which upstream made which response */
     struct sl_retry_budget *retry_budget; /* upstream.retry_budget */

@@ -245,9 +245,12 @@ SL_MUST int sl_store_answers_load(struct sl_store *store, uint64_t now_usec,
 /* --- counters: for on_tick and the load --- */
 
 struct sl_store_counter {
-    struct sl_str route, key, principal; /* key: "route" or "user" */
-    uint64_t incarnation;                /* of the route; 0: the file's */
-    uint64_t period_usec, end_usec;      /* of the window; wall */
+    struct sl_str owner, name;      /* "route" and its name, or another owner of limits */
+    uint64_t incarnation;           /* of the owner; 0: the file's */
+    struct sl_str key, who;         /* "route": all calls of the owner; "user", "session": those of `who` */
+    struct sl_str kind;             /* "requests", "tokens", … */
+    uint64_t period_usec, end_usec; /* of the window; wall */
+    struct sl_str zone;             /* whose calendar the period is of; "": none */
     uint64_t used;
 };
 

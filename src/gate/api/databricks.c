@@ -39,9 +39,9 @@ static void write_endpoint(struct sl_jw *w, const struct sl_route *route)
     sl_jw_end(w);
     sl_jw_end(w);
     sl_jw_end(w);
-    if (route->n_rules) {
+    if (route->limits) {
         sl_jw_key(w, sl_limits_databricks.list);
-        sl_limits_write(w, &sl_limits_databricks, route->rules, route->n_rules);
+        sl_limits_write(w, &sl_limits_databricks, route->limits);
     }
     sl_jw_end(w);
 }

@@ -8,8 +8,10 @@
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/limits_json.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
+#include "gate/policy/limit_rule.h"
 #include "gate/worker.h"
 #include "http/hreq.h"
 #include "json/write.h"
@@ -40,23 +42,23 @@ static void handle_limits_get(struct sl_xchg *x)
     struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
     sl_jw_object(w);
     sl_jw_key(w, "limits");
-    sl_limits_write(w, &sl_limits_stored, route->rules, route->n_rules);
+    sl_limits_write(w, &sl_limits_requests, route->limits);
     sl_jw_end(w);
     sl_api_reply(x, 200);
 }
 
 static void limits_reply(struct sl_xchg *x, struct sl_str stored, const struct sl_limits_words *words)
 {
-    struct sl_limit_rule *rules = NULL;
-    uint32_t n = 0;
-    if (stored.p && sl_limits_read(stored, x->arena, &rules, &n) < 0) {
+    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
+    int n = stored.p ? sl_limits_read(stored, rules) : 0;
+    if (n < 0) {
         sl_xchg_fail_nomem(x); /* it was written in the right form, so only memory can be missing */
         return;
     }
     struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
     sl_jw_object(w);
     sl_jw_key(w, words->list);
-    sl_limits_write(w, words, rules, n);
+    sl_limits_write(w, words, &(struct sl_limits){ .rules = rules, .n = (uint32_t)n });
     sl_jw_end(w);
     sl_api_reply(x, 200);
 }
@@ -70,7 +72,7 @@ static void answer(struct sl_xchg *x, struct sl_question *question, const struct
 
 static void on_set(struct sl_xchg *x, struct sl_question *question)
 {
-    answer(x, question, &sl_limits_stored);
+    answer(x, question, &sl_limits_requests);
 }
 
 static void on_set_databricks(struct sl_xchg *x, struct sl_question *question)
@@ -113,7 +115,7 @@ void sl_api_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_val
         sl_xchg_fail_nomem(x);
         return;
     }
-    sl_question_ask(question, words == &sl_limits_stored ? on_set : on_set_databricks);
+    sl_question_ask(question, words == &sl_limits_requests ? on_set : on_set_databricks);
 }
 
 static void handle_limits_set(struct sl_xchg *x)
@@ -133,7 +135,7 @@ static void handle_limits_set(struct sl_xchg *x)
         sl_xchg_fail_nomem(x);
         return;
     }
-    sl_api_limits_set(x, name, sl_json_get(sl_json_root(doc), "limits"), &sl_limits_stored);
+    sl_api_limits_set(x, name, sl_json_get(sl_json_root(doc), "limits"), &sl_limits_requests);
 }
 
 const struct sl_path sl_limits_rows[] = {

@@ -3,7 +3,8 @@
 #ifndef SL_GATE_API_LIMITS_H
 #define SL_GATE_API_LIMITS_H
 
-#include "gate/config/limits_json.h"
+#include "gate/config/limits_write.h"
+#include "json/json.h"
 
 struct sl_xchg;
 

@@ -8,10 +8,10 @@
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
-#include "gate/config/limits_json.h"
+#include "gate/config/limits_write.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
-#include "gate/policy/limit.h"
+#include "gate/policy/limit_rule.h"
 #include "gate/worker.h"
 #include "json/write.h"
 #include "llm/core/language.h"
@@ -39,12 +39,17 @@ static void write_url(struct sl_xchg *x, struct sl_jw *w, const struct sl_route 
               sl_arena_printf(x->arena, "%.*s/gateway/%.*s/invocations", SL_STR_ARG(origin), SL_STR_ARG(route->name)));
 }
 
-/* Writes the first rule of the list (set_limits or the definition), else the definition's own `limit`. */
+/* Writes the first limit of requests in the list (set_limits or the definition), else the definition's own `limit`. */
 static void write_limit(struct sl_jw *w, const struct sl_route *route)
 {
     bool is_listed = route->stored_limits.p || !route->has_limit;
-    if (is_listed && route->n_rules) {
-        sl_limit_write(w, &sl_limits_stored, &route->rules[0]);
+    const struct sl_limits *limits = route->limits;
+    uint32_t first = 0, n = limits ? limits->n : 0;
+    while (first < n && !sl_limit_is_plain(&limits->rules[first])) {
+        first++;
+    }
+    if (is_listed && first < n) {
+        sl_limit_write(w, &sl_limits_requests, &limits->rules[first]);
     } else if (route->has_limit) {
         sl_jw_object(w);
         sl_jw_member_u64(w, "calls", route->limit.calls);

@@ -13,7 +13,7 @@
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/config/definition.h"
-#include "gate/config/limits_json.h"
+#include "gate/config/limits_write.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
@@ -50,7 +50,7 @@ static void own_members(struct sl_xchg *x, struct sl_jw *w, const struct sl_rout
     sl_jw_member_bool(w, "shadowed", is_shadowed);
     sl_jw_member_str(w, "route_url", url);
     sl_jw_key(w, "limits");
-    sl_limits_write(w, &sl_limits_stored, served ? served->rules : NULL, served ? served->n_rules : 0);
+    sl_limits_write(w, &sl_limits_mixed, served ? served->limits : NULL);
 }
 
 static int etag_add(struct sl_xchg *x, struct sl_headers *headers, uint64_t version)

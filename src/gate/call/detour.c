@@ -3,12 +3,12 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "gate/call/charge.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
 #include "gate/config/traffic.h"
 #include "gate/gate.h"
-#include "gate/policy/limit.h"
 #include "gate/policy/pick.h"
 #include "gate/worker.h"
 #include "llm/core/call.h"
@@ -47,24 +47,6 @@ void sl_detours_done(struct sl_xchg *x)
     x->detours = NULL;
 }
 
-/* --- limits --- */
-
-static bool limits_allow(const struct sl_xchg *x, const struct sl_route *route, bool is_taken)
-{
-    struct sl_limiter *limiter = x->worker->gate->limiter;
-    const struct sl_limit_subject subject = { route->name, route->incarnation, x->caller.principal };
-    struct sl_limit_view view;
-    if (!route->n_rules) {
-        return true;
-    }
-    if (!is_taken) {
-        sl_limiter_peek(limiter, &subject, route->rules, route->n_rules, x->env->wall_usec, &view);
-        return !view.is_refused && view.remaining > 0;
-    }
-    return sl_limiter_take(limiter, &subject, route->rules, route->n_rules, x->env->wall_usec, &view) == 0 &&
-           !view.is_refused;
-}
-
 /* --- going on --- */
 
 static bool is_usable(const struct sl_xchg *x, const struct sl_route *route)
@@ -72,7 +54,7 @@ static bool is_usable(const struct sl_xchg *x, const struct sl_route *route)
     static const uint64_t none[SL_POOL_WORDS(SL_POOL_MAX)];
     struct sl_loop *loop = x->desk->loop;
     const struct sl_ask ask = { none, sl_loop_now(loop), sl_rng_next(&loop->rng), x->call->is_stream, true };
-    return limits_allow(x, route, false) && (!route->traffic || sl_pool_left(&route->traffic->pool, &ask));
+    return sl_charge_may_go(x, route) && (!route->traffic || sl_pool_left(&route->traffic->pool, &ask));
 }
 
 bool sl_detours_left(const struct sl_xchg *x)
@@ -104,9 +86,9 @@ bool sl_detours_enter(struct sl_xchg *x)
     return false;
 }
 
-bool sl_detours_count(const struct sl_xchg *x)
+bool sl_detours_count(struct sl_xchg *x)
 {
-    return limits_allow(x, x->at.route, true);
+    return sl_charge_go(x, x->at.route);
 }
 
 void sl_detours_pin(struct sl_xchg *x, uint32_t index)

@@ -28,7 +28,7 @@ bool sl_detours_left(const struct sl_xchg *x);
 /* Goes to the next route: its targets are asked from now on (`x->at`). False: there is none. */
 SL_MUST bool sl_detours_enter(struct sl_xchg *x);
 /* Counts the call at the limits of the route at `x->at`, when it has a place there. False: a limit is reached. */
-SL_MUST bool sl_detours_count(const struct sl_xchg *x);
+SL_MUST bool sl_detours_count(struct sl_xchg *x);
 /* Only this route may be entered; SL_NO_TARGET: none. */
 void sl_detours_pin(struct sl_xchg *x, uint32_t index);
 

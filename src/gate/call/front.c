@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "gate/call/auth.h"
+#include "gate/call/charge.h"
 #include "gate/call/deadline.h"
 #include "gate/call/estimate.h"
 #include "gate/call/follow.h"
@@ -24,8 +25,6 @@
 #include "gate/config/snapshot.h"
 #include "gate/config/traffic.h"
 #include "gate/gate.h"
-#include "gate/policy/admit.h"
-#include "gate/policy/words.h"
 #include "gate/watch/metrics.h"
 #include "gate/worker.h"
 #include "http/server.h"
@@ -40,8 +39,6 @@ struct whole {
     struct sl_xchg x;
     struct sl_call call;
     struct sl_env env;
-    struct sl_ticket ticket;
-    struct sl_admission admission;
 };
 
 /* Gives the request its own id. */
@@ -80,7 +77,6 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     x->arena = &req->arena;
     x->call = &whole->call;
     x->env = &whole->env;
-    x->ticket = &whole->ticket;
     req->user = x;
     req->arena.budget = x->desk->memory; /* the number of connections bounds memory for heads, but not what comes now */
     x->settings = sl_settings_ref(sl_worker_snapshot(worker)->settings);
@@ -107,18 +103,16 @@ static struct sl_worker *worker_of(struct sl_hserver *server)
     return server->user;
 }
 
-static void route_hold(struct sl_xchg *x, struct sl_route *route)
+/* False: the client was refused. */
+static bool route_hold_or_refuse(struct sl_xchg *x, struct sl_route *route)
 {
-    struct sl_admission *admission = &SL_CONTAINER_OF(x, struct whole, x)->admission;
     x->route = sl_route_ref(route);
     x->at = (struct sl_at){ route, route->traffic };
-    *admission = (struct sl_admission){
-        .limiter = x->worker->gate->limiter,
-        .subject = { route->name, route->incarnation, x->caller.principal },
-        .rules = route->rules,
-        .n_rules = route->n_rules,
-    };
-    x->admission = admission->n_rules ? admission : NULL;
+    if (sl_charge_begin(x) < 0) {
+        sl_xchg_fail_nomem(x);
+        return false;
+    }
+    return true;
 }
 
 /* Finds the route and holds it. False: the client was refused. */
@@ -131,8 +125,7 @@ static bool route_or_refuse(struct sl_xchg *x, struct sl_str name)
         sl_xchg_fail_no_route(x, name);
         return false;
     }
-    route_hold(x, route);
-    return true;
+    return route_hold_or_refuse(x, route);
 }
 
 /* Checks that the route has the type of the path (on /v1). False: the client was refused. */
@@ -292,24 +285,18 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
 /* False: the client was refused. */
 static bool admit_or_refuse(struct sl_xchg *x)
 {
-    struct whole *whole = SL_CONTAINER_OF(x, struct whole, x);
-    int r = sl_admit(&whole->admission, x->env->wall_usec, x->ticket);
+    if (!x->charge) {
+        return true;
+    }
+    int r = sl_charge_take(x);
     if (r == SL_E_NOMEM) {
         sl_xchg_fail_nomem(x);
         return false;
     }
-    if (x->ticket->has_view) {
-        sl_measure_limit(x, r < 0);
-    }
+    sl_measure_limit(x, r < 0);
     if (r < 0) {
-        const struct sl_limit_view *view = &x->ticket->view;
-        struct sl_llm_error error = {
-            .type = SL_ERR_POLICY_RATE_LIMITED,
-            .message = sl_limit_words(view, x->route->rules, x->route->name, x->dialect->manners->limit_names_wait,
-                                      x->arena),
-            .retry_after_sec = sl_wait_sec(view->reset_usec),
-            .is_final = view->is_final,
-        };
+        struct sl_llm_error error;
+        sl_charge_error(x, &error);
         sl_xchg_fail(x, &error);
     }
     return r == 0;
@@ -370,8 +357,7 @@ static void follow(struct sl_xchg *x)
     if (!route) {
         return;
     }
-    route_hold(x, route);
-    if (x->match.method != SL_GET || admit_or_refuse(x)) {
+    if (route_hold_or_refuse(x, route) && (x->match.method != SL_GET || admit_or_refuse(x))) {
         sl_plan_start(x);
     }
 }

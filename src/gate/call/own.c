@@ -3,13 +3,14 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "gate/call/charge.h"
 #include "gate/call/cors.h"
 #include "gate/call/record.h"
 #include "gate/call/state.h"
 #include "gate/call/timing.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
-#include "gate/policy/admit.h"
+#include "gate/policy/limit.h"
 #include "gate/policy/words.h"
 #include "gate/worker.h"
 #include "http/hreq.h"
@@ -93,10 +94,17 @@ static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
     return r;
 }
 
-static const struct sl_str limit_names[] = {
+/* The headers of one sort of limits. */
+static const struct sl_str request_names[] = {
     SL_STR_INIT("x-ratelimit-limit-requests"),
     SL_STR_INIT("x-ratelimit-remaining-requests"),
     SL_STR_INIT("x-ratelimit-reset-requests"),
+    { NULL, 0 },
+};
+static const struct sl_str token_names[] = {
+    SL_STR_INIT("x-ratelimit-limit-tokens"),
+    SL_STR_INIT("x-ratelimit-remaining-tokens"),
+    SL_STR_INIT("x-ratelimit-reset-tokens"),
     { NULL, 0 },
 };
 
@@ -107,19 +115,31 @@ static bool is_upstreams_limit(const struct sl_xchg *x)
     return x->record.error_type == SL_ERR_PROVIDER_RATE_LIMITED;
 }
 
-/* Adds the headers of the route's limits, in place of the provider's. */
-static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
+/* Adds the headers of a limit, in place of the provider's. */
+static int limit_add(struct sl_xchg *x, struct sl_headers *io_headers, const struct sl_str *names,
+                     const struct sl_limit_shown *limit)
 {
-    struct sl_limit_view view;
-    sl_admit_view(x->admission, x->ticket, sl_clock_wall_usec(), &view);
+    if (!limit->rule) {
+        return 0;
+    }
     char *wait = sl_arena_bytes(x->arena, SL_WAIT_MAX);
     if (!wait) {
         return SL_E_NOMEM;
     }
-    sl_headers_drop(io_headers, limit_names);
-    int r = own_add(x, io_headers, limit_names[0], number(x->arena, view.calls));
-    r = r < 0 ? r : own_add(x, io_headers, limit_names[1], number(x->arena, view.remaining));
-    return r < 0 ? r : own_add(x, io_headers, limit_names[2], sl_str_make(wait, sl_wait_format(view.reset_usec, wait)));
+    sl_headers_drop(io_headers, names);
+    int r = own_add(x, io_headers, names[0], number(x->arena, limit->rule->cap));
+    r = r < 0 ? r : own_add(x, io_headers, names[1], number(x->arena, limit->remaining));
+    return r < 0 ? r : own_add(x, io_headers, names[2], sl_str_make(wait, sl_wait_format(limit->reset_usec, wait)));
+}
+
+static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
+{
+    struct sl_limit_view view;
+    if (!sl_charge_view(x, &view)) {
+        return 0;
+    }
+    int r = limit_add(x, io_headers, request_names, &view.requests);
+    return r < 0 ? r : limit_add(x, io_headers, token_names, &view.tokens);
 }
 
 /* For a stream only the time until its head: the provider's part is not known then. */
@@ -166,7 +186,7 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
     if (r == 0 && x->dialect->duration_header) {
         r = duration_add(x, io_headers);
     }
-    if (r == 0 && x->admission && !is_upstreams_limit(x)) {
+    if (r == 0 && x->charge && !is_upstreams_limit(x)) {
         r = limits_add(x, io_headers);
     }
     /* Last, because it names the other headers. */

@@ -36,6 +36,7 @@ void sl_plan_forget(struct sl_plan *plan)
     record->is_final = false;
     record->usage = SL_USAGE_NONE;
     record->cost_nano = SL_COST_UNKNOWN;
+    record->n_events = 0;
     x->is_noted = x->shadow_of != NULL; /* a reply that broke had the id of another response */
 }
 

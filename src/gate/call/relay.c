@@ -201,6 +201,7 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
 {
     struct sl_relay *relay = arg;
     const struct sl_language *language = relay->language;
+    relay->x->record.n_events++;
     if (language->framing == SL_FRAMING_SSE && sl_sse_is_silent(event)) {
         return relay->x->call->is_silent ? SL_STR("") : event;
     }

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "gate/call/book.h"
+#include "gate/call/charge.h"
 #include "gate/call/error_headers.h"
 #include "gate/call/headers.h"
 #include "gate/call/journal.h"
@@ -18,7 +19,6 @@
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/gate.h"
-#include "gate/policy/admit.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
 #include "gate/worker.h"
@@ -26,12 +26,10 @@
 #include "llm/core/language.h"
 #include "net/loop.h"
 
-/* Settles limits, metrics and log, once for each exchange, when the reply is complete. */
+/* Writes what the exchange was, once, when its reply is complete. */
 static void xchg_settle(struct sl_xchg *x, int status)
 {
-    if (x->ticket->state == SL_TICKET_OPEN) {
-        sl_ticket_settle(x->ticket);
-    }
+    sl_charge_settle(x); /* unless it is done */
     if (!x->shadow_of) {
         sl_measure_overhead(x);
     }
@@ -44,7 +42,6 @@ static void xchg_settle(struct sl_xchg *x, int status)
 /* Releases everything that the exchange has outside its arena. */
 static void xchg_release(struct sl_xchg *x)
 {
-    SL_ASSERT(x->ticket->state != SL_TICKET_OPEN);
     sl_xchg_list_remove(&x->desk->xchgs, x);
     if (!x->shadow_of) {
         sl_metrics_in_flight(x->desk->metrics, -1);
@@ -77,8 +74,9 @@ void sl_xchg_end(struct sl_xchg *x)
 {
     struct sl_hreq *req = x->req;
     sl_xchg_set_state(x, SL_XS_DONE);
-    xchg_count(x, req->status); /* first, so that a client that has its reply finds it counted */
-    sl_hreq_complete(req);      /* the relay's buffers may have parts of the reply */
+    xchg_count(x, req->status); /* first, so that a client that has its reply finds it counted, and its places free */
+    sl_charge_settle(x);
+    sl_hreq_complete(req); /* the relay's buffers may have parts of the reply */
     xchg_close(x, req->status);
     sl_hreq_end(req);
 }

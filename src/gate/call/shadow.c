@@ -16,7 +16,6 @@
 #include "gate/config/snapshot.h"
 #include "gate/config/traffic.h"
 #include "gate/gate.h"
-#include "gate/policy/admit.h"
 #include "gate/policy/queue.h"
 #include "gate/policy/shadow.h"
 #include "gate/worker.h"
@@ -36,7 +35,6 @@ struct shadow {
     struct sl_xchg x;
     struct sl_call call;
     struct sl_env env;
-    struct sl_ticket ticket;
     struct sl_part part;
     struct sl_timer begin;
     size_t shared_bytes; /* the call's memory that is kept for it */
@@ -133,7 +131,6 @@ static void fill(struct shadow *shadow, struct sl_hreq *req, const struct sl_xch
         .shadow_of = sl_route_ref(of->route),
         .call = &shadow->call,
         .env = &shadow->env,
-        .ticket = &shadow->ticket,
         .is_noted = true, /* nobody asks for its response */
         .record = { .usage = SL_USAGE_NONE, .cost_nano = SL_COST_UNKNOWN },
     };

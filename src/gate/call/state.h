@@ -14,9 +14,9 @@
 #include "gate/desk.h"
 #include "llm/core/error.h"
 
-struct sl_admission;
 struct sl_arena;
 struct sl_call;
+struct sl_charge;
 struct sl_detours;
 struct sl_env;
 struct sl_form_reader;
@@ -25,7 +25,6 @@ struct sl_plan;
 struct sl_route;
 struct sl_settings;
 struct sl_target;
-struct sl_ticket;
 struct sl_traffic;
 struct sl_tries;
 struct sl_upload;
@@ -59,7 +58,8 @@ struct sl_record {
     /* Written by the relay. */
     uint32_t lost; /* parts of the reply that the client does not get: enum sl_lost */
     int upstream_status;
-    bool is_stream; /* events went to the client */
+    bool is_stream;    /* events went to the client */
+    uint32_t n_events; /* of the upstream's stream */
     struct sl_str upstream_request_id;
     struct sl_str upstream_code; /* its code of an error ("model_not_found") */
     struct sl_str upstream_said; /* the beginning of its message, without credentials: for the operator only */
@@ -113,8 +113,8 @@ struct sl_xchg {
     struct sl_detours *detours; /* NULL: there are none, or not yet */
     struct sl_call *call;       /* empty until the body is read */
     struct sl_env *env;
-    const struct sl_admission *admission; /* of the limits; NULL: there are none */
-    struct sl_ticket *ticket;
+    struct sl_charge *charge;      /* of the limits; NULL: there are none */
+    struct sl_charge *charge_away; /* of those of another route that it went on to; NULL: none */
 
     uint64_t deadline_usec; /* the caller's own; 0: none */
     bool has_own;           /* the call has one of our headers, x-sluice-… */

@@ -208,8 +208,7 @@ static int route_put(struct sl_events *events, struct sl_snapshot *s, const stru
     if (r < 0) {
         return r;
     }
-    route->incarnation = event->route->id;
-    route->version = event->route->version;
+    sl_route_own_row(route, event->route->id, event->route->version);
     sl_route_adopt(route, sl_snapshot_find_dynamic(s, event->name));
     r = route_complete(events, route, s->settings, &complete);
     sl_route_unref(route);

@@ -6,13 +6,19 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/near.h"
 #include "base/num.h"
-#include "base/val.h"
+#include "base/opt.h"
+#include "base/zone.h"
 #include "gate/config/body_val.h"
+#include "gate/config/limits_write.h"
 #include "gate/policy/period.h"
 #include "json/write.h"
 
-const struct sl_limits_words sl_limits_stored = { "limits", "route" };
+/* Beyond these, a cap is a mistake; and sums of what calls use stay far from overflowing. */
+#define TOKENS_MAX     1000000000000000ull    /* 10^15 */
+#define NANO_MAX       1000000000000000000ull /* a billion dollars */
+#define CONCURRENT_MAX 1000000
 
 /* Reports a fault at a member, or at the item if the member is missing. */
 static SL_PRINTF(5, 6) int fault(struct sl_limits_fault *ret, const struct sl_val *item, const char *member,
@@ -39,38 +45,251 @@ static int calls_read(const struct sl_val *val, uint64_t *ret)
 static int key_read(const struct sl_val *val, const struct sl_limits_words *words, enum sl_limit_key *ret)
 {
     if (!val || val->kind == SL_VAL_NULL || (val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, words->route))) {
-        *ret = SL_LIMIT_ROUTE;
+        *ret = SL_LIMIT_WHOLE;
         return 0;
     }
     *ret = SL_LIMIT_USER;
     return val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, "user") ? 0 : SL_E_INVAL;
 }
 
-static int rule_read(const struct sl_val *item, const struct sl_limits_words *words, struct sl_limit_rule *ret,
-                     struct sl_limits_fault *ret_fault, struct sl_err *err)
+#define PERIOD_WORDS "must be second, minute, hour, day, month or year, or a number of them like \"5 minutes\""
+
+/* `member`: "per" or "renewal_period". */
+static int period_read(const struct sl_val *item, const char *member, struct sl_limit_rule *ret,
+                       struct sl_limits_fault *ret_fault, struct sl_err *err)
 {
-    if (item->kind != SL_VAL_MAP) {
-        return fault(ret_fault, item, "", err, "must be an object with calls, key and renewal_period");
+    const struct sl_val *period = sl_val_find(item, member);
+    struct sl_str text = period && period->kind == SL_VAL_STRING ? period->text : SL_STR("");
+    return text.n == 0 || text.p[0] == '0' || sl_period_parse(text, ret) < 0
+               ? fault(ret_fault, item, member, err, PERIOD_WORDS)
+               : 0;
+}
+
+static int zone_read(const struct sl_val *item, struct sl_limit_rule *ret, struct sl_limits_fault *ret_fault,
+                     struct sl_err *err)
+{
+    const struct sl_val *zone = sl_val_find(item, "zone");
+    struct sl_err why = { 0 };
+    if (sl_val_is_nothing(zone)) {
+        return 0;
     }
-    if (calls_read(sl_val_find(item, "calls"), &ret->calls) < 0) {
+    if (!sl_period_is_calendar(ret)) {
+        return fault(ret_fault, item, "zone", err,
+                     "goes with one day, month or year: other periods are in no calendar");
+    }
+    int r = sl_zone_get(zone->kind == SL_VAL_STRING ? zone->text : SL_STR(""), &ret->zone, &why);
+    return r < 0 ? fault(ret_fault, item, "zone", err, "%s", why.text) : 0;
+}
+
+static int plain_read(const struct sl_val *item, const struct sl_limits_words *words, struct sl_limit_rule *ret,
+                      struct sl_limits_fault *ret_fault, struct sl_err *err)
+{
+    if (calls_read(sl_val_find(item, "calls"), &ret->cap) < 0) {
         return fault(ret_fault, item, "calls", err, "must be a whole number from 0 to 9223372036854775807");
     }
     if (key_read(sl_val_find(item, "key"), words, &ret->key) < 0) {
         return fault(ret_fault, item, "key", err, "must be \"%s\", \"user\" or null (which means \"%s\")", words->route,
                      words->route);
     }
-    const struct sl_val *period = sl_val_find(item, "renewal_period");
-    struct sl_str text = period && period->kind == SL_VAL_STRING ? period->text : SL_STR("");
-    if (text.n == 0 || text.p[0] == '0' || sl_period_parse(text, ret) < 0) {
-        return fault(ret_fault, item, "renewal_period", err,
-                     "must be second, minute, hour, day, month or year, or a number of them like \"5 minutes\"");
+    int r = period_read(item, "renewal_period", ret, ret_fault, err);
+    return r < 0 ? r : zone_read(item, ret, ret_fault, err);
+}
+
+/* --- our form --- */
+
+static const char *const own_keys[] = { "requests", "tokens", "input_tokens", "output_tokens", "concurrent",
+                                        "session",  "per",    "zone",         "each",          NULL };
+static const char *const session_keys[] = { "requests", "calls", "tokens", "input_tokens", "output_tokens", NULL };
+
+static int keys_check(const struct sl_val *map, const char *const *names, struct sl_limits_fault *ret_fault,
+                      struct sl_err *err)
+{
+    for (uint32_t i = 0; i < map->n; i++) {
+        const char *const *name = names;
+        while (*name && !sl_str_eq_c(map->items[i].key, *name)) {
+            name++;
+        }
+        if (!*name) {
+            const char *near = sl_name_nearest(map->items[i].key, names);
+            int r = fault(ret_fault, map, "", err, "unknown key \"%.*s\"%s%s%s",
+                          SL_STR_ARG(sl_opt_key_shown(map->items[i].key)), near ? ": did you mean \"" : "",
+                          near ? near : "", near ? "\"?" : "");
+            ret_fault->at = map->items[i].val;
+            return r;
+        }
     }
     return 0;
 }
 
+static int cap_read(const struct sl_val *map, const char *member, enum sl_limit_kind kind, uint64_t *ret,
+                    struct sl_limits_fault *ret_fault, struct sl_err *err)
+{
+    static const uint64_t most[SL_LIMIT_KINDS] = {
+        [SL_LIMIT_REQUESTS] = INT64_MAX,       [SL_LIMIT_TOKENS] = TOKENS_MAX, [SL_LIMIT_INPUT_TOKENS] = TOKENS_MAX,
+        [SL_LIMIT_OUTPUT_TOKENS] = TOKENS_MAX, [SL_LIMIT_MONEY] = NANO_MAX,    [SL_LIMIT_CONCURRENT] = CONCURRENT_MAX,
+    };
+    const struct sl_val *val = sl_val_find(map, member);
+    if (kind == SL_LIMIT_MONEY) {
+        return val->kind != SL_VAL_NUMBER || sl_parse_dollars(val->text, NANO_MAX, ret) < 0
+                   ? fault(ret_fault, map, member, err,
+                           "must be US dollars from 0 to 1000000000, with at most nine digits behind the point")
+                   : 0;
+    }
+    return val->kind != SL_VAL_NUMBER || sl_parse_whole(val->text, 0, most[kind], ret) < 0
+               ? fault(ret_fault, map, member, err, "must be a whole number from 0 to %llu",
+                       (unsigned long long)most[kind])
+               : 0;
+}
+
+/* The kind of a member, by its name; SL_LIMIT_KINDS: it is none. */
+static enum sl_limit_kind kind_of(struct sl_str name)
+{
+    unsigned kind = 0;
+    while (kind < SL_LIMIT_KINDS && !sl_str_eq_c(name, sl_limit_kind_names[kind])) {
+        kind++;
+    }
+    return sl_str_eq_c(name, "calls") ? SL_LIMIT_REQUESTS : (enum sl_limit_kind)kind;
+}
+
+/* A list while it is read. */
+struct reading {
+    const struct sl_limits_words *words;
+    struct sl_limit_rule *rules;
+    uint32_t n;
+    uint32_t item_of[SL_LIMIT_RULES_MAX]; /* the item that a rule came from: a session's has several */
+    struct sl_limits_fault *fault;
+    struct sl_err *err;
+};
+
 static bool is_same_counter(const struct sl_limit_rule *a, const struct sl_limit_rule *b)
 {
-    return a->key == b->key && a->period_usec == b->period_usec;
+    return a->key == b->key && a->kind == b->kind && a->period_usec == b->period_usec && a->zone == b->zone;
+}
+
+/* `at`: the item, for a fault. */
+static int rule_add(struct reading *reading, const struct sl_val *at, uint32_t item, const struct sl_limit_rule *rule)
+{
+    if (reading->n == SL_LIMIT_RULES_MAX) {
+        return fault(reading->fault, at, "", reading->err, "at most %d limits in one list", SL_LIMIT_RULES_MAX);
+    }
+    for (uint32_t i = 0; i < reading->n; i++) {
+        if (is_same_counter(&reading->rules[i], rule)) {
+            const char *of = rule->kind == SL_LIMIT_REQUESTS ? "" : "kind, ";
+            return fault(reading->fault, at, "", reading->err, "has the same %skey and period as %s[%u]", of,
+                         reading->words->list, reading->item_of[i]);
+        }
+    }
+    reading->item_of[reading->n] = item;
+    reading->rules[reading->n++] = *rule;
+    return 0;
+}
+
+/* { calls: 200, tokens: 1000000 }: a rule for each. */
+static int session_read(struct reading *reading, const struct sl_val *item, uint32_t index)
+{
+    const struct sl_val *map = sl_val_find(item, "session");
+    static const char *const others[] = { "per", "zone", "each" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(others); i++) {
+        if (sl_val_find(item, others[i])) {
+            return fault(reading->fault, item, others[i], reading->err, "a session's limits have none");
+        }
+    }
+    if (map->kind != SL_VAL_MAP || !map->n) {
+        return fault(reading->fault, item, "session", reading->err,
+                     "must be a map like { calls: 200 }, of calls, tokens, input_tokens and output_tokens");
+    }
+    size_t n = strlen(reading->fault->path);
+    snprintf(reading->fault->path + n, sizeof(reading->fault->path) - n, ".session");
+    int r = keys_check(map, session_keys, reading->fault, reading->err);
+    for (uint32_t i = 0; r == 0 && i < map->n; i++) {
+        struct sl_limit_rule rule = { .key = SL_LIMIT_SESSION,
+                                      .kind = kind_of(map->items[i].key),
+                                      .period_usec = SL_LIMIT_SESSION_USEC,
+                                      .multiple = 1 };
+        const char *name = rule.kind == SL_LIMIT_REQUESTS && sl_val_find(map, "calls") ? "calls"
+                                                                                       : sl_limit_kind_names[rule.kind];
+        r = cap_read(map, name, rule.kind, &rule.cap, reading->fault, reading->err);
+        r = r < 0 ? r : rule_add(reading, map, index, &rule);
+    }
+    return r;
+}
+
+/* The member that names the kind; NULL: there is none, or there are two. */
+static const char *kind_member(const struct sl_val *item)
+{
+    const char *found = NULL;
+    for (size_t i = 0; strcmp(own_keys[i], "per") != 0; i++) {
+        if (sl_val_find(item, own_keys[i])) {
+            if (found) {
+                return NULL;
+            }
+            found = own_keys[i];
+        }
+    }
+    return found;
+}
+
+static int each_read(const struct sl_val *item, enum sl_limit_key *ret)
+{
+    const struct sl_val *each = sl_val_find(item, "each");
+    if (sl_val_is_nothing(each)) {
+        *ret = SL_LIMIT_WHOLE;
+        return 0;
+    }
+    *ret = SL_LIMIT_USER;
+    return each->kind == SL_VAL_STRING && sl_str_eq_c(each->text, "principal") ? 0 : SL_E_INVAL;
+}
+
+static int own_read(struct reading *reading, const struct sl_val *item, uint32_t index)
+{
+    struct sl_limits_fault *where = reading->fault;
+    struct sl_err *err = reading->err;
+    int r = keys_check(item, own_keys, where, err);
+    if (r < 0) {
+        return r;
+    }
+    const char *member = kind_member(item);
+    if (!member) {
+        return fault(where, item, "", err,
+                     "must have one of requests, tokens, input_tokens, output_tokens, concurrent and session");
+    }
+    if (sl_str_eq_c(SL_STR("session"), member)) {
+        return session_read(reading, item, index);
+    }
+    struct sl_limit_rule rule = { .kind = kind_of(sl_str_c(member)), .multiple = 1 };
+    r = cap_read(item, member, rule.kind, &rule.cap, where, err);
+    if (r == 0 && each_read(item, &rule.key) < 0) {
+        r = fault(where, item, "each", err, "must be principal, or be left out: then all callers count together");
+    }
+    if (r == 0 && rule.kind == SL_LIMIT_CONCURRENT) {
+        const char *no = sl_val_find(item, "per") ? "per" : "zone";
+        r = sl_val_find(item, no) ? fault(where, item, no, err, "concurrent calls are counted without a period") : 0;
+    } else if (r == 0) {
+        r = period_read(item, "per", &rule, where, err);
+        r = r < 0 ? r : zone_read(item, &rule, where, err);
+    }
+    return r < 0 ? r : rule_add(reading, item, index, &rule);
+}
+
+static bool is_plain_form(const struct sl_val *item)
+{
+    return sl_val_find(item, "calls") || sl_val_find(item, "renewal_period") || sl_val_find(item, "key");
+}
+
+static int item_read(struct reading *reading, const struct sl_val *item, uint32_t index)
+{
+    bool has_all = reading->words->has_all;
+    if (item->kind != SL_VAL_MAP) {
+        return fault(reading->fault, item, "", reading->err, "must be an object with %s",
+                     has_all ? "a kind and its period, like { tokens: 2000000, per: day }"
+                             : "calls, key and renewal_period");
+    }
+    if (has_all && !is_plain_form(item)) {
+        return own_read(reading, item, index);
+    }
+    struct sl_limit_rule rule = { .kind = SL_LIMIT_REQUESTS };
+    int r = plain_read(item, reading->words, &rule, reading->fault, reading->err);
+    return r < 0 ? r : rule_add(reading, item, index, &rule);
 }
 
 int sl_limits_bind(const struct sl_val *list, const struct sl_limits_words *words, struct sl_limit_rule *rules,
@@ -81,23 +300,17 @@ int sl_limits_bind(const struct sl_val *list, const struct sl_limits_words *word
         return fault(ret_fault, list, "", err, "must be a list (it may be empty: no limits)");
     }
     if (list->n > SL_LIMIT_RULES_MAX) {
-        return fault(ret_fault, list, "", err, "at most %d limits for one route", SL_LIMIT_RULES_MAX);
+        return fault(ret_fault, list, "", err, "at most %d limits in one list", SL_LIMIT_RULES_MAX);
     }
-    for (uint32_t n = 0; n < list->n; n++) {
-        const struct sl_val *item = list->items[n].val;
-        rules[n] = (struct sl_limit_rule){ 0 };
-        snprintf(ret_fault->path, sizeof(ret_fault->path), "%s[%u]", words->list, n);
-        int r = rule_read(item, words, &rules[n], ret_fault, err);
+    struct reading reading = { .words = words, .rules = rules, .fault = ret_fault, .err = err };
+    for (uint32_t i = 0; i < list->n; i++) {
+        snprintf(ret_fault->path, sizeof(ret_fault->path), "%s[%u]", words->list, i);
+        int r = item_read(&reading, list->items[i].val, i);
         if (r < 0) {
             return r;
         }
-        for (uint32_t i = 0; i < n; i++) {
-            if (is_same_counter(&rules[i], &rules[n])) {
-                return fault(ret_fault, item, "", err, "has the same key and period as %s[%u]", words->list, i);
-            }
-        }
     }
-    return (int)list->n;
+    return (int)reading.n;
 }
 
 /* Reads the rules of a JSON list. */
@@ -126,31 +339,6 @@ static int list_read(struct sl_json_val list, const struct sl_limits_words *word
     return r;
 }
 
-void sl_limit_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limit_rule *rule)
-{
-    char period[48];
-    if (rule->multiple == 1) {
-        snprintf(period, sizeof(period), "%s", rule->unit);
-    } else {
-        snprintf(period, sizeof(period), "%u %ss", rule->multiple, rule->unit);
-    }
-    sl_jw_object(w);
-    sl_jw_member_u64(w, "calls", rule->calls);
-    sl_jw_member_str(w, "key", sl_str_c(rule->key == SL_LIMIT_ROUTE ? words->route : "user"));
-    sl_jw_member_str(w, "renewal_period", sl_str_c(period));
-    sl_jw_end(w);
-}
-
-void sl_limits_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limit_rule *rules,
-                     uint32_t n)
-{
-    sl_jw_array(w);
-    for (uint32_t i = 0; i < n; i++) {
-        sl_limit_write(w, words, &rules[i]);
-    }
-    sl_jw_end(w);
-}
-
 int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *words, struct sl_buf *out,
                         struct sl_err *err)
 {
@@ -161,27 +349,16 @@ int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *w
     }
     struct sl_jw w;
     sl_jw_init(&w, out);
-    sl_limits_write(&w, &sl_limits_stored, rules, (uint32_t)n);
+    sl_limits_write(&w, &sl_limits_mixed, &(struct sl_limits){ .rules = rules, .n = (uint32_t)n });
     return sl_buf_status(out) < 0 ? sl_fail_nomem(err) : n;
 }
 
-int sl_limits_read(struct sl_str json, struct sl_arena *arena, struct sl_limit_rule **ret, uint32_t *ret_n)
+int sl_limits_read(struct sl_str json, struct sl_limit_rule *rules)
 {
-    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
     struct sl_json doc;
     sl_json_init(&doc, NULL);
     int r = sl_json_parse(&doc, json);
-    r = r < 0 ? r : list_read(sl_json_root(&doc), &sl_limits_stored, rules, NULL);
+    r = r < 0 ? r : list_read(sl_json_root(&doc), &sl_limits_mixed, rules, NULL);
     sl_json_done(&doc);
-    if (r < 0) {
-        return r;
-    }
-    struct sl_limit_rule *copy = SL_ARENA_ARRAY(arena, struct sl_limit_rule, (size_t)r + 1);
-    if (!copy) {
-        return SL_E_NOMEM;
-    }
-    memcpy(copy, rules, (size_t)r * sizeof(rules[0]));
-    *ret = copy;
-    *ret_n = (uint32_t)r;
-    return 0;
+    return r;
 }

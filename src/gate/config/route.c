@@ -11,6 +11,7 @@
 #include "base/opt.h"
 #include "base/word.h"
 #include "gate/config/limits_json.h"
+#include "gate/config/limits_write.h"
 #include "gate/config/entry.h"
 #include "gate/config/route_conf.h"
 #include "gate/config/route_model.h"
@@ -154,14 +155,10 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, const st
 
 static int rules_keep(struct sl_route *route, const struct sl_limit_rule *rules, uint32_t n)
 {
-    struct sl_limit_rule *copy = SL_ARENA_ARRAY(&route->arena, struct sl_limit_rule, n + 1);
-    if (!copy) {
-        return SL_E_NOMEM;
-    }
-    memcpy(copy, rules, n * sizeof(rules[0]));
-    route->rules = copy;
-    route->n_rules = n;
-    return 0;
+    route->limits = NULL;
+    return n ? sl_limits_new(&route->arena, SL_LIMIT_OF_ROUTE, route->name, route->incarnation, rules, n,
+                             &route->limits)
+             : 0;
 }
 
 /* A limit of the file counts each principal separately, as in MLflow. */
@@ -237,7 +234,7 @@ static int limits_bind(struct sl_bind *bind, const struct sl_val *entry, struct 
     if (!list || list->kind == SL_VAL_NULL) {
         return 0;
     }
-    int n = sl_limits_bind(list, &sl_limits_stored, rules, &fault, &err);
+    int n = sl_limits_bind(list, &sl_limits_mixed, rules, &fault, &err);
     if (n < 0) {
         return FAIL(bind, fault.at->pos, fault.path, "%s", err.text);
     }
@@ -383,8 +380,9 @@ static int derive_into(struct sl_route *copy, const struct sl_route *base, const
         return r;
     }
     copy->stored_limits = sl_arena_dup(&copy->arena, stored_limits);
-    return copy->stored_limits.p ? sl_limits_read(stored_limits, &copy->arena, &copy->rules, &copy->n_rules)
-                                 : SL_E_NOMEM;
+    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
+    int n = copy->stored_limits.p ? sl_limits_read(stored_limits, rules) : SL_E_NOMEM;
+    return n < 0 ? n : rules_keep(copy, rules, (uint32_t)n);
 }
 
 int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, struct sl_str stored_limits,
@@ -409,6 +407,15 @@ int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, 
     }
     *ret_route = copy;
     return 0;
+}
+
+void sl_route_own_row(struct sl_route *route, uint64_t incarnation, uint64_t version)
+{
+    route->incarnation = incarnation;
+    if (route->limits) {
+        route->limits->incarnation = incarnation;
+    }
+    route->version = version;
 }
 
 void sl_route_adopt(struct sl_route *route, const struct sl_route *before)

@@ -12,7 +12,7 @@
 #include "llm/core/types.h"
 
 struct sl_bind;
-struct sl_limit_rule;
+struct sl_limits;
 struct sl_metric_labels;
 struct sl_settings;
 struct sl_shadow;
@@ -40,8 +40,7 @@ struct sl_route {
     bool has_limit;             /* there is `limit`, and no `limits` in its place */
     struct sl_limit_conf limit;
     /* For counting: the limits in force, and which of all routes that had this name this is. */
-    struct sl_limit_rule *rules;
-    uint32_t n_rules;
+    struct sl_limits *limits;    /* NULL: none */
     uint64_t incarnation;        /* 0: of the file. Else the store's id, which is the order of creation */
     uint64_t version;            /* dynamic: the number of the change that made it */
     struct sl_str stored_limits; /* of set_limits, as JSON; p == NULL: none, the file's limit is in force */
@@ -70,6 +69,9 @@ SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, cons
 /* Copies breakers, waits and times from `before`, a route of the same name, for targets that stayed the same, and the
  * count of the shadow. Call this before `route` serves calls. */
 void sl_route_adopt(struct sl_route *route, const struct sl_route *before);
+
+/* Makes it a route of the store: `incarnation` is the row's id. Call this before others see it. */
+void sl_route_own_row(struct sl_route *route, uint64_t incarnation, uint64_t version);
 
 /* Makes the same route with other limits (p == NULL: those of its own definition; SL_E_INVAL: not a list of limits),
  * with the settings' time-outs where it sets none, and with the settings' prices. It shares everything else with

@@ -494,6 +494,20 @@ static bool requests_same(const void *a, const void *b)
     return ((const struct sl_requests_settings *)a)->is_off == ((const struct sl_requests_settings *)b)->is_off;
 }
 
+static const struct sl_opt reserve_opts[] = {
+    ROW(struct sl_settings, "output", SL_OPT_U32, limits_reserve_output, "4096", 0, 10000000, SL_OPT_RELOAD,
+        "the most tokens of an answer that a call reserves when it begins: its own max_tokens if that is less"),
+    END_OF_TABLE,
+};
+
+static const struct sl_opt limits_opts[] = {
+    { "reserve", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, reserve_opts, NULL,
+      "what a call takes from limits of tokens until its usage is known" },
+    ROW(struct sl_settings, "max_counters", SL_OPT_U32, limits_max_counters, "131072", 64, 100000000, 0,
+        "how many counters of single principals and sessions there are; beyond it newcomers share one for each limit"),
+    END_OF_TABLE,
+};
+
 /* Refuses words that other servers use for "none": as a file's name they are a mistake. */
 static int log_access_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
@@ -523,6 +537,7 @@ static const struct sl_opt sections[] = {
     { "responses", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, responses_opts, NULL, "/v1/responses/{id}" },
     { "requests", SL_OPT_CUSTOM, offsetof(struct sl_settings, requests), "on", 0, 0, SL_OPT_OR_OFF, NULL, requests_opts,
       requests_check, "the request log in the data directory: a map, on or off", requests_same },
+    { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, limits_opts, NULL, "how limits of routes count" },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
     { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
       sl_models_check, "facts about models; the key is the beginning of their name (with or without a * at its end)" },

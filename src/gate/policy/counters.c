@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "gate/policy/limit.h"
+#include "base/zone.h"
+#include "gate/policy/limit_table.h"
 #include "store/store.h"
 
 /* Ticks between two removals of counters whose window is over: about a minute. */
@@ -15,6 +16,10 @@ struct collected {
     struct sl_store_counter *v;
     size_t n, cap;
     bool is_short; /* out of memory: some records are missing */
+};
+
+static const char *const key_names[] = {
+    [SL_LIMIT_WHOLE] = "route", [SL_LIMIT_USER] = "user", [SL_LIMIT_SESSION] = "session", NULL
 };
 
 /* Runs under a shard's lock, so it only copies. */
@@ -31,19 +36,22 @@ static void on_record(void *arg, const struct sl_limit_record *record)
         c->v = v;
         c->cap = cap;
     }
-    struct sl_store_counter counter = {
-        .route = sl_arena_dup(&c->arena, record->route),
-        .key = record->key == SL_LIMIT_USER ? SL_STR("user") : SL_STR("route"),
-        .principal = sl_arena_dup(&c->arena, record->principal),
-        .incarnation = record->incarnation,
-        .period_usec = record->period_usec,
-        .end_usec = record->end_wall_usec,
-        .used = record->used,
-    };
     if (record->key == SL_LIMIT_SHARED) {
         return; /* shared counters are not stored: after a restart their principals get counters of their own */
     }
-    if (!counter.route.p || !counter.principal.p) {
+    struct sl_store_counter counter = {
+        .owner = sl_str_c(sl_limit_owner_names[record->owner]),
+        .name = sl_arena_dup(&c->arena, record->name),
+        .incarnation = record->incarnation,
+        .key = sl_str_c(key_names[record->key]),
+        .who = sl_arena_dup(&c->arena, record->who),
+        .kind = sl_str_c(sl_limit_kind_names[record->kind]),
+        .period_usec = record->period_usec,
+        .zone = record->zone ? sl_zone_name(record->zone) : SL_STR(""),
+        .end_usec = record->end_wall_usec,
+        .used = record->used,
+    };
+    if (!counter.name.p || !counter.who.p) {
         c->is_short = true;
         return;
     }
@@ -70,18 +78,35 @@ int sl_counters_tick(void *arg, struct sl_store *store, bool was_lost, struct sl
     return r;
 }
 
+/* The place of a word in a list that ends with NULL; -1: it is not there. */
+static int word_find(struct sl_str word, const char *const *words)
+{
+    int i = 0;
+    while (words[i] && !sl_str_eq_c(word, words[i])) {
+        i++;
+    }
+    return words[i] ? i : -1;
+}
+
 static void on_counter(void *arg, const struct sl_store_counter *counter)
 {
     struct sl_counters *counters = arg;
+    int owner = word_find(counter->owner, sl_limit_owner_names), key = word_find(counter->key, key_names);
+    int kind = word_find(counter->kind, sl_limit_kind_names);
     struct sl_limit_record record = {
-        .route = counter->route,
+        .owner = (enum sl_limit_owner)owner,
+        .name = counter->name,
         .incarnation = counter->incarnation,
-        .key = sl_str_eq_c(counter->key, "user") ? SL_LIMIT_USER : SL_LIMIT_ROUTE,
-        .principal = counter->principal,
+        .key = (enum sl_limit_key)key,
+        .who = counter->who,
+        .kind = (enum sl_limit_kind)kind,
         .period_usec = counter->period_usec,
         .end_wall_usec = counter->end_usec,
         .used = counter->used,
     };
+    if (owner < 0 || key < 0 || kind < 0 || (counter->zone.n && sl_zone_get(counter->zone, &record.zone, NULL) < 0)) {
+        return; /* of a newer version, or of a zone that this machine does not know: no limit here counts with it */
+    }
     /* When there is no memory at the start, this counter starts at zero. */
     SL_IGNORE(sl_limiter_restore(counters->limiter, &record, sl_clock_wall_usec()) < 0);
 }

@@ -3,6 +3,7 @@
 
 #include "base/near.h"
 #include "base/num.h"
+#include "base/zone.h"
 
 struct period {
     const char *name;
@@ -46,6 +47,28 @@ int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret)
     return SL_E_INVAL;
 }
 
+static uint64_t unit_usec(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(periods[i].name, name) != 0) {
+        i++;
+    }
+    return periods[i].sec * SL_USEC_PER_SEC;
+}
+
+bool sl_period_is_calendar(const struct sl_limit_rule *rule)
+{
+    return rule->multiple == 1 && rule->period_usec >= unit_usec("day");
+}
+
+uint64_t sl_period_next(const struct sl_zone *zone, uint64_t period_usec, uint64_t now_wall_usec)
+{
+    enum sl_calendar unit = period_usec == unit_usec("day")     ? SL_CALENDAR_DAY
+                            : period_usec == unit_usec("month") ? SL_CALENDAR_MONTH
+                                                                : SL_CALENDAR_YEAR;
+    return sl_zone_next(zone, unit, now_wall_usec);
+}
+
 /* Cuts at the next of ";,|", after which another limit follows. False: no text is left. */
 static bool limit_cut(struct sl_str *io_rest, struct sl_str *ret_part)
 {
@@ -69,7 +92,7 @@ static int limit_parse(struct sl_str text, struct sl_limit_rule *ret)
     while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
         digits++;
     }
-    if (sl_parse_u64(sl_str_sub(text, 0, digits), 0, INT64_MAX, &ret->calls) < 0) {
+    if (sl_parse_u64(sl_str_sub(text, 0, digits), 0, INT64_MAX, &ret->cap) < 0) {
         return SL_E_INVAL;
     }
     struct sl_str rest = sl_str_trim(sl_str_sub(text, digits, text.n));
@@ -87,7 +110,7 @@ int sl_periods_parse(struct sl_str text, uint64_t calls, struct sl_limit_rule ru
         if (n == SL_LIMIT_RULES_MAX) {
             return SL_E_INVAL;
         }
-        rules[n] = (struct sl_limit_rule){ .calls = calls, .key = SL_LIMIT_USER };
+        rules[n] = (struct sl_limit_rule){ .cap = calls, .key = SL_LIMIT_USER };
         if ((n ? limit_parse(part, &rules[n]) : sl_period_parse(part, &rules[n])) < 0) {
             return SL_E_INVAL;
         }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/words.h"
 
+#include <stdio.h>
+
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/num.h"
+#include "base/zone.h"
 #include "gate/policy/limit.h"
+#include "json/write.h"
 
 uint64_t sl_wait_sec(uint64_t usec)
 {
@@ -33,25 +38,127 @@ size_t sl_wait_format(uint64_t usec, char out[SL_WAIT_MAX])
     return (size_t)(at - out);
 }
 
-struct sl_str sl_limit_words(const struct sl_limit_view *view, const struct sl_limit_rule *rules, struct sl_str route,
-                             bool names_wait, struct sl_arena *arena)
+/* An amount of a rule's kind: "5 calls", "1 token", "$2.50". */
+#define AMOUNT_MAX 64
+
+static const char *noun_of(const struct sl_limit_rule *rule)
+{
+    static const char *const nouns[] = {
+        [SL_LIMIT_REQUESTS] = "call",
+        [SL_LIMIT_TOKENS] = "token",
+        [SL_LIMIT_INPUT_TOKENS] = "input token",
+        [SL_LIMIT_OUTPUT_TOKENS] = "output token",
+        [SL_LIMIT_CONCURRENT] = "call",
+    };
+    return nouns[rule->kind];
+}
+
+static const char *amount_format(const struct sl_limit_rule *rule, uint64_t v, char out[AMOUNT_MAX])
+{
+    if (rule->kind == SL_LIMIT_MONEY) {
+        char text[SL_DOLLARS_TEXT_MAX];
+        snprintf(out, AMOUNT_MAX, "$%.*s", (int)sl_format_dollars(v, text), text);
+    } else {
+        snprintf(out, AMOUNT_MAX, "%llu %s%s", (unsigned long long)v, noun_of(rule), v == 1 ? "" : "s");
+    }
+    return out;
+}
+
+/* The period of a rule behind its amount: " per 5 minutes", " per 1 month in Europe/Berlin", " at a time". */
+#define PERIOD_TEXT_MAX 128
+
+static const char *period_format(const struct sl_limit_rule *rule, char out[PERIOD_TEXT_MAX])
+{
+    const char *plural = rule->multiple == 1 ? "" : "s";
+    if (rule->kind == SL_LIMIT_CONCURRENT) {
+        snprintf(out, PERIOD_TEXT_MAX, " at a time");
+    } else if (rule->key == SL_LIMIT_SESSION) {
+        snprintf(out, PERIOD_TEXT_MAX, " per session");
+    } else if (rule->zone) {
+        struct sl_str zone = sl_zone_name(rule->zone);
+        snprintf(out, PERIOD_TEXT_MAX, " per %u %s%s in %.*s", rule->multiple, rule->unit, plural, SL_STR_ARG(zone));
+    } else {
+        snprintf(out, PERIOD_TEXT_MAX, " per %u %s%s", rule->multiple, rule->unit, plural);
+    }
+    return out;
+}
+
+static const char *heading_of(const struct sl_limit_rule *rule, bool is_sentence)
+{
+    return rule->kind == SL_LIMIT_MONEY ? "Budget exceeded"
+           : is_sentence                ? "Rate limit reached"
+                                        : "Rate limit exceeded";
+}
+
+/* MLflow's form: "Rate limit exceeded: 100 per 1 minute", with the unit as it is; of others than the route with their
+ * names. */
+static struct sl_str short_words(const struct sl_limit_shown *shown, struct sl_arena *arena)
+{
+    const struct sl_limit_rule *rule = shown->rule;
+    const struct sl_limits *owner = shown->owner;
+    char amount[AMOUNT_MAX], period[PERIOD_TEXT_MAX];
+    bool is_plain = rule->kind == SL_LIMIT_REQUESTS && rule->key != SL_LIMIT_SESSION;
+    if (is_plain) {
+        snprintf(amount, sizeof(amount), "%llu", (unsigned long long)rule->cap);
+    } else {
+        amount_format(rule, rule->cap, amount);
+    }
+    if (is_plain && !rule->zone) {
+        snprintf(period, sizeof(period), " per %u %s", rule->multiple, rule->unit);
+    } else {
+        period_format(rule, period);
+    }
+    struct sl_str whose = owner->owner == SL_LIMIT_OF_ROUTE
+                              ? SL_STR("")
+                              : sl_arena_printf(arena, " (%s '%.*s')", sl_limit_owner_names[owner->owner],
+                                                SL_STR_ARG(owner->name));
+    return sl_arena_printf(arena, "%s: %s%s%.*s", heading_of(rule, false), amount, period, SL_STR_ARG(whose));
+}
+
+struct sl_str sl_limit_words(const struct sl_limit_view *view, bool names_wait, struct sl_arena *arena)
 {
     if (!names_wait) {
-        const struct sl_limit_rule *first = &rules[view->first_refusing];
-        return sl_arena_printf(arena, "Rate limit exceeded: %llu per %u %s", (unsigned long long)first->calls,
-                               first->multiple, first->unit);
+        return short_words(&view->first, arena);
     }
-    const struct sl_limit_rule *rule = &rules[view->rule];
-    const char *plural = rule->multiple == 1 ? "" : "s";
-    if (view->is_final) {
-        return sl_arena_printf(arena,
-                               "Rate limit reached for the route '%.*s': 0 calls per %u %s%s. Nothing passes until the "
-                               "limit is changed.",
-                               SL_STR_ARG(route), rule->multiple, rule->unit, plural);
+    const struct sl_limit_shown *shown = &view->refusing;
+    const struct sl_limit_rule *rule = shown->rule;
+    const struct sl_limits *owner = shown->owner;
+    char cap[AMOUNT_MAX], need[AMOUNT_MAX], period[PERIOD_TEXT_MAX], wait[SL_WAIT_MAX];
+    struct sl_str words = sl_arena_printf(arena, "%s for the %s '%.*s': %s%s.", heading_of(rule, true),
+                                          sl_limit_owner_names[owner->owner], SL_STR_ARG(owner->name),
+                                          amount_format(rule, rule->cap, cap), period_format(rule, period));
+    sl_wait_format(shown->reset_usec, wait);
+    if (!shown->is_final) {
+        return sl_arena_printf(arena, "%.*s Try again in %s.", SL_STR_ARG(words), wait);
     }
-    char wait[SL_WAIT_MAX];
-    sl_wait_format(view->reset_usec, wait);
-    return sl_arena_printf(arena, "Rate limit reached for the route '%.*s': %llu call%s per %u %s%s. Try again in %s.",
-                           SL_STR_ARG(route), (unsigned long long)rule->calls, rule->calls == 1 ? "" : "s",
-                           rule->multiple, rule->unit, plural, wait);
+    return !rule->cap ? sl_arena_printf(arena, "%.*s Nothing passes until the limit is changed.", SL_STR_ARG(words))
+           : shown->need > rule->cap ? sl_arena_printf(arena, "%.*s This call alone may need %s.", SL_STR_ARG(words),
+                                                       amount_format(rule, shown->need, need))
+                                     : sl_arena_printf(arena, "%.*s Begin another session.", SL_STR_ARG(words));
+}
+
+static void amount_write(struct sl_jw *w, const char *key, const struct sl_limit_rule *rule, uint64_t v)
+{
+    char text[SL_DOLLARS_TEXT_MAX];
+    size_t n = rule->kind == SL_LIMIT_MONEY ? sl_format_dollars(v, text) : sl_format_u64(v, text);
+    sl_jw_key(w, key);
+    sl_jw_raw(w, sl_str_make(text, n));
+}
+
+struct sl_str sl_limit_json(const struct sl_limit_shown *shown, struct sl_arena *arena)
+{
+    struct sl_buf buf = SL_BUF_INIT(4096);
+    struct sl_jw w;
+    sl_jw_init(&w, &buf);
+    sl_jw_object(&w);
+    sl_jw_member_str(&w, "owner", sl_str_c(sl_limit_owner_names[shown->owner->owner]));
+    sl_jw_member_str(&w, "name", shown->owner->name);
+    sl_jw_member_str(&w, "kind", sl_str_c(sl_limit_kind_names[shown->rule->kind]));
+    amount_write(&w, "cap", shown->rule, shown->rule->cap);
+    amount_write(&w, "used", shown->rule, shown->used);
+    sl_jw_member_u64(&w, "reset", sl_wait_sec(shown->reset_usec));
+    sl_jw_end(&w);
+    struct sl_str json = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    return json;
 }

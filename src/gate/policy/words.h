@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 struct sl_arena;
-struct sl_limit_rule;
+struct sl_limit_shown;
 struct sl_limit_view;
 
 /* Whole seconds, rounded up. */
@@ -14,9 +14,10 @@ uint64_t sl_wait_sec(uint64_t usec);
 /* Writes "1m30s", "1h0m0s": whole seconds, in the form that clients of rate limits read. Returns the length. */
 #define SL_WAIT_MAX 48
 size_t sl_wait_format(uint64_t usec, char out[SL_WAIT_MAX]);
-/* The text why a call is refused, on the arena. `names_wait`: a sentence with the rule that makes the caller wait
- * longest, and the wait; else MLflow's words for the first rule that refused. */
-struct sl_str sl_limit_words(const struct sl_limit_view *view, const struct sl_limit_rule *rules, struct sl_str route,
-                             bool names_wait, struct sl_arena *arena);
+/* The text why a call is refused, on the arena. `names_wait`: a sentence with the limit that makes the caller wait
+ * longest, and the wait; else MLflow's words for the first limit that refused. */
+struct sl_str sl_limit_words(const struct sl_limit_view *view, bool names_wait, struct sl_arena *arena);
+/* A limit as JSON, for programs: owner, kind, cap, used, reset. On the arena. */
+struct sl_str sl_limit_json(const struct sl_limit_shown *shown, struct sl_arena *arena);
 
 #endif

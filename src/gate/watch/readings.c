@@ -15,7 +15,7 @@
 #include "gate/config/snapshot.h"
 #include "gate/config/traffic.h"
 #include "gate/gate.h"
-#include "gate/policy/limit.h"
+#include "gate/policy/limit_table.h"
 #include "gate/policy/queue.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/ledger.h"
@@ -197,12 +197,14 @@ struct used_walk {
 /* How much of its limit a counter has used, in millionths; 0: that limit is no longer in force. */
 static uint64_t share_of(const struct sl_route *route, const struct sl_limit_record *record)
 {
-    enum sl_limit_key key = record->key == SL_LIMIT_SHARED ? SL_LIMIT_USER : record->key;
+    bool is_shared = record->key == SL_LIMIT_SHARED;
     double used = 0;
-    for (uint32_t i = 0; i < route->n_rules; i++) {
-        const struct sl_limit_rule *rule = &route->rules[i];
-        if (rule->key == key && rule->period_usec == record->period_usec && rule->calls) {
-            used = SL_MAX(used, (double)record->used / (double)rule->calls);
+    for (uint32_t i = 0; route->limits && i < route->limits->n; i++) {
+        const struct sl_limit_rule *rule = &route->limits->rules[i];
+        bool is_its = is_shared ? rule->key != SL_LIMIT_WHOLE : rule->key == record->key;
+        if (is_its && rule->kind == record->kind && rule->period_usec == record->period_usec &&
+            rule->zone == record->zone && rule->cap) {
+            used = SL_MAX(used, (double)record->used / (double)rule->cap);
         }
     }
     return (uint64_t)(used * MILLION);
@@ -212,7 +214,10 @@ static uint64_t share_of(const struct sl_route *route, const struct sl_limit_rec
 static void on_record(void *arg, const struct sl_limit_record *record)
 {
     struct used_walk *walk = arg;
-    const struct sl_route *route = sl_snapshot_find(walk->source->snapshot, record->route);
+    if (record->owner != SL_LIMIT_OF_ROUTE) {
+        return;
+    }
+    const struct sl_route *route = sl_snapshot_find(walk->source->snapshot, record->name);
     if (!route || route->incarnation != record->incarnation) {
         return;
     }

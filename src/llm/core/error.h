@@ -75,6 +75,7 @@ struct sl_llm_error {
     struct sl_str code;                  /* the dialect's code, where it has one ("model_not_found"); p == NULL: none */
     struct sl_str param;                 /* the member that is wrong */
     struct sl_str detail;                /* raw JSON for programs: MLflow's 422 list, Anthropic's details */
+    struct sl_str limit;                 /* raw JSON: the limit of ours that refused the call; p == NULL: none */
     struct sl_str upstream_body;         /* unchanged */
     struct sl_str upstream_content_type; /* of that body; p == NULL: it had none */
     uint64_t retry_after_sec;            /* 0: none */

@@ -125,6 +125,10 @@ static void error_write(struct sl_llm_error *error, int status, struct sl_buf *o
     sl_jw_member_str(&w, "type", sl_str_c(words.type));
     sl_jw_member_str(&w, "param", error->param);
     sl_jw_member_str(&w, "code", error->code.n ? error->code : sl_str_c(words.code));
+    if (error->limit.p) {
+        sl_jw_key(&w, "limit");
+        sl_jw_raw(&w, error->limit);
+    }
     sl_jw_end(&w);
     sl_jw_end(&w);
 }

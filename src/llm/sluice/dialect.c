@@ -26,6 +26,10 @@ static void write_error(struct sl_llm_error *error, struct sl_buf *out)
     sl_jw_member_str(&w, "type", domain_of(error->type));
     sl_jw_member_str(&w, "code", sl_str_c(sl_error_type_word(error->type)));
     sl_jw_member_str(&w, "request_id", error->request_id);
+    if (error->limit.p) {
+        sl_jw_key(&w, "limit");
+        sl_jw_raw(&w, error->limit);
+    }
     sl_jw_end(&w);
     sl_jw_end(&w);
 }

@@ -7,19 +7,22 @@ int sl_sqlite_counter_put(struct sl_store *store, const struct sl_store_counter 
     struct sl_db *db = &sl_sqlite_of(store)->db;
     sqlite3_stmt *stmt = sl_db_stmt(db,
                                     "INSERT OR REPLACE INTO counters "
-                                    "(route, incarnation, key, principal, period_usec, end_usec, used) "
-                                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                                    "(owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used) "
+                                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                                     err);
     if (!stmt) {
         return err->code;
     }
-    sl_db_bind_str(stmt, 1, counter->route);
-    sqlite3_bind_int64(stmt, 2, (int64_t)counter->incarnation);
-    sl_db_bind_str(stmt, 3, counter->key);
-    sl_db_bind_str(stmt, 4, counter->principal);
-    sqlite3_bind_int64(stmt, 5, (int64_t)counter->period_usec);
-    sqlite3_bind_int64(stmt, 6, (int64_t)counter->end_usec);
-    sqlite3_bind_int64(stmt, 7, (int64_t)counter->used);
+    sl_db_bind_str(stmt, 1, counter->owner);
+    sl_db_bind_str(stmt, 2, counter->name);
+    sqlite3_bind_int64(stmt, 3, (int64_t)counter->incarnation);
+    sl_db_bind_str(stmt, 4, counter->key);
+    sl_db_bind_str(stmt, 5, counter->who);
+    sl_db_bind_str(stmt, 6, counter->kind);
+    sqlite3_bind_int64(stmt, 7, (int64_t)counter->period_usec);
+    sl_db_bind_str(stmt, 8, counter->zone);
+    sqlite3_bind_int64(stmt, 9, (int64_t)counter->end_usec);
+    sqlite3_bind_int64(stmt, 10, (int64_t)counter->used);
     return sl_db_run(db, stmt, err);
 }
 
@@ -43,8 +46,8 @@ int sl_sqlite_counters_load(struct sl_store *store, uint64_t now_usec,
         return 0;
     }
     sqlite3_stmt *stmt = sl_db_stmt(db,
-                                    "SELECT route, incarnation, key, principal, period_usec, end_usec, used FROM "
-                                    "counters WHERE end_usec > ?",
+                                    "SELECT owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, "
+                                    "used FROM counters WHERE end_usec > ?",
                                     err);
     if (!stmt) {
         return err->code;
@@ -53,13 +56,16 @@ int sl_sqlite_counters_load(struct sl_store *store, uint64_t now_usec,
     int r;
     while ((r = sl_db_row(db, stmt, err)) > 0) {
         struct sl_store_counter counter = {
-            .route = sl_db_column_str(stmt, 0),
-            .incarnation = (uint64_t)sqlite3_column_int64(stmt, 1),
-            .key = sl_db_column_str(stmt, 2),
-            .principal = sl_db_column_str(stmt, 3),
-            .period_usec = (uint64_t)sqlite3_column_int64(stmt, 4),
-            .end_usec = (uint64_t)sqlite3_column_int64(stmt, 5),
-            .used = (uint64_t)sqlite3_column_int64(stmt, 6),
+            .owner = sl_db_column_str(stmt, 0),
+            .name = sl_db_column_str(stmt, 1),
+            .incarnation = (uint64_t)sqlite3_column_int64(stmt, 2),
+            .key = sl_db_column_str(stmt, 3),
+            .who = sl_db_column_str(stmt, 4),
+            .kind = sl_db_column_str(stmt, 5),
+            .period_usec = (uint64_t)sqlite3_column_int64(stmt, 6),
+            .zone = sl_db_column_str(stmt, 7),
+            .end_usec = (uint64_t)sqlite3_column_int64(stmt, 8),
+            .used = (uint64_t)sqlite3_column_int64(stmt, 9),
         };
         on_counter(arg, &counter);
     }

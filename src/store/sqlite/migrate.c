@@ -131,6 +131,25 @@ const char *const sl_db_migrations[] = {
     " PRIMARY KEY (span, at, series)) WITHOUT ROWID;"
     "INSERT INTO meta VALUES ('usage_mark', 0), ('usage_callers', 0), ('usage_minutes', 0), ('usage_hours', 0),"
     " ('usage_days', 0);",
+    /* 7 */
+    /* Not only routes have limits, and they limit more than requests. owner, name: a route, a key, a group. who: a
+     * principal or a session. zone: '' where the period is not the calendar's. */
+    "CREATE TABLE counters_of_all ("
+    " owner TEXT NOT NULL,"
+    " name TEXT NOT NULL,"
+    " incarnation INTEGER NOT NULL,"
+    " key TEXT NOT NULL,"
+    " who TEXT NOT NULL,"
+    " kind TEXT NOT NULL,"
+    " period_usec INTEGER NOT NULL,"
+    " zone TEXT NOT NULL,"
+    " end_usec INTEGER NOT NULL,"
+    " used INTEGER NOT NULL,"
+    " PRIMARY KEY (owner, name, incarnation, key, who, kind, period_usec, zone)) WITHOUT ROWID;"
+    "INSERT INTO counters_of_all (owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used)"
+    " SELECT 'route', route, incarnation, key, principal, 'requests', period_usec, '', end_usec, used FROM counters;"
+    "DROP TABLE counters;"
+    "ALTER TABLE counters_of_all RENAME TO counters;",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

@@ -87,7 +87,8 @@ static int row_find(struct sl_db *db, struct sl_str name, struct sl_store_route 
 /* Deletes what is stored about the name, so that a later route of that name starts without it. */
 static int leftovers_delete(struct sl_db *db, struct sl_str name, struct sl_err *err)
 {
-    static const char *const sqls[] = { "DELETE FROM limits WHERE route = ?", "DELETE FROM counters WHERE route = ?" };
+    static const char *const sqls[] = { "DELETE FROM limits WHERE route = ?",
+                                        "DELETE FROM counters WHERE owner = 'route' AND name = ?" };
     for (size_t i = 0; i < SL_ARRAY_LEN(sqls); i++) {
         sqlite3_stmt *stmt = sl_db_stmt(db, sqls[i], err);
         if (!stmt) {

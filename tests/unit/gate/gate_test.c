@@ -20,7 +20,7 @@
 #include "gate/config/keyset.h"
 #include "gate/config/snapshot.h"
 #include "gate/policy/counters.h"
-#include "gate/policy/limit.h"
+#include "gate/policy/limit_table.h"
 #include "gate/policy/retry_budget.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/ledger.h"
@@ -301,6 +301,7 @@ static void start(struct gate_test *g, const char *config, bool is_file)
     sl_events_init(&g->events, &g->publisher);
     assert_int_equal(sl_events_configure(&g->events, c->settings, c->routes, c->n_routes), 0);
     assert_int_equal(sl_limiter_new(100, &g->gate.limiter), 0);
+    g->gate.factors = &g->factors;
     assert_int_equal(sl_retry_budget_new(&g->gate.retry_budget), 0);
     assert_int_equal(sl_metrics_new(&g->gate.metrics), 0);
     assert_int_equal(sl_ledger_new(&g->gate.ledger), 0);

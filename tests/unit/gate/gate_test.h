@@ -9,6 +9,7 @@
 #include "gate/engine.h"
 #include "gate/gate.h"
 #include "gate/policy/counters.h"
+#include "gate/policy/factor.h"
 #include "gate/watch/notice.h"
 #include "gate/worker.h"
 #include "help.h"
@@ -17,10 +18,11 @@
 
 struct gate_test {
     struct loaded loaded;
-    struct sl_gate gate; /* points to the next four */
+    struct sl_gate gate; /* points to the next five */
     struct sl_publisher publisher;
     struct sl_events events;
     struct sl_counters counters;
+    struct sl_factors factors;
     struct sl_notices notices;
     struct sl_engine engine;
     struct sl_worker worker;

@@ -18,7 +18,7 @@
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "store/store.h"
-#include "gate/policy/limit.h"
+#include "gate/policy/limit_rule.h"
 #include "llm/core/llm.h"
 
 #define NAMES 600
@@ -216,30 +216,30 @@ static void test_limits_follow_their_route(void **state)
     static const char one[] = "[{\"calls\":1,\"key\":\"route\",\"renewal_period\":\"day\"}]";
     struct world w;
     world_init(&w, file_two);
-    assert_int_equal(find(&w, "f")->rules[0].calls, 5);
+    assert_int_equal(find(&w, "f")->limits->rules[0].cap, 5);
     limit(&w, "f", one);
-    assert_int_equal(find(&w, "f")->rules[0].calls, 1);
+    assert_int_equal(find(&w, "f")->limits->rules[0].cap, 1);
     assert_int_equal(find(&w, "f")->limit.calls, 5); /* it keeps its own values */
     configure(&w, file_two);
-    assert_int_equal(find(&w, "f")->rules[0].calls, 1);
+    assert_int_equal(find(&w, "f")->limits->rules[0].cap, 1);
     limit(&w, "f", NULL);
-    assert_int_equal(find(&w, "f")->rules[0].calls, 5);
+    assert_int_equal(find(&w, "f")->limits->rules[0].cap, 5);
 
     put(&w, 2, 1);
     uint64_t idle = w.config->settings->upstream.route.timeouts.idle_usec;
-    assert_int_equal(find(&w, "n2")->n_rules, 0);
+    assert_null(find(&w, "n2")->limits);
     limit(&w, "n2", one);
     put(&w, 2, 2); /* replaced: limits and incarnation stay */
-    assert_int_equal(find(&w, "n2")->rules[0].key, SL_LIMIT_ROUTE);
+    assert_int_equal(find(&w, "n2")->limits->rules[0].key, SL_LIMIT_WHOLE);
     assert_int_equal(find(&w, "n2")->incarnation, w.ids[2]);
     assert_int_equal(find(&w, "n2")->conf.timeouts.idle_usec, idle);
     configure(&w, file_none); /* other defaults reach dynamic routes too */
     assert_int_equal(find(&w, "n2")->conf.timeouts.idle_usec, 7000000);
     assert_int_equal(find(&w, "n2")->conf.retries, 3);
-    assert_int_equal(find(&w, "n2")->n_rules, 1);
+    assert_int_equal(find(&w, "n2")->limits->n, 1);
     drop(&w, 2);
     put(&w, 2, 3);
-    assert_int_equal(find(&w, "n2")->n_rules, 0);
+    assert_null(find(&w, "n2")->limits);
     world_done(&w);
 }
 
@@ -254,7 +254,7 @@ static void test_a_load_takes_the_place_of_what_was_known(void **state)
     sl_events_load_begin(&w.events);
     sl_events_load_end(&w.events, false);
     assert_non_null(find(&w, "n2")); /* it failed: nothing changed */
-    assert_int_equal(find(&w, "f")->rules[0].calls, 1);
+    assert_int_equal(find(&w, "f")->limits->rules[0].cap, 1);
     struct sl_store_route route = {
         .id = 9,
         .version = 9,
@@ -270,7 +270,7 @@ static void test_a_load_takes_the_place_of_what_was_known(void **state)
     sl_events_load_end(&w.events, true);
     assert_null(find(&w, "n2"));
     assert_int_equal(find(&w, "n3")->incarnation, 9);
-    assert_int_equal(find(&w, "f")->rules[0].calls, 5);
+    assert_int_equal(find(&w, "f")->limits->rules[0].cap, 5);
     world_done(&w);
 }
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/num.h"
-#include "gate/policy/limit.h"
+#include "limit_help.h"
 
 #define SEC    SL_USEC_PER_SEC
 #define MINUTE (60 * SEC)
@@ -15,8 +15,8 @@
 /* Some wall time. */
 #define T0 (1800000000 * SEC)
 
-static const struct sl_limit_rule route_2_a_minute = { 2, MINUTE, SL_LIMIT_ROUTE, 1, "minute" };
-static const struct sl_limit_rule user_2_a_minute = { 2, MINUTE, SL_LIMIT_USER, 1, "minute" };
+static const struct sl_limit_rule route_2_a_minute = REQUESTS(2, MINUTE, SL_LIMIT_WHOLE, 1, "minute");
+static const struct sl_limit_rule user_2_a_minute = REQUESTS(2, MINUTE, SL_LIMIT_USER, 1, "minute");
 
 static struct sl_limiter *limiter_new(size_t max_users)
 {
@@ -25,35 +25,66 @@ static struct sl_limiter *limiter_new(size_t max_users)
     return limiter;
 }
 
-static struct sl_limit_view take_many(struct sl_limiter *limiter, const char *route, const char *principal,
-                                      const struct sl_limit_rule *rules, uint32_t n, uint64_t now)
+/* What one call was told. */
+struct said {
+    bool is_refused, is_final;
+    uint32_t first_refusing, rule;
+    uint64_t calls, remaining, reset_usec;
+};
+
+static struct said said_of(const struct sl_limit_view *view, const struct sl_limit_rule *rules)
 {
-    struct sl_limit_subject subject = { sl_str_c(route), 0, sl_str_c(principal) };
-    struct sl_limit_view view;
-    assert_int_equal(sl_limiter_take(limiter, &subject, rules, n, now, &view), 0);
-    return view;
+    struct sl_limit_shown shown = told(view);
+    return (struct said){
+        .is_refused = view->is_refused,
+        .is_final = shown.is_final,
+        .first_refusing = view->is_refused ? (uint32_t)(view->first.rule - rules) : 0,
+        .rule = (uint32_t)(shown.rule - rules),
+        .calls = shown.rule->cap,
+        .remaining = shown.remaining,
+        .reset_usec = shown.reset_usec,
+    };
 }
 
-static struct sl_limit_view take(struct sl_limiter *limiter, const char *principal, const struct sl_limit_rule *rule,
-                                 uint64_t now)
+static struct said take_of(struct sl_limiter *limiter, const char *route, uint64_t incarnation, const char *principal,
+                           const struct sl_limit_rule *rules, uint32_t n, uint64_t now)
+{
+    struct one_call one;
+    struct sl_limit_view view;
+    uint32_t n_held;
+    one_call_make(&one, route, incarnation, principal, rules, n);
+    assert_int_equal(sl_limiter_take(limiter, &one.call, now, NULL, &n_held, &view), 0);
+    assert_int_equal(n_held, 0);
+    return said_of(&view, rules);
+}
+
+static struct said take_many(struct sl_limiter *limiter, const char *route, const char *principal,
+                             const struct sl_limit_rule *rules, uint32_t n, uint64_t now)
+{
+    return take_of(limiter, route, 0, principal, rules, n, now);
+}
+
+static struct said take(struct sl_limiter *limiter, const char *principal, const struct sl_limit_rule *rule,
+                        uint64_t now)
 {
     return take_many(limiter, "chat", principal, rule, 1, now);
 }
 
-static struct sl_limit_view peek(struct sl_limiter *limiter, const char *principal, const struct sl_limit_rule *rule,
-                                 uint64_t now)
+static struct said peek(struct sl_limiter *limiter, const char *principal, const struct sl_limit_rule *rule,
+                        uint64_t now)
 {
-    struct sl_limit_subject subject = { SL_STR("chat"), 0, sl_str_c(principal) };
+    struct one_call one;
     struct sl_limit_view view;
-    sl_limiter_peek(limiter, &subject, rule, 1, now, &view);
-    return view;
+    one_call_make(&one, "chat", 0, principal, rule, 1);
+    sl_limiter_peek(limiter, &one.call, now, &view);
+    return said_of(&view, rule);
 }
 
 static void window_opens_at_the_first_call_and_lasts_one_period(void **state)
 {
     (void)state;
     struct sl_limiter *limiter = limiter_new(1000);
-    struct sl_limit_view v = take(limiter, "a", &user_2_a_minute, T0 + 59 * SEC);
+    struct said v = take(limiter, "a", &user_2_a_minute, T0 + 59 * SEC);
     assert_false(v.is_refused);
     assert_int_equal(v.calls, 2);
     assert_int_equal(v.remaining, 1);
@@ -80,11 +111,11 @@ static void refused_calls_take_nothing(void **state)
         assert_int_equal(take(limiter, "a", &user_2_a_minute, T0).is_refused, i >= 2);
     }
     struct sl_limit_rule more = user_2_a_minute;
-    more.calls = 4;
-    struct sl_limit_view v = peek(limiter, "a", &more, T0);
+    more.cap = 4;
+    struct said v = peek(limiter, "a", &more, T0);
     assert_int_equal(v.remaining, 2); /* a changed number keeps the count */
     assert_false(v.is_refused);
-    more.calls = 1;
+    more.cap = 1;
     v = peek(limiter, "a", &more, T0);
     assert_true(v.is_refused);
     assert_int_equal(v.remaining, 0);
@@ -104,18 +135,16 @@ static void keys_count_apart(void **state)
     assert_int_equal(take(limiter, "a", &route_2_a_minute, T0).remaining, 1);
     assert_int_equal(take(limiter, "b", &route_2_a_minute, T0).remaining, 0);
     assert_int_equal(take_many(limiter, "other", "a", &user_2_a_minute, 1, T0).remaining, 1);
-    struct sl_limit_subject second = { SL_STR("chat"), 7, SL_STR("a") };
-    struct sl_limit_view v;
-    assert_int_equal(sl_limiter_take(limiter, &second, &user_2_a_minute, 1, T0, &v), 0);
-    assert_int_equal(v.remaining, 1); /* another route with that name */
+    /* Another route with that name. */
+    assert_int_equal(take_of(limiter, "chat", 7, "a", &user_2_a_minute, 1, T0).remaining, 1);
     sl_limiter_free(limiter);
 }
 
 static void none_passes_at_zero_and_no_wait_helps(void **state)
 {
     (void)state;
-    static const struct sl_limit_rule zero = { 0, MINUTE, SL_LIMIT_USER, 1, "minute" };
-    static const struct sl_limit_rule one = { 1, HOUR, SL_LIMIT_ROUTE, 1, "hour" };
+    static const struct sl_limit_rule zero = REQUESTS(0, MINUTE, SL_LIMIT_USER, 1, "minute");
+    static const struct sl_limit_rule one = REQUESTS(1, HOUR, SL_LIMIT_WHOLE, 1, "hour");
     const struct {
         struct sl_limit_rule rules[2];
         uint32_t n, rule;
@@ -130,7 +159,7 @@ static void none_passes_at_zero_and_no_wait_helps(void **state)
         struct sl_limiter *limiter = limiter_new(1000);
         for (int used = 0; used < 2; used++) {
             assert_int_equal(take(limiter, "a", &one, T0).is_refused, used);
-            struct sl_limit_view v = take_many(limiter, "chat", "a", cases[i].rules, cases[i].n, T0 + SEC);
+            struct said v = take_many(limiter, "chat", "a", cases[i].rules, cases[i].n, T0 + SEC);
             assert_true(v.is_refused);
             assert_int_equal(v.rule, cases[i].rule);
             assert_int_equal(v.is_final, cases[i].is_final);
@@ -141,9 +170,9 @@ static void none_passes_at_zero_and_no_wait_helps(void **state)
     }
     /* A limit that is set to 0 while a window is open. */
     struct sl_limiter *limiter = limiter_new(1000);
-    struct sl_limit_rule rule = { 1, MINUTE, SL_LIMIT_USER, 1, "minute" };
+    struct sl_limit_rule rule = REQUESTS(1, MINUTE, SL_LIMIT_USER, 1, "minute");
     assert_false(take(limiter, "a", &rule, T0).is_refused);
-    rule.calls = 0;
+    rule.cap = 0;
     assert_true(take(limiter, "a", &rule, T0 + SEC).is_final);
     assert_int_equal(peek(limiter, "a", &rule, T0 + SEC).reset_usec, 0);
     sl_limiter_free(limiter);
@@ -154,10 +183,10 @@ static void several_hold_together_all_or_none(void **state)
     (void)state;
     struct sl_limiter *limiter = limiter_new(1000);
     const struct sl_limit_rule rules[] = {
-        { 2, MINUTE, SL_LIMIT_USER, 1, "minute" },
-        { 3, HOUR, SL_LIMIT_ROUTE, 1, "hour" },
+        REQUESTS(2, MINUTE, SL_LIMIT_USER, 1, "minute"),
+        REQUESTS(3, HOUR, SL_LIMIT_WHOLE, 1, "hour"),
     };
-    struct sl_limit_view v = take_many(limiter, "chat", "a", rules, 2, T0);
+    struct said v = take_many(limiter, "chat", "a", rules, 2, T0);
     assert_int_equal(v.rule, 0);
     assert_int_equal(v.remaining, 1);
     assert_false(take_many(limiter, "chat", "a", rules, 2, T0).is_refused);
@@ -182,8 +211,8 @@ static void two_rules_of_one_counter_take_once(void **state)
     (void)state;
     struct sl_limiter *limiter = limiter_new(1000);
     const struct sl_limit_rule rules[] = {
-        { 5, MINUTE, SL_LIMIT_ROUTE, 1, "minute" },
-        { 4, MINUTE, SL_LIMIT_ROUTE, 60, "second" },
+        REQUESTS(5, MINUTE, SL_LIMIT_WHOLE, 1, "minute"),
+        REQUESTS(4, MINUTE, SL_LIMIT_WHOLE, 60, "second"),
     };
     for (int i = 0; i < 6; i++) {
         assert_int_equal(take_many(limiter, "chat", "a", rules, 2, T0).is_refused, i >= 4);
@@ -196,7 +225,7 @@ static void full_table_drops_what_is_over_then_shares(void **state)
     (void)state;
     enum { ROOM = 640 };
     struct sl_limiter *limiter = limiter_new(ROOM);
-    struct sl_limit_rule rule = { 3, MINUTE, SL_LIMIT_USER, 1, "minute" };
+    struct sl_limit_rule rule = REQUESTS(3, MINUTE, SL_LIMIT_USER, 1, "minute");
     char name[32];
     unsigned n_refused = 0;
     for (int i = 0; i < 20000; i++) {
@@ -224,7 +253,7 @@ static void full_table_drops_what_is_over_then_shares(void **state)
 static void windows_that_are_over_are_cleared_away(void **state)
 {
     (void)state;
-    struct sl_limiter *limiter = limiter_new(SL_LIMIT_USERS_MAX);
+    struct sl_limiter *limiter = limiter_new(131072);
     char name[32];
     for (unsigned i = 0; i < 50000; i++) {
         snprintf(name, sizeof(name), "p-%u", i);
@@ -251,7 +280,7 @@ static void clock_that_steps_back_does_not_stretch_a_window(void **state)
     struct sl_limiter *limiter = limiter_new(1000);
     take(limiter, "a", &user_2_a_minute, T0 + HOUR);
     take(limiter, "a", &user_2_a_minute, T0 + HOUR);
-    struct sl_limit_view v = take(limiter, "a", &user_2_a_minute, T0);
+    struct said v = take(limiter, "a", &user_2_a_minute, T0);
     assert_true(v.is_refused);
     assert_int_equal(v.reset_usec, MINUTE);
     assert_false(take(limiter, "a", &user_2_a_minute, T0 + MINUTE).is_refused);
@@ -271,18 +300,18 @@ static void keep(void *arg, const struct sl_limit_record *record)
     struct sl_limit_record *copy = &kept->v[kept->n];
     char *text = kept->texts[kept->n++];
     *copy = *record;
-    memcpy(text, record->route.p, record->route.n);
-    memcpy(text + record->route.n, record->principal.p, record->principal.n);
-    copy->route.p = text;
-    copy->principal.p = text + record->route.n;
+    memcpy(text, record->name.p, record->name.n);
+    memcpy(text + record->name.n, record->who.p, record->who.n);
+    copy->name.p = text;
+    copy->who.p = text + record->name.n;
 }
 
 static void counters_travel_through_a_store(void **state)
 {
     (void)state;
     struct sl_limiter *limiter = limiter_new(1000);
-    const struct sl_limit_rule user = { 5, HOUR, SL_LIMIT_USER, 1, "hour" };
-    const struct sl_limit_rule route = { 5, 2 * HOUR, SL_LIMIT_ROUTE, 2, "hour" };
+    const struct sl_limit_rule user = REQUESTS(5, HOUR, SL_LIMIT_USER, 1, "hour");
+    const struct sl_limit_rule route = REQUESTS(5, 2 * HOUR, SL_LIMIT_WHOLE, 2, "hour");
     take(limiter, "a", &user_2_a_minute, T0);
     take(limiter, "a", &user, T0);
     take(limiter, "a", &user, T0);
@@ -305,7 +334,7 @@ static void counters_travel_through_a_store(void **state)
         assert_int_equal(sl_limiter_restore(next, &kept.v[i], T0 + SEC), 0);
     }
     assert_int_equal(sl_limiter_count(next), 2);
-    struct sl_limit_view v = take(next, "a", &user, T0 + SEC);
+    struct said v = take(next, "a", &user, T0 + SEC);
     assert_int_equal(v.remaining, 2);
     assert_int_equal(v.reset_usec, HOUR - SEC);
     assert_int_equal(take(next, "a", &route, T0 + SEC).remaining, 3);

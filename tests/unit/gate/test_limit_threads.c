@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/num.h"
-#include "gate/policy/limit.h"
+#include "limit_help.h"
 
 #define THREADS 4
 #define CALLS   5000
@@ -33,9 +33,11 @@ static void *job_run(void *arg)
     char name[32];
     for (unsigned i = 0; i < CALLS; i++) {
         snprintf(name, sizeof(name), "p-%u", job->crowd ? job->number * CALLS + i : i % 3);
-        struct sl_limit_subject subject = { SL_STR("chat"), 0, sl_str_c(name) };
+        struct one_call one;
         struct sl_limit_view view;
-        if (sl_limiter_take(job->limiter, &subject, job->rules, job->n_rules, T0, &view) == 0 && !view.is_refused) {
+        uint32_t n_held;
+        one_call_make(&one, "chat", 0, name, job->rules, job->n_rules);
+        if (sl_limiter_take(job->limiter, &one.call, T0, NULL, &n_held, &view) == 0 && !view.is_refused) {
             atomic_fetch_add(job->passed, 1);
         }
     }
@@ -63,7 +65,7 @@ static unsigned run(const struct sl_limit_rule *rules, uint32_t n_rules, size_t 
 static void one_counter_is_exact(void **state)
 {
     (void)state;
-    struct sl_limit_rule rule = { 1234, HOUR, SL_LIMIT_ROUTE, 1, "hour" };
+    struct sl_limit_rule rule = REQUESTS(1234, HOUR, SL_LIMIT_WHOLE, 1, "hour");
     assert_int_equal(run(&rule, 1, 1000, false), 1234);
 }
 
@@ -72,9 +74,9 @@ static void several_counters_are_exact(void **state)
     (void)state;
     /* Three principals with 500 each would make 1500; the route allows 1200. */
     const struct sl_limit_rule rules[] = {
-        { 500, HOUR, SL_LIMIT_USER, 1, "hour" },
-        { 1200, 2 * HOUR, SL_LIMIT_ROUTE, 2, "hour" },
-        { 4000, 3 * HOUR, SL_LIMIT_USER, 3, "hour" },
+        REQUESTS(500, HOUR, SL_LIMIT_USER, 1, "hour"),
+        REQUESTS(1200, 2 * HOUR, SL_LIMIT_WHOLE, 2, "hour"),
+        REQUESTS(4000, 3 * HOUR, SL_LIMIT_USER, 3, "hour"),
     };
     assert_int_equal(run(rules, 3, 1000, false), 1200);
     assert_int_equal(run(rules, 1, 1000, false), 1500);
@@ -83,7 +85,7 @@ static void several_counters_are_exact(void **state)
 static void crowd_shares_one_counter_exactly(void **state)
 {
     (void)state;
-    struct sl_limit_rule rule = { 7, HOUR, SL_LIMIT_USER, 1, "hour" };
+    struct sl_limit_rule rule = REQUESTS(7, HOUR, SL_LIMIT_USER, 1, "hour");
     assert_int_equal(run(&rule, 1, 64, true), 64 + 7);
 }
 

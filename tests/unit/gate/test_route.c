@@ -108,12 +108,12 @@ static void limits_of_set_limits_hold_in_the_file(void **state)
                                 "key: user }]\n");
     assert_non_null(l.config);
     const struct sl_route *route = l.config->routes[0];
-    assert_int_equal(route->n_rules, 2); /* in place of `limit` */
+    assert_int_equal(route->limits->n, 2); /* in place of `limit` */
     assert_false(route->has_limit);
-    assert_int_equal(route->rules[0].calls, 1);
-    assert_int_equal(route->rules[0].key, SL_LIMIT_ROUTE);
-    assert_int_equal(route->rules[1].calls, 100);
-    assert_int_equal(route->rules[1].key, SL_LIMIT_USER);
+    assert_int_equal(route->limits->rules[0].cap, 1);
+    assert_int_equal(route->limits->rules[0].key, SL_LIMIT_WHOLE);
+    assert_int_equal(route->limits->rules[1].cap, 100);
+    assert_int_equal(route->limits->rules[1].key, SL_LIMIT_USER);
     unload(&l);
 }
 

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "gate/call/timing.h"
 #include "gate/policy/admit.h"
+#include "gate/policy/limit_table.h"
 #include "gate/policy/words.h"
 #include "gate/watch/line.h"
 
@@ -36,51 +37,134 @@ static void a_wait_is_spelt(void **state)
     }
 }
 
+static struct sl_admission admission_of(struct sl_limiter *limiter)
+{
+    struct sl_admission admission;
+    sl_admission_init(&admission, limiter, SL_STR("p"));
+    return admission;
+}
+
 static void a_limit_admits_refuses_and_says_why(void **state)
 {
     (void)state;
     static const struct sl_limit_rule rules[] = {
-        { .calls = 1, .period_usec = 60 * SL_USEC_PER_SEC, .key = SL_LIMIT_ROUTE, .multiple = 1, .unit = "minute" },
-        { .calls = 1, .period_usec = 7200 * SL_USEC_PER_SEC, .key = SL_LIMIT_USER, .multiple = 2, .unit = "hour" },
+        { .cap = 1, .period_usec = 60 * SL_USEC_PER_SEC, .key = SL_LIMIT_WHOLE, .multiple = 1, .unit = "minute" },
+        { .cap = 1, .period_usec = 7200 * SL_USEC_PER_SEC, .key = SL_LIMIT_USER, .multiple = 2, .unit = "hour" },
     };
-    struct sl_admission admission = { .subject = { SL_STR("r"), 0, SL_STR("p") }, .rules = rules, .n_rules = 2 };
-    struct sl_ticket first = { 0 }, second = { 0 }, none = { 0 };
+    static const uint64_t nothing[SL_LIMIT_KINDS];
+    struct sl_limits limits;
+    struct sl_limiter *limiter = NULL;
     struct sl_limit_view view;
     struct sl_arena arena;
     sl_arena_init(&arena, NULL);
-    assert_int_equal(sl_limiter_new(10, &admission.limiter), 0);
+    assert_int_equal(sl_limiter_new(10, &limiter), 0);
+    sl_limits_init(&limits, SL_LIMIT_OF_ROUTE, SL_STR("r"), 0, rules, 2);
+    struct sl_admission first = admission_of(limiter), second = first;
+    first.call.owners = first.owners;
+    second.call.owners = second.owners;
+    sl_admission_add(&first, &limits);
+    sl_admission_add(&second, &limits);
 
-    sl_admit_view(&admission, &none, SL_USEC_PER_SEC, &view);
-    assert_int_equal(view.remaining, 1);
-    assert_int_equal(sl_admit(&admission, SL_USEC_PER_SEC, &first), 0);
+    sl_admission_view(&first, SL_USEC_PER_SEC, &view);
+    assert_int_equal(view.requests.remaining, 1);
+    assert_int_equal(sl_admit(&first, SL_USEC_PER_SEC), 0);
     assert_int_equal(first.state, SL_TICKET_OPEN);
-    sl_admit_view(&admission, &first, 11 * SL_USEC_PER_SEC, &view);
-    assert_int_equal(view.remaining, 0);
-    assert_int_equal(view.reset_usec, first.view.reset_usec - 10 * SL_USEC_PER_SEC);
-    sl_ticket_settle(&first);
+    sl_admission_view(&first, 11 * SL_USEC_PER_SEC, &view);
+    assert_int_equal(view.requests.remaining, 0);
+    assert_int_equal(view.requests.reset_usec, first.view.requests.reset_usec - 10 * SL_USEC_PER_SEC);
+    sl_admission_settle(&first, nothing);
     assert_int_equal(first.state, SL_TICKET_SETTLED);
 
-    assert_int_equal(sl_admit(&admission, 2 * SL_USEC_PER_SEC, &second), SL_E_LIMIT);
+    assert_int_equal(sl_admit(&second, 2 * SL_USEC_PER_SEC), SL_E_LIMIT);
     assert_int_equal(second.state, SL_TICKET_NONE);
-    struct sl_str text = sl_limit_words(&second.view, rules, SL_STR("r"), false, &arena);
+    struct sl_str text = sl_limit_words(&second.view, false, &arena);
     assert_true(sl_str_eq_c(text, "Rate limit exceeded: 1 per 1 minute"));
-    text = sl_limit_words(&second.view, rules, SL_STR("r"), true, &arena);
+    text = sl_limit_words(&second.view, true, &arena);
     assert_true(sl_str_eq_c(text, "Rate limit reached for the route 'r': 1 call per 2 hours. Try again in 1h59m59s."));
-    static const struct sl_limit_rule zero[] = {
-        { .period_usec = 60 * SL_USEC_PER_SEC, .multiple = 1, .unit = "minute" }
-    };
-    struct sl_admission closed = { .limiter = admission.limiter, .rules = zero, .n_rules = 1 };
-    assert_int_equal(sl_admit(&closed, SL_USEC_PER_SEC, &none), SL_E_LIMIT);
-    text = sl_limit_words(&none.view, zero, SL_STR("r"), true, &arena);
-    assert_true(sl_str_eq_c(text,
-                            "Rate limit reached for the route 'r': 0 calls per 1 minute. Nothing passes until the "
-                            "limit is changed."));
-    none = (struct sl_ticket){ 0 };
+    sl_limiter_free(limiter);
+    sl_arena_done(&arena);
+}
 
-    admission.n_rules = 0;
-    assert_int_equal(sl_admit(&admission, 2 * SL_USEC_PER_SEC, &none), 0);
-    assert_false(none.has_view);
-    sl_limiter_free(admission.limiter);
+/* What is said of each kind of limit that refuses, in MLflow's words, in a sentence, and to programs. */
+static void each_kind_has_its_words(void **state)
+{
+    (void)state;
+    static const struct {
+        struct sl_limit_rule rule;
+        enum sl_limit_owner owner;
+        uint64_t used, need, reset_sec;
+        bool is_final;
+        const char *words, *sentence, *json;
+    } cases[] = {
+        { { .period_usec = 1, .multiple = 1, .unit = "minute" },
+          SL_LIMIT_OF_ROUTE,
+          0,
+          1,
+          0,
+          true,
+          "Rate limit exceeded: 0 per 1 minute",
+          "Rate limit reached for the route 'r': 0 calls per 1 minute. Nothing passes until the limit is changed.",
+          "{\"owner\":\"route\",\"name\":\"r\",\"kind\":\"requests\",\"cap\":0,\"used\":0,\"reset\":0}" },
+        { { .cap = 2000000, .kind = SL_LIMIT_TOKENS, .period_usec = 1, .multiple = 1, .unit = "day" },
+          SL_LIMIT_OF_GROUP,
+          1999000,
+          5000,
+          61,
+          false,
+          "Rate limit exceeded: 2000000 tokens per 1 day (group 'r')",
+          "Rate limit reached for the group 'r': 2000000 tokens per 1 day. Try again in 1m1s.",
+          "{\"owner\":\"group\",\"name\":\"r\",\"kind\":\"tokens\",\"cap\":2000000,\"used\":1999000,\"reset\":61}" },
+        { { .cap = 1, .kind = SL_LIMIT_OUTPUT_TOKENS, .period_usec = 1, .multiple = 5, .unit = "minute" },
+          SL_LIMIT_OF_KEY,
+          0,
+          4096,
+          0,
+          true,
+          "Rate limit exceeded: 1 output token per 5 minutes (key 'r')",
+          "Rate limit reached for the key 'r': 1 output token per 5 minutes. This call alone may need 4096 output "
+          "tokens.",
+          "{\"owner\":\"key\",\"name\":\"r\",\"kind\":\"output_tokens\",\"cap\":1,\"used\":0,\"reset\":0}" },
+        { { .cap = 2, .kind = SL_LIMIT_CONCURRENT, .multiple = 1 },
+          SL_LIMIT_OF_ROUTE,
+          2,
+          1,
+          1,
+          false,
+          "Rate limit exceeded: 2 calls at a time",
+          "Rate limit reached for the route 'r': 2 calls at a time. Try again in 1s.",
+          "{\"owner\":\"route\",\"name\":\"r\",\"kind\":\"concurrent\",\"cap\":2,\"used\":2,\"reset\":1}" },
+        { { .cap = 200, .key = SL_LIMIT_SESSION, .multiple = 1, .period_usec = 1 },
+          SL_LIMIT_OF_ROUTE,
+          200,
+          1,
+          0,
+          true,
+          "Rate limit exceeded: 200 calls per session",
+          "Rate limit reached for the route 'r': 200 calls per session. Begin another session.",
+          "{\"owner\":\"route\",\"name\":\"r\",\"kind\":\"requests\",\"cap\":200,\"used\":200,\"reset\":0}" },
+    };
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_limits limits;
+        sl_limits_init(&limits, cases[i].owner, SL_STR("r"), 0, &cases[i].rule, 1);
+        struct sl_limit_view view = { .is_refused = true };
+        view.first = view.refusing = (struct sl_limit_shown){
+            .owner = &limits,
+            .rule = &cases[i].rule,
+            .used = cases[i].used,
+            .need = cases[i].need,
+            .reset_usec = cases[i].reset_sec * SL_USEC_PER_SEC,
+            .is_refusing = true,
+            .is_final = cases[i].is_final,
+        };
+        struct sl_str words = sl_limit_words(&view, false, &arena), sentence = sl_limit_words(&view, true, &arena);
+        struct sl_str json = sl_limit_json(&view.refusing, &arena);
+        if (!sl_str_eq_c(words, cases[i].words) || !sl_str_eq_c(sentence, cases[i].sentence) ||
+            !sl_str_eq_c(json, cases[i].json)) {
+            fail_msg("case %zu: %.*s | %.*s | %.*s", i, SL_STR_ARG(words), SL_STR_ARG(sentence), SL_STR_ARG(json));
+        }
+    }
     sl_arena_done(&arena);
 }
 
@@ -137,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wait_is_spelt),
         cmocka_unit_test(a_limit_admits_refuses_and_says_why),
+        cmocka_unit_test(each_kind_has_its_words),
         cmocka_unit_test(times_are_told_apart),
         cmocka_unit_test(a_line_is_json_however_long_its_texts),
     };

@@ -119,7 +119,7 @@ def test_long_windows_survive(sluice, data, sig):
     if sig == signal.SIGKILL:
         def used():
             with contextlib.closing(sqlite3.connect(f"file:{data}/sluice.db?mode=ro", uri=True)) as db:
-                return db.execute("SELECT used FROM counters WHERE route = 'r'").fetchall()
+                return db.execute("SELECT used FROM counters WHERE owner = 'route' AND name = 'r'").fetchall()
 
         wait_for(lambda: used() == [(2,)], "the counter is written", 2)  # within a second, on a machine that is not busy
     daemon.stop(sig, check=sig == signal.SIGTERM)

@@ -187,11 +187,36 @@ static void usage_begins(void **state)
     sl_store_close(store);
 }
 
+static void on_counter(void *arg, const struct sl_store_counter *counter)
+{
+    struct content *c = arg;
+    size_t n = strlen(c->answers);
+    snprintf(c->answers + n, sizeof(c->answers) - n, "%.*s %.*s %llu %.*s %.*s %.*s %llu %.*s %llu;",
+             SL_STR_ARG(counter->owner), SL_STR_ARG(counter->name), (unsigned long long)counter->incarnation,
+             SL_STR_ARG(counter->key), SL_STR_ARG(counter->who), SL_STR_ARG(counter->kind),
+             (unsigned long long)counter->period_usec, SL_STR_ARG(counter->zone), (unsigned long long)counter->used);
+}
+
+static void counts_of_requests_stay(void **state)
+{
+    (void)state;
+    struct content c = { .answers = "" };
+    struct sl_err err = { 0 };
+    old_make(5, "INSERT INTO counters VALUES ('a', 7, 'user', 'ann', 3600000000, " LATER ", 5),"
+                " ('b', 0, 'route', '', 86400000000, " LATER ", 9), ('b', 0, 'route', '', 5, 4, 1);");
+    struct sl_store *store = store_open(&c);
+    assert_int_equal(sl_store_counters_load(store, 5, on_counter, &c, &err), 0);
+    assert_string_equal(c.answers,
+                        "route a 7 user ann requests 3600000000  5;route b 0 route  requests 86400000000  9;");
+    sl_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(kept_responses_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(usage_begins, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_of_requests_stay, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

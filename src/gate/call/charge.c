@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/charge.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gate/call/state.h"
+#include "gate/config/key.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "gate/gate.h"
+#include "gate/policy/admit.h"
+#include "gate/policy/factor.h"
+#include "gate/policy/words.h"
+#include "gate/worker.h"
+#include "http/hreq.h"
+#include "llm/chat/reckon.h"
+#include "llm/core/call.h"
+#include "llm/core/language.h"
+#include "llm/core/target.h"
+#include "wire/headers.h"
+
+/* A longer name of a session counts by its beginning. */
+#define SESSION_MAX 256
+
+struct sl_charge {
+    struct sl_admission admission;
+    bool has_amounts;                  /* a limit counts tokens or money */
+    uint64_t text_bytes, image_tokens; /* of the call, for the factor of its model */
+    uint64_t input, output;            /* the tokens that are reserved */
+};
+
+/* --- who and what --- */
+
+/* The session that the call names, or the one that all calls of its key without a name are. */
+static struct sl_str session_of(const struct sl_xchg *x)
+{
+    struct sl_str name = sl_headers_get(&x->req->msg.headers, "x-sluice-session");
+    struct sl_str key = x->caller.key ? x->caller.key->id : x->caller.principal;
+    const struct sl_str parts[] = { key, SL_STR("\n"), sl_str_sub(name, 0, SL_MIN(name.n, (size_t)SESSION_MAX)) };
+    return sl_arena_join(x->arena, parts, SL_ARRAY_LEN(parts));
+}
+
+/* True: it generates text, whose length the call may bound. */
+static bool has_output(enum sl_llm_type type)
+{
+    return type == SL_LLM_CHAT || type == SL_LLM_COMPLETIONS;
+}
+
+/* Estimates what the call needs at a route. */
+static void amounts_fill(const struct sl_xchg *x, const struct sl_route *route, struct sl_charge *charge)
+{
+    struct sl_limit_call *call = &charge->admission.call;
+    struct sl_reckoning seen;
+    call->is_free = x->call->is_count || x->call->follow;
+    if (!charge->has_amounts || call->is_free) {
+        return;
+    }
+    sl_reckon(x->call->body, &seen);
+    charge->text_bytes = seen.text_bytes;
+    charge->image_tokens = (uint64_t)seen.n_images * SL_RECKON_IMAGE_TOKENS;
+    charge->input = charge->image_tokens +
+                    sl_factor_tokens(x->worker->gate->factors, route->targets[0].model, seen.text_bytes);
+    if (has_output(x->call->type)) {
+        uint64_t most = x->settings->limits_reserve_output;
+        most = seen.max_output >= 0 ? SL_MIN((uint64_t)seen.max_output, most) : most;
+        charge->output = most * SL_MAX(x->call->n_choices, 1u);
+    }
+    call->amounts[SL_LIMIT_INPUT_TOKENS] = charge->input;
+    call->amounts[SL_LIMIT_OUTPUT_TOKENS] = charge->output;
+    call->amounts[SL_LIMIT_TOKENS] = charge->input + charge->output;
+}
+
+static struct sl_charge *charge_new(const struct sl_xchg *x)
+{
+    struct sl_charge *charge = SL_ARENA_NEW(x->arena, struct sl_charge);
+    if (charge) {
+        sl_admission_init(&charge->admission, x->worker->gate->limiter, x->caller.principal);
+    }
+    return charge;
+}
+
+/* Adds what an owner's limits need to know. SL_E_NOMEM. */
+static int owner_add(const struct sl_xchg *x, struct sl_charge *charge, const struct sl_limits *limits)
+{
+    sl_admission_add(&charge->admission, limits);
+    charge->has_amounts |= limits->has_tokens;
+    if (limits->has_sessions && !charge->admission.call.session.p) {
+        charge->admission.call.session = session_of(x);
+        return charge->admission.call.session.p ? 0 : SL_E_NOMEM;
+    }
+    return 0;
+}
+
+/* Room for what the call will hold. SL_E_NOMEM. */
+static int held_make(const struct sl_xchg *x, struct sl_admission *admission)
+{
+    if (admission->n_held_max) {
+        admission->held = SL_ARENA_ARRAY(x->arena, struct sl_limit_held, admission->n_held_max);
+    }
+    return admission->n_held_max && !admission->held ? SL_E_NOMEM : 0;
+}
+
+int sl_charge_begin(struct sl_xchg *x)
+{
+    if (!x->route->limits) {
+        return 0;
+    }
+    struct sl_charge *charge = charge_new(x);
+    int r = charge ? owner_add(x, charge, x->route->limits) : SL_E_NOMEM;
+    r = r < 0 ? r : held_make(x, &charge->admission);
+    x->charge = r < 0 ? NULL : charge;
+    return r;
+}
+
+int sl_charge_take(struct sl_xchg *x)
+{
+    amounts_fill(x, x->route, x->charge);
+    return sl_admit(&x->charge->admission, x->env->wall_usec);
+}
+
+void sl_charge_error(const struct sl_xchg *x, struct sl_llm_error *ret_error)
+{
+    const struct sl_limit_view *view = &x->charge->admission.view;
+    const struct sl_limit_shown *by = &view->refusing;
+    *ret_error = (struct sl_llm_error){
+        .type = SL_ERR_POLICY_RATE_LIMITED,
+        .message = sl_limit_words(view, x->dialect->manners->limit_names_wait, x->arena),
+        .limit = sl_limit_json(by, x->arena),
+        .retry_after_sec = sl_wait_sec(by->reset_usec),
+        .is_final = by->is_final,
+    };
+}
+
+bool sl_charge_view(const struct sl_xchg *x, struct sl_limit_view *ret_view)
+{
+    if (x->charge) {
+        sl_admission_view(&x->charge->admission, sl_clock_wall_usec(), ret_view);
+    }
+    return x->charge;
+}
+
+/* --- settling --- */
+
+/* True: after such an end the provider may bill what it did: it had the request, and did not answer with an error. */
+static bool may_be_billed(const struct sl_record *record)
+{
+    static const enum sl_error_type types[] = {
+        SL_ERR_NONE,
+        SL_ERR_CALLER_TIMEOUT,
+        SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE,
+        SL_ERR_PROVIDER_TIMEOUT_IDLE,
+        SL_ERR_PROVIDER_TIMEOUT_TOTAL,
+        SL_ERR_PROVIDER_STREAM_BROKEN,
+        SL_ERR_PROVIDER_BAD_RESPONSE,
+        SL_ERR_SLUICE_DRAINING,
+        SL_ERR_SLUICE_OVERLOADED,
+    };
+    if (!record->n_attempts || record->upstream_status >= 400) {
+        return false;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(types); i++) {
+        if (record->error_type == types[i]) {
+            return true;
+        }
+    }
+    return record->error_type == SL_ERR_CALLER_CANCELLED && record->sent_usec;
+}
+
+/* What the call used: as the upstream says it, else as it was estimated. */
+static void used_fill(const struct sl_xchg *x, const struct sl_charge *charge, uint64_t used[SL_LIMIT_KINDS])
+{
+    const struct sl_record *record = &x->record;
+    bool is_billed = may_be_billed(record);
+    /* An event of a stream is about a token. */
+    uint64_t events = record->n_events;
+    uint64_t output = record->error_type == SL_ERR_NONE ? SL_MAX(charge->output, events)
+                                                        : SL_MIN(charge->output, events);
+    used[SL_LIMIT_INPUT_TOKENS] = record->usage.input >= 0 ? (uint64_t)record->usage.input
+                                  : is_billed              ? charge->input
+                                                           : 0;
+    used[SL_LIMIT_OUTPUT_TOKENS] = record->usage.output >= 0 ? (uint64_t)record->usage.output : is_billed ? output : 0;
+    used[SL_LIMIT_TOKENS] = used[SL_LIMIT_INPUT_TOKENS] + used[SL_LIMIT_OUTPUT_TOKENS];
+}
+
+static void learn(const struct sl_xchg *x, const struct sl_charge *charge)
+{
+    const struct sl_record *record = &x->record;
+    if (charge->text_bytes && record->target && record->error_type == SL_ERR_NONE && record->usage.input >= 0) {
+        uint64_t input = (uint64_t)record->usage.input;
+        sl_factor_learn(x->worker->gate->factors, record->target->model, charge->text_bytes,
+                        input - SL_MIN(input, charge->image_tokens));
+    }
+}
+
+/* `is_used`: this charge is for the route whose target was asked last. */
+static void settle(const struct sl_xchg *x, struct sl_charge *charge, bool is_used)
+{
+    uint64_t used[SL_LIMIT_KINDS] = { 0 };
+    if (charge->admission.state != SL_TICKET_OPEN) {
+        return;
+    }
+    if (charge->has_amounts && is_used && !charge->admission.call.is_free) {
+        used_fill(x, charge, used);
+        learn(x, charge);
+    }
+    sl_admission_settle(&charge->admission, used);
+}
+
+void sl_charge_settle(struct sl_xchg *x)
+{
+    if (x->charge) {
+        settle(x, x->charge, true);
+    }
+    if (SL_UNLIKELY(x->charge_away)) {
+        settle(x, x->charge_away, x->record.is_away || x->shadow_of);
+    }
+}
+
+/* --- other routes --- */
+
+bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route)
+{
+    struct sl_charge charge = { .input = 0 };
+    struct sl_limit_view view;
+    if (!route->limits) {
+        return true;
+    }
+    sl_admission_init(&charge.admission, x->worker->gate->limiter, x->caller.principal);
+    if (owner_add(x, &charge, route->limits) < 0) {
+        return false;
+    }
+    amounts_fill(x, route, &charge);
+    sl_limiter_peek(charge.admission.limiter, &charge.admission.call, x->env->wall_usec, &view);
+    return !view.is_refused;
+}
+
+bool sl_charge_go(struct sl_xchg *x, const struct sl_route *route)
+{
+    if (x->charge_away) {
+        settle(x, x->charge_away, false);
+        x->charge_away = NULL;
+    }
+    if (!route->limits) {
+        return true;
+    }
+    struct sl_charge *charge = charge_new(x);
+    if (!charge || owner_add(x, charge, route->limits) < 0 || held_make(x, &charge->admission) < 0) {
+        return false;
+    }
+    amounts_fill(x, route, charge);
+    x->charge_away = charge;
+    return sl_admit(&charge->admission, x->env->wall_usec) == 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What limits a call has, what it takes from them before its first attempt, and what it has used when it ends. The
+ * counting itself is in policy (admit.h, limit.h). */
+#ifndef SL_GATE_CHARGE_H
+#define SL_GATE_CHARGE_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+
+struct sl_limit_view;
+struct sl_llm_error;
+struct sl_route;
+struct sl_xchg;
+
+/* The route is known: finds the limits that hold for the call; x->charge stays NULL if there are none. SL_E_NOMEM. */
+SL_MUST int sl_charge_begin(struct sl_xchg *x);
+/* The call is known, and has limits: takes what it needs. SL_E_LIMIT: a limit refuses it; SL_E_NOMEM. */
+SL_MUST int sl_charge_take(struct sl_xchg *x);
+/* The error for the client of a call that a limit refused. */
+void sl_charge_error(const struct sl_xchg *x, struct sl_llm_error *ret_error);
+/* The exchange has ended: books what it used, and gives back what it holds. May be called again. */
+void sl_charge_settle(struct sl_xchg *x);
+
+/* True: the call has limits; *ret_view is what they say now. */
+bool sl_charge_view(const struct sl_xchg *x, struct sl_limit_view *ret_view);
+
+/* The limits of another route that the call may go on to. True: they would let it pass. */
+SL_MUST bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route);
+/* The call goes on to that route: takes what it needs there too. False: it may not. What it took of a route that it had
+ * gone on to before is given back. */
+SL_MUST bool sl_charge_go(struct sl_xchg *x, const struct sl_route *route);
+
+#endif

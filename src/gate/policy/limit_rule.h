@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What limits are: rules, and who has them. */
+#ifndef SL_GATE_LIMIT_RULE_H
+#define SL_GATE_LIMIT_RULE_H
+
+#include "base/str.h"
+
+struct sl_arena;
+struct sl_zone;
+
+/* The most rules of one owner, and the most owners of one call. */
+#define SL_LIMIT_RULES_MAX  16
+#define SL_LIMIT_OWNERS_MAX 12
+/* A session is forgotten when it made no call for so long. */
+#define SL_LIMIT_SESSION_USEC 86400000000ull
+
+/* Whose calls a counter counts together. */
+enum sl_limit_key {
+    SL_LIMIT_WHOLE,   /* all calls of the owner */
+    SL_LIMIT_USER,    /* those of one principal */
+    SL_LIMIT_SESSION, /* those of one session of one key */
+    SL_LIMIT_SHARED,  /* those of principals without room; only the limiter makes it, a rule never has it */
+};
+
+enum sl_limit_kind {
+    SL_LIMIT_REQUESTS,
+    SL_LIMIT_TOKENS, /* input and output */
+    SL_LIMIT_INPUT_TOKENS,
+    SL_LIMIT_OUTPUT_TOKENS,
+    SL_LIMIT_MONEY,      /* nano-dollars */
+    SL_LIMIT_CONCURRENT, /* calls that run */
+    SL_LIMIT_KINDS,
+};
+
+enum sl_limit_owner { SL_LIMIT_OF_ROUTE, SL_LIMIT_OF_KEY, SL_LIMIT_OF_GROUP, SL_LIMIT_OWNERS };
+
+/* The words for people and for the store: "requests", "route", …; both end with NULL. */
+extern const char *const sl_limit_kind_names[];
+extern const char *const sl_limit_owner_names[];
+
+/* One limit in force. */
+struct sl_limit_rule {
+    uint64_t cap;         /* 0: no call passes */
+    uint64_t period_usec; /* 0: SL_LIMIT_CONCURRENT, which has no window */
+    enum sl_limit_key key;
+    uint32_t multiple; /* the period in words: 5 "minute" */
+    const char *unit;  /* NULL: it has none */
+    enum sl_limit_kind kind;
+    const struct sl_zone *zone; /* the calendar's periods there; NULL: from the first call on */
+};
+
+/* The limits of one owner. It lives as long as what has it: a route, a key, a group. */
+struct sl_limits {
+    enum sl_limit_owner owner;
+    struct sl_str name;
+    uint64_t incarnation; /* 0: of the file. Else a number that tells owners of the same name apart */
+    uint64_t hash;        /* of owner and name */
+    const struct sl_limit_rule *rules;
+    uint32_t n;
+    uint32_t n_held;   /* rules that a call holds until it ends: all but those of requests */
+    bool has_sessions; /* a rule counts sessions */
+    bool has_tokens;   /* a rule needs to know how many tokens a call may use */
+    bool has_money;    /* or what it may cost */
+};
+
+/* Copies the rules, but not the name. SL_E_NOMEM. */
+SL_MUST int sl_limits_new(struct sl_arena *arena, enum sl_limit_owner owner, struct sl_str name, uint64_t incarnation,
+                          const struct sl_limit_rule *rules, uint32_t n, struct sl_limits **ret);
+/* The same in the caller's struct; `rules` are borrowed too. */
+void sl_limits_init(struct sl_limits *limits, enum sl_limit_owner owner, struct sl_str name, uint64_t incarnation,
+                    const struct sl_limit_rule *rules, uint32_t n);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/policy/limit_shard.h"
+
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/num.h"
+#include "gate/policy/period.h"
+
+#define BUCKETS_MIN 16
+/* A counter that is due for removal while a call holds it is looked at again after this time. */
+#define HELD_USEC (60 * SL_USEC_PER_SEC)
+
+uint64_t sl_limit_who_hash(struct sl_str who)
+{
+    return sl_hash(who);
+}
+
+uint64_t sl_limit_scope_hash(const struct sl_limits *owner, enum sl_limit_key key, uint64_t who_hash)
+{
+    uint64_t h = owner->hash + owner->incarnation * 0x9e3779b97f4a7c15u;
+    h = (h ^ (h >> 29)) * 0xbf58476d1ce4e5b9u + (uint64_t)key + who_hash;
+    h = (h ^ (h >> 32)) * 0x94d049bb133111ebu;
+    return h ^ (h >> 31);
+}
+
+uint64_t sl_limit_window_end(const struct sl_limit_rule *rule, uint64_t now)
+{
+    return rule->kind == SL_LIMIT_CONCURRENT ? UINT64_MAX
+           : rule->zone                      ? sl_period_next(rule->zone, rule->period_usec, now)
+                                             : now + rule->period_usec;
+}
+
+/* --- one shard --- */
+
+struct sl_counter *sl_counter_find(const struct sl_limit_shard *shard, const struct sl_counter_id *id)
+{
+    if (!shard->n_buckets) {
+        return NULL;
+    }
+    const struct sl_limits *owner = id->owner;
+    const struct sl_limit_rule *rule = id->rule;
+    for (struct sl_counter *c = shard->buckets[id->hash & (shard->n_buckets - 1)]; c; c = c->next) {
+        if (c->hash == id->hash && c->kind == rule->kind && c->period_usec == rule->period_usec &&
+            c->zone == rule->zone && c->key == id->key && c->owner == owner->owner &&
+            c->incarnation == owner->incarnation && c->n_name == owner->name.n && c->n_who == id->who.n &&
+            sl_str_same_n(c->text, owner->name.p, c->n_name) &&
+            sl_str_same_n(c->text + c->n_name, id->who.p, c->n_who)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static void heap_put(struct sl_limit_shard *shard, size_t at, struct sl_counter *c)
+{
+    shard->heap[at] = c;
+    c->heap_index = (uint32_t)at;
+}
+
+static void heap_up(struct sl_limit_shard *shard, size_t at)
+{
+    struct sl_counter *c = shard->heap[at];
+    while (at > 0 && shard->heap[(at - 1) / 2]->heap_usec > c->heap_usec) {
+        heap_put(shard, at, shard->heap[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    heap_put(shard, at, c);
+}
+
+static void heap_down(struct sl_limit_shard *shard, size_t at)
+{
+    struct sl_counter *c = shard->heap[at];
+    for (size_t child; (child = at * 2 + 1) < shard->n; at = child) {
+        if (child + 1 < shard->n && shard->heap[child + 1]->heap_usec < shard->heap[child]->heap_usec) {
+            child++;
+        }
+        if (shard->heap[child]->heap_usec >= c->heap_usec) {
+            break;
+        }
+        heap_put(shard, at, shard->heap[child]);
+    }
+    heap_put(shard, at, c);
+}
+
+static bool is_bounded(const struct sl_counter *c)
+{
+    return c->key == SL_LIMIT_USER || c->key == SL_LIMIT_SESSION;
+}
+
+static void counter_remove(struct sl_limit_shard *shard, struct sl_counter *c)
+{
+    struct sl_counter **at = &shard->buckets[c->hash & (shard->n_buckets - 1)];
+    while (*at != c) {
+        at = &(*at)->next;
+    }
+    *at = c->next;
+    struct sl_counter *last = shard->heap[--shard->n];
+    if (last != c) {
+        heap_put(shard, c->heap_index, last);
+        heap_down(shard, last->heap_index);
+        heap_up(shard, last->heap_index);
+    }
+    shard->n_users -= is_bounded(c);
+    shard->n_changed -= c->is_changed;
+    free(c);
+}
+
+void sl_limit_shard_sweep(struct sl_limit_shard *shard, unsigned max, uint64_t now)
+{
+    while (max && shard->n && shard->heap[0]->heap_usec <= now) {
+        struct sl_counter *c = shard->heap[0];
+        uint64_t end = c->end_usec == UINT64_MAX ? 0 : c->end_usec;
+        end = c->n_open ? SL_MAX(end, now + HELD_USEC) : end;
+        if (end > c->heap_usec) {
+            c->heap_usec = end;
+            heap_down(shard, 0);
+            continue;
+        }
+        counter_remove(shard, c);
+        max--;
+    }
+}
+
+/* Makes room for one more counter in buckets and heap. */
+static int shard_grow(struct sl_limit_shard *shard)
+{
+    if (shard->n == shard->cap_heap) {
+        size_t cap = SL_MAX(shard->cap_heap * 2, (size_t)BUCKETS_MIN);
+        struct sl_counter **heap = realloc(shard->heap, cap * sizeof(struct sl_counter *));
+        if (!heap) {
+            return SL_E_NOMEM;
+        }
+        shard->heap = heap;
+        shard->cap_heap = cap;
+    }
+    if (shard->n < shard->n_buckets) {
+        return 0;
+    }
+    size_t n_buckets = SL_MAX(shard->n_buckets * 2, (size_t)BUCKETS_MIN);
+    struct sl_counter **buckets = calloc(n_buckets, sizeof(struct sl_counter *));
+    if (!buckets) {
+        return SL_E_NOMEM;
+    }
+    for (size_t i = 0; i < shard->n; i++) {
+        struct sl_counter *c = shard->heap[i];
+        c->next = buckets[c->hash & (n_buckets - 1)];
+        buckets[c->hash & (n_buckets - 1)] = c;
+    }
+    free(shard->buckets);
+    shard->buckets = buckets;
+    shard->n_buckets = n_buckets;
+    return 0;
+}
+
+struct sl_counter *sl_counter_add(struct sl_limit_shard *shard, const struct sl_counter_id *id, uint64_t end_usec)
+{
+    const struct sl_limits *owner = id->owner;
+    if (shard_grow(shard) < 0) {
+        return NULL;
+    }
+    struct sl_counter *c = calloc(1, sizeof(*c) + owner->name.n + id->who.n);
+    if (!c) {
+        return NULL;
+    }
+    c->hash = id->hash;
+    c->owner = (uint8_t)owner->owner;
+    c->key = (uint8_t)id->key;
+    c->kind = (uint8_t)id->rule->kind;
+    c->period_usec = id->rule->period_usec;
+    c->zone = id->rule->zone;
+    c->heap_usec = end_usec == UINT64_MAX ? 0 : end_usec;
+    c->incarnation = owner->incarnation;
+    c->n_name = (uint32_t)owner->name.n;
+    c->n_who = (uint32_t)id->who.n;
+    memcpy(c->text, owner->name.p, c->n_name);
+    if (c->n_who) {
+        memcpy(c->text + c->n_name, id->who.p, c->n_who);
+    }
+    struct sl_counter **bucket = &shard->buckets[c->hash & (shard->n_buckets - 1)];
+    c->next = *bucket;
+    *bucket = c;
+    shard->n_users += is_bounded(c);
+    shard->heap[shard->n] = c;
+    heap_up(shard, shard->n++);
+    return c;
+}

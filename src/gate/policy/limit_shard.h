@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of counters is made of shards, each with a lock. Only limit.c and limit_table.c use this. Invariants of a
+ * shard, under its lock:
+ * - every counter is in exactly one bucket and at heap[heap_index];
+ * - heap is a minimum heap by `heap_usec`, the time at which the counter may be removed as the heap knows it. When a
+ *   window begins anew, only the counter's end changes; the heap is updated when the old end comes up;
+ * - a counter that a call holds (n_open) is not removed. */
+#ifndef SL_GATE_LIMIT_SHARD_H
+#define SL_GATE_LIMIT_SHARD_H
+
+#include <pthread.h>
+
+#include "gate/policy/limit_rule.h"
+
+/* A mask has one bit for each shard. */
+#define SL_LIMIT_SHARDS 64
+/* How many counters with an ended window a new counter removes: more than one, so that the table shrinks. */
+#define SL_LIMIT_SWEEP 2
+
+struct sl_counter {
+    struct sl_counter *next; /* next in its bucket */
+    uint64_t hash;           /* of its scope: owner, key and who */
+    uint64_t used;           /* in the window that ends at end_usec; reservations included */
+    uint64_t reserved;
+    uint64_t end_usec; /* end of the window; 0: there was none yet. Concurrency has no window: UINT64_MAX */
+    uint64_t heap_usec;
+    uint64_t period_usec;
+    const struct sl_zone *zone;
+    uint64_t incarnation;
+    uint32_t heap_index;
+    uint32_t n_open; /* calls that hold something of it */
+    uint32_t window; /* counts the windows, so that a call finds out whether its own is still open */
+    uint32_t n_name, n_who;
+    uint8_t owner, key, kind; /* enum sl_limit_owner, sl_limit_key, sl_limit_kind */
+    bool is_changed;
+    char text[]; /* the owner's name, then who */
+};
+
+struct sl_limit_shard {
+    pthread_mutex_t lock; /* guards all members below */
+    struct sl_counter **buckets;
+    size_t n_buckets; /* a power of two */
+    struct sl_counter **heap;
+    size_t n, cap_heap;
+    size_t n_users;
+    size_t n_changed; /* changed since the last sl_limiter_each */
+} SL_ALIGNED(64);
+
+struct sl_limiter {
+    struct sl_limit_shard shards[SL_LIMIT_SHARDS];
+    size_t max_users; /* bound for one shard */
+};
+
+/* What identifies a counter. All counters of one scope are in one shard. */
+struct sl_counter_id {
+    uint64_t hash; /* sl_limit_scope_hash */
+    const struct sl_limits *owner;
+    enum sl_limit_key key;
+    struct sl_str who;
+    const struct sl_limit_rule *rule; /* kind, period and zone */
+};
+
+/* The hash of a principal or a session. */
+uint64_t sl_limit_who_hash(struct sl_str who);
+/* The hash of a scope; `who_hash` is 0 for a key that names nobody. */
+uint64_t sl_limit_scope_hash(const struct sl_limits *owner, enum sl_limit_key key, uint64_t who_hash);
+SL_INLINE uint32_t sl_limit_shard_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 58);
+}
+
+/* All under the shard's lock. */
+struct sl_counter *sl_counter_find(const struct sl_limit_shard *shard, const struct sl_counter_id *id);
+/* Adds a counter. It has no window yet; the caller will open one until `end_usec`. NULL: no memory. */
+struct sl_counter *sl_counter_add(struct sl_limit_shard *shard, const struct sl_counter_id *id, uint64_t end_usec);
+/* Removes at most `max` counters whose window is over. */
+void sl_limit_shard_sweep(struct sl_limit_shard *shard, unsigned max, uint64_t now);
+
+/* When a window of the rule ends that opens now. */
+uint64_t sl_limit_window_end(const struct sl_limit_rule *rule, uint64_t now);
+
+SL_INLINE void sl_counter_changed(struct sl_limit_shard *shard, struct sl_counter *c)
+{
+    shard->n_changed += !c->is_changed;
+    c->is_changed = true;
+}
+
+SL_INLINE void sl_limit_shards_lock(struct sl_limiter *limiter, uint64_t mask)
+{
+    for (; mask; mask &= mask - 1) {
+        pthread_mutex_lock(&limiter->shards[SL_LOWEST_BIT64(mask)].lock);
+    }
+}
+
+SL_INLINE void sl_limit_shards_unlock(struct sl_limiter *limiter, uint64_t mask)
+{
+    for (; mask; mask &= mask - 1) {
+        pthread_mutex_unlock(&limiter->shards[SL_LOWEST_BIT64(mask)].lock);
+    }
+}
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/policy/limit_table.h"
+
+#include <stdlib.h>
+
+#include "gate/policy/limit_shard.h"
+
+/* --- for the store --- */
+
+static struct sl_limit_record record_of(const struct sl_counter *c)
+{
+    return (struct sl_limit_record){
+        .owner = (enum sl_limit_owner)c->owner,
+        .name = sl_str_make(c->text, c->n_name),
+        .incarnation = c->incarnation,
+        .key = (enum sl_limit_key)c->key,
+        .who = sl_str_make(c->text + c->n_name, c->n_who),
+        .kind = (enum sl_limit_kind)c->kind,
+        .period_usec = c->period_usec,
+        .zone = c->zone,
+        .end_wall_usec = c->end_usec,
+        .used = c->used,
+        .reserved = c->reserved,
+    };
+}
+
+void sl_limiter_each(struct sl_limiter *limiter, uint64_t min_period_usec, bool only_changed, uint64_t now_wall_usec,
+                     sl_limit_record_fn *fn, void *arg)
+{
+    for (size_t s = 0; s < SL_LIMIT_SHARDS; s++) {
+        struct sl_limit_shard *shard = &limiter->shards[s];
+        pthread_mutex_lock(&shard->lock);
+        size_t n = only_changed && !shard->n_changed ? 0 : shard->n;
+        for (size_t i = 0; i < n; i++) {
+            struct sl_counter *c = shard->heap[i];
+            bool is_wanted = c->is_changed || !only_changed;
+            c->is_changed = false;
+            if (!is_wanted || c->period_usec < min_period_usec || c->end_usec <= now_wall_usec) {
+                continue;
+            }
+            struct sl_limit_record record = record_of(c);
+            fn(arg, &record);
+        }
+        shard->n_changed = 0;
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+void sl_limiter_walk(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limit_record_fn *fn, void *arg)
+{
+    for (size_t s = 0; s < SL_LIMIT_SHARDS; s++) {
+        struct sl_limit_shard *shard = &limiter->shards[s];
+        pthread_mutex_lock(&shard->lock);
+        for (size_t i = 0; i < shard->n; i++) {
+            if (shard->heap[i]->end_usec > now_wall_usec) {
+                struct sl_limit_record record = record_of(shard->heap[i]);
+                fn(arg, &record);
+            }
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record *record, uint64_t now_wall_usec)
+{
+    if (record->end_wall_usec <= now_wall_usec) {
+        return 0;
+    }
+    struct sl_limits owner;
+    const struct sl_limit_rule rule = {
+        .period_usec = record->period_usec, .key = record->key, .kind = record->kind, .zone = record->zone
+    };
+    sl_limits_init(&owner, record->owner, record->name, record->incarnation, &rule, 1);
+    bool is_named = record->key == SL_LIMIT_USER || record->key == SL_LIMIT_SESSION;
+    uint64_t hash = sl_limit_scope_hash(&owner, record->key, is_named ? sl_limit_who_hash(record->who) : 0);
+    const struct sl_counter_id id = { hash, &owner, record->key, record->who, &rule };
+    struct sl_limit_shard *shard = &limiter->shards[sl_limit_shard_of(hash)];
+    pthread_mutex_lock(&shard->lock);
+    struct sl_counter *c = sl_counter_find(shard, &id);
+    if (!c) {
+        c = sl_counter_add(shard, &id, record->end_wall_usec);
+    }
+    if (c) {
+        c->used = SL_MAX(c->end_usec > now_wall_usec ? c->used : 0, record->used);
+        c->end_usec = SL_MAX(c->end_usec, record->end_wall_usec);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return c ? 0 : SL_E_NOMEM;
+}
+
+/* --- making and freeing --- */
+
+int sl_limiter_new(size_t max_users, struct sl_limiter **ret)
+{
+    struct sl_limiter *limiter = aligned_alloc(64, sizeof(*limiter));
+    if (!limiter) {
+        return SL_E_NOMEM;
+    }
+    memset(limiter, 0, sizeof(*limiter));
+    limiter->max_users = SL_MAX(max_users / SL_LIMIT_SHARDS, (size_t)1);
+    for (size_t i = 0; i < SL_LIMIT_SHARDS; i++) {
+        pthread_mutex_init(&limiter->shards[i].lock, NULL);
+    }
+    *ret = limiter;
+    return 0;
+}
+
+void sl_limiter_free(struct sl_limiter *limiter)
+{
+    if (!limiter) {
+        return;
+    }
+    for (size_t i = 0; i < SL_LIMIT_SHARDS; i++) {
+        struct sl_limit_shard *shard = &limiter->shards[i];
+        for (size_t k = 0; k < shard->n; k++) {
+            free(shard->heap[k]);
+        }
+        free(shard->heap);
+        free(shard->buckets);
+        pthread_mutex_destroy(&shard->lock);
+    }
+    free(limiter);
+}
+
+size_t sl_limiter_count(struct sl_limiter *limiter)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SL_LIMIT_SHARDS; i++) {
+        pthread_mutex_lock(&limiter->shards[i].lock);
+        n += limiter->shards[i].n;
+        pthread_mutex_unlock(&limiter->shards[i].lock);
+    }
+    return n;
+}

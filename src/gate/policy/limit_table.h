@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The counters of all limits, and how they survive a restart. limit.h says what they mean. Any thread. */
+#ifndef SL_GATE_LIMIT_TABLE_H
+#define SL_GATE_LIMIT_TABLE_H
+
+#include "base/err.h"
+#include "gate/policy/limit_rule.h"
+
+struct sl_limiter;
+
+/* `max_users`: the most counters of principals and sessions, over all owners; 131,072 take about 20 MiB with ordinary
+ * names. When they are all used, counters whose window is over are removed. When there is none, new principals of an
+ * owner share one counter. The counters of the owners themselves are never shared or dropped: the number of owners
+ * bounds them. */
+SL_MUST int sl_limiter_new(size_t max_users, struct sl_limiter **ret);
+void sl_limiter_free(struct sl_limiter *limiter);
+/* How many counters there are now. */
+size_t sl_limiter_count(struct sl_limiter *limiter);
+
+/* --- for the store: counters that survive a restart --- */
+
+struct sl_limit_record {
+    enum sl_limit_owner owner;
+    struct sl_str name; /* the owner's */
+    uint64_t incarnation;
+    enum sl_limit_key key;
+    struct sl_str who; /* a principal or a session; "" where `key` has none */
+    enum sl_limit_kind kind;
+    uint64_t period_usec;
+    const struct sl_zone *zone;
+    uint64_t end_wall_usec;  /* end of its window */
+    uint64_t used, reserved; /* `reserved` is the part of `used` that calls hold */
+};
+
+/* Called under a shard's lock: only copy, and take no lock that is held around a call of the limiter. */
+typedef void sl_limit_record_fn(void *arg, const struct sl_limit_record *record);
+
+/* Visits counters with a period of at least `min_period_usec` and an open window. `only_changed`: only those that
+ * changed since their last visit (cheap when there are none). One caller at a time. */
+void sl_limiter_each(struct sl_limiter *limiter, uint64_t min_period_usec, bool only_changed, uint64_t now_wall_usec,
+                     sl_limit_record_fn *fn, void *arg);
+/* Visits every counter with an open window, for readers: it marks nothing. Any thread. Holds one shard's lock at a
+ * time. */
+void sl_limiter_walk(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limit_record_fn *fn, void *arg);
+/* Restores a counter. One whose window is over is ignored; for an existing one the larger count stays. SL_E_NOMEM. */
+SL_MUST int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record *record,
+                               uint64_t now_wall_usec);
+
+#endif
