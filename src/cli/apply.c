@@ -2,6 +2,7 @@
 /* sluice routes apply: makes the gateway's created routes equal to those of a file. First it reads and compares
  * everything, then shows the difference, then sends, up to 16 calls at once. Each step is complete in itself, so after
  * an interruption the command is run again. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ enum change { KEEP, CREATE, REPLACE, DELETE };
 struct plan {
     char *name;
     struct apply_body body; /* for PUT */
-    char *limits;           /* for set_limits; NULL: they stay */
+    char *limits;           /* a list of them; NULL: they stay */
     enum change change;
     bool is_there; /* the route exists on the gateway, made by a call */
 };
@@ -258,13 +259,17 @@ struct flight {
 static int request_of(const struct apply *a, const struct plan *p, int phase, sluice_request **request,
                       sluice_error **err)
 {
-    if (phase == 1) {
-        return sluice_request_set_limits(a->client, p->name, p->limits, SLUICE_NUL_TERMINATED, request, err);
+    char *path = declare_path(OWN_ROUTES, p->name), *whole = NULL, *limits = NULL;
+    int r = SLUICE_ENOMEM;
+    if (phase == 1 && path && asprintf(&whole, "%s/limits", path) >= 0 &&
+        asprintf(&limits, "{\"limits\":%s}", p->limits) >= 0) {
+        r = sluice_request_http(a->client, "PUT", whole, limits, SLUICE_NUL_TERMINATED, request, err);
+    } else if (phase == 0 && path) {
+        r = sluice_request_http(a->client, p->change == DELETE ? "DELETE" : "PUT", path, p->body.json,
+                                SLUICE_NUL_TERMINATED, request, err);
     }
-    char *path = declare_path(OWN_ROUTES, p->name);
-    int r = path ? sluice_request_http(a->client, p->change == DELETE ? "DELETE" : "PUT", path, p->body.json,
-                                       SLUICE_NUL_TERMINATED, request, err)
-                 : SLUICE_ENOMEM;
+    free(whole);
+    free(limits);
     free(path);
     return r;
 }

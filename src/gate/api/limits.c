@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* set_limits and get_limits. */
+/* set_limits and get_limits, which are about requests, and our own paths for limits of all kinds. */
 #include "gate/api/limits.h"
 
 #include "gate/api/api.h"
@@ -20,8 +20,9 @@
 
 const struct sl_limits_words sl_limits_databricks = { "rate_limits", "endpoint" };
 
-/* Room for a list with the most rules and the longest texts. */
+/* Room for a list with the most rules and the longest texts, and for two. */
 #define LIMITS_MAX 8192
+#define STORED_MAX (2 * LIMITS_MAX)
 
 static struct sl_route *route_of(struct sl_xchg *x, struct sl_str name)
 {
@@ -49,8 +50,8 @@ static void handle_limits_get(struct sl_xchg *x)
 
 static void limits_reply(struct sl_xchg *x, struct sl_str stored, const struct sl_limits_words *words)
 {
-    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
-    int n = stored.p ? sl_limits_read(stored, rules) : 0;
+    struct sl_limit_rule rules[SL_LIMITS_MAX];
+    int n = stored.p ? sl_limits_read(stored, NULL, rules) : 0;
     if (n < 0) {
         sl_xchg_fail_nomem(x); /* it was written in the right form, so only memory can be missing */
         return;
@@ -96,6 +97,23 @@ bool sl_api_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const s
     return n >= 0 && (n == 0 || ret->p);
 }
 
+/* Stores what holds for the route beside its definition; "": nothing. */
+static void limits_store(struct sl_xchg *x, const struct sl_route *route, struct sl_str text, sl_question_fn *on_answer)
+{
+    struct sl_question *question = sl_question_new(x, SL_STORE_SET_LIMITS, route->name);
+    if (!question) {
+        return;
+    }
+    question->route_job.is_file_route = !route->incarnation;
+    question->route_job.limits = text.n ? sl_arena_dup(&question->route_job.arena, text) : SL_STR_NONE;
+    if (text.n && !question->route_job.limits.p) {
+        sl_question_free(question);
+        sl_xchg_fail_nomem(x);
+        return;
+    }
+    sl_question_ask(question, on_answer);
+}
+
 void sl_api_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_val list,
                        const struct sl_limits_words *words)
 {
@@ -104,18 +122,16 @@ void sl_api_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_val
         return;
     }
     const struct sl_route *route = route_of(x, name);
-    struct sl_question *question = route ? sl_question_new(x, SL_STORE_SET_LIMITS, name) : NULL;
-    if (!question) {
+    struct sl_buf stored = SL_BUF_INIT(STORED_MAX);
+    if (!route) {
         return;
     }
-    question->route_job.is_file_route = !route->incarnation;
-    question->route_job.limits = limits.p ? sl_arena_dup(&question->route_job.arena, limits) : SL_STR_NONE;
-    if (limits.p && !question->route_job.limits.p) {
-        sl_question_free(question);
+    if (sl_limits_replace(route->stored_limits, limits, &stored) < 0) {
         sl_xchg_fail_nomem(x);
-        return;
+    } else {
+        limits_store(x, route, sl_buf_str(&stored), words == &sl_limits_requests ? on_set : on_set_databricks);
     }
-    sl_question_ask(question, words == &sl_limits_requests ? on_set : on_set_databricks);
+    sl_buf_done(&stored);
 }
 
 static void handle_limits_set(struct sl_xchg *x)
@@ -138,7 +154,62 @@ static void handle_limits_set(struct sl_xchg *x)
     sl_api_limits_set(x, name, sl_json_get(sl_json_root(doc), "limits"), &sl_limits_requests);
 }
 
+/* --- all kinds --- */
+
+static void own_reply(struct sl_xchg *x)
+{
+    const struct sl_route *route = route_of(x, x->match.arg);
+    if (!route) {
+        return;
+    }
+    struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
+    sl_jw_object(w);
+    sl_jw_key(w, "limits");
+    sl_limits_write(w, &sl_limits_ours, route->limits);
+    sl_jw_end(w);
+    sl_api_reply(x, 200);
+}
+
+static void on_own_put(struct sl_xchg *x, struct sl_question *question)
+{
+    if (sl_question_done_or_refuse(x, question)) {
+        own_reply(x); /* the change is in force */
+    }
+}
+
+static void handle_own_put(struct sl_xchg *x)
+{
+    const struct sl_route *route = route_of(x, x->match.arg);
+    struct sl_json_val body;
+    if (!route || !sl_api_body_or_refuse(x, &body)) {
+        return;
+    }
+    struct sl_buf stored = SL_BUF_INIT(STORED_MAX);
+    struct sl_err err = { 0 };
+    int n = sl_limits_normalise_all(sl_json_get(body, "limits"), &stored, &err);
+    if (n == SL_E_INVAL) {
+        sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE", "%s", err.text);
+    } else if (n < 0) {
+        sl_xchg_fail_nomem(x);
+    } else {
+        limits_store(x, route, n ? sl_buf_str(&stored) : SL_STR(""), on_own_put);
+    }
+    sl_buf_done(&stored);
+}
+
 const struct sl_path sl_limits_rows[] = {
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = "/api/sluice/v1/routes/{}/limits",
+      .handle = own_reply,
+      .access = SL_ACCESS_ADMIN,
+      .told = SL_TOLD("The limits of a route, of all kinds.", .reply = "AllLimits") },
+    { .methods = SL_PUT,
+      .pattern = "/api/sluice/v1/routes/{}/limits",
+      .handle = handle_own_put,
+      .access = SL_ACCESS_ADMIN,
+      .told = SL_TOLD("Set the limits of a route, of all kinds; an empty list puts those of its definition in force "
+                      "again.",
+                      .body = "AllLimits", .reply = "AllLimits") },
     { .methods = SL_GET,
       .pattern = "/api/2.0/gateway/limits/{}",
       .handle = handle_limits_get,

@@ -177,6 +177,7 @@ static void spec_write(struct sl_jw *w, struct sl_val *entry, struct sl_str name
         model_write(w, model, NULL, NULL);
     }
     member_write(w, "limit", sl_val_find(entry, "limit"));
+    member_write(w, "limits", sl_val_find(entry, "limits"));
     sluice_write(w, &(struct parts){ .entry = entry }, NULL);
     sl_jw_end(w);
 }

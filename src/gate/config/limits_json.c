@@ -12,6 +12,7 @@
 #include "base/zone.h"
 #include "gate/config/body_val.h"
 #include "gate/config/limits_write.h"
+#include "gate/policy/limit_rule.h"
 #include "gate/policy/period.h"
 #include "json/write.h"
 
@@ -353,12 +354,99 @@ int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *w
     return sl_buf_status(out) < 0 ? sl_fail_nomem(err) : n;
 }
 
-int sl_limits_read(struct sl_str json, struct sl_limit_rule *rules)
+/* --- what the store has --- */
+
+#define REQUESTS "requests"
+#define OTHERS   "others"
+
+/* Keeps the rules of requests, or all others. Returns how many are left. */
+static uint32_t rules_keep(struct sl_limit_rule *rules, uint32_t n, bool is_plain)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (sl_limit_is_plain(&rules[i]) == is_plain) {
+            rules[kept++] = rules[i];
+        }
+    }
+    return kept;
+}
+
+static void part_write(struct sl_jw *w, const char *name, const struct sl_limit_rule *rules, uint32_t n, bool is_plain)
+{
+    struct sl_limit_rule part[SL_LIMIT_RULES_MAX];
+    memcpy(part, rules, n * sizeof(part[0]));
+    n = rules_keep(part, n, is_plain);
+    sl_jw_key(w, name);
+    sl_limits_write(w, &sl_limits_mixed, &(struct sl_limits){ .rules = part, .n = n });
+}
+
+int sl_limits_normalise_all(struct sl_json_val list, struct sl_buf *out, struct sl_err *err)
+{
+    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
+    int n = list_read(list, &sl_limits_ours, rules, err);
+    if (n < 0) {
+        return n;
+    }
+    struct sl_jw w;
+    sl_jw_init(&w, out);
+    sl_jw_object(&w);
+    part_write(&w, REQUESTS, rules, (uint32_t)n, true);
+    part_write(&w, OTHERS, rules, (uint32_t)n, false);
+    sl_jw_end(&w);
+    return sl_buf_status(out) < 0 ? sl_fail_nomem(err) : n;
+}
+
+int sl_limits_replace(struct sl_str stored, struct sl_str requests, struct sl_buf *out)
 {
     struct sl_json doc;
     sl_json_init(&doc, NULL);
-    int r = sl_json_parse(&doc, json);
-    r = r < 0 ? r : list_read(sl_json_root(&doc), &sl_limits_mixed, rules, NULL);
+    int r = stored.p ? sl_json_parse(&doc, stored) : 0;
+    struct sl_json_val others = stored.p && r == 0 ? sl_json_get(sl_json_root(&doc), OTHERS) : SL_JSON_ABSENT;
+    if (sl_json_is_present(others)) {
+        struct sl_jw w;
+        sl_jw_init(&w, out);
+        sl_jw_object(&w);
+        if (requests.p) {
+            sl_jw_key(&w, REQUESTS);
+            sl_jw_raw(&w, requests);
+        }
+        sl_jw_key(&w, OTHERS);
+        sl_jw_raw(&w, sl_json_raw(others));
+        sl_jw_end(&w);
+    } else if (requests.p) {
+        sl_buf_add_str(out, requests);
+    }
     sl_json_done(&doc);
-    return r;
+    return r == SL_E_NOMEM || sl_buf_status(out) < 0 ? SL_E_NOMEM : 0;
+}
+
+/* One part of what is in force: the stored list, else what the definition has of it. */
+static int part_read(struct sl_json_val list, bool is_plain, const struct sl_limits *own, struct sl_limit_rule *rules)
+{
+    if (sl_json_is_present(list)) {
+        return list_read(list, &sl_limits_mixed, rules, NULL);
+    }
+    uint32_t n = own ? SL_MIN(own->n, (uint32_t)SL_LIMIT_RULES_MAX) : 0;
+    if (n) {
+        memcpy(rules, own->rules, n * sizeof(rules[0]));
+    }
+    return (int)rules_keep(rules, n, is_plain);
+}
+
+int sl_limits_read(struct sl_str stored, const struct sl_limits *own, struct sl_limit_rule *rules)
+{
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    int n = sl_json_parse(&doc, stored);
+    struct sl_json_val root = sl_json_root(&doc);
+    bool is_parts = n == 0 && sl_json_is(root, SL_JSON_OBJECT);
+    struct sl_json_val others = is_parts ? sl_json_get(root, OTHERS) : SL_JSON_ABSENT;
+    struct sl_json_val requests = is_parts ? sl_json_get(root, REQUESTS) : root;
+    if (is_parts && !sl_json_is_present(others) && !sl_json_is_present(requests)) {
+        n = SL_E_INVAL; /* nobody stores this */
+    }
+    n = n < 0 ? n : part_read(requests, true, own, rules);
+    int more = n < 0 ? n : part_read(others, false, own, rules + n);
+    sl_json_done(&doc);
+    return more < 0 ? more : n + more;
 }

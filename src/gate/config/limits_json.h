@@ -12,6 +12,7 @@
 
 struct sl_buf;
 struct sl_limit_rule;
+struct sl_limits;
 struct sl_limits_words;
 struct sl_val;
 
@@ -29,7 +30,17 @@ SL_MUST int sl_limits_bind(const struct sl_val *list, const struct sl_limits_wor
  * with the fault's path in the text. */
 SL_MUST int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *words, struct sl_buf *out,
                                 struct sl_err *err);
-/* Reads the rules of a normalised list. Returns their number. */
-SL_MUST int sl_limits_read(struct sl_str json, struct sl_limit_rule *rules);
+/* --- what the store has for a route ---
+ * A list: the limits of requests that set_limits gave. An object has such a list as `requests`, and one of all other
+ * limits as `others`; what it lacks, the route's own definition says. */
+
+/* A caller's list of all kinds, as such an object. As sl_limits_normalise. */
+SL_MUST int sl_limits_normalise_all(struct sl_json_val list, struct sl_buf *out, struct sl_err *err);
+/* What is stored after set_limits: the list `requests` (p == NULL: none) in place of the one in `stored` (p == NULL:
+ * nothing). Nothing is written when nothing is left to store. SL_E_NOMEM. */
+SL_MUST int sl_limits_replace(struct sl_str stored, struct sl_str requests, struct sl_buf *out);
+/* The rules in force, at most SL_LIMITS_MAX: those of `stored`, and of `own` (NULL: none) what it lacks. Returns their
+ * number. */
+SL_MUST int sl_limits_read(struct sl_str stored, const struct sl_limits *own, struct sl_limit_rule *rules);
 
 #endif

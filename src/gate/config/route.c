@@ -224,14 +224,13 @@ static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
     return r < 0 ? r : r2;
 }
 
-/* Binds the same list as set_limits takes; it replaces `limit`. */
-static int limits_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
+/* Binds a list of limits, of the entry or of its `sluice:`; it replaces `limit`. */
+static int limits_bind(struct sl_bind *bind, const struct sl_val *list, struct sl_route *route)
 {
-    const struct sl_val *list = sl_val_find(entry, "limits");
     struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
     struct sl_limits_fault fault;
     struct sl_err err = { 0 };
-    if (!list || list->kind == SL_VAL_NULL) {
+    if (sl_val_is_nothing(list)) {
         return 0;
     }
     int n = sl_limits_bind(list, &sl_limits_mixed, rules, &fault, &err);
@@ -259,8 +258,12 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
     if (r < 0 || !map) {
         return r;
     }
+    if (traffic.limits && !sl_val_is_nothing(sl_val_find(entry, "limits"))) {
+        return FAIL(bind, traffic.limits->pos, "sluice.limits", "stands in the entry's own `limits` already");
+    }
     size_t before = strlen(bind->path);
     snprintf(bind->path + before, sizeof(bind->path) - before, ".sluice");
+    int r3 = limits_bind(bind, traffic.limits, route);
     struct sl_traffic_place place = {
         &route->arena, route->type, &route->conf, settings->models, route->targets, &route->n_targets,
     };
@@ -268,7 +271,7 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
     route->is_watched = route->traffic && route->traffic->pool.health.every_usec;
     int r2 = sl_route_own_check(bind, map, route->targets, route->n_targets, settings->upstream.ca, own, &route->way);
     bind->path[before] = '\0';
-    return r < 0 ? r : r2;
+    return r < 0 ? r : r2 < 0 ? r2 : r3;
 }
 
 /* A type that is passed on untranslated needs a provider that has it. */
@@ -346,7 +349,7 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
         r3 = sl_route_model_fit(bind, entry->pos, sl_val_find(entry, "model"), route->type, &route->targets[0]);
     }
     int r4 = limit_bind(bind, entry, route);
-    r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);
+    r4 = r4 < 0 ? r4 : limits_bind(bind, sl_val_find(entry, "limits"), route);
     int r5 = own_bind(bind, entry, settings, route);
     if (r2 == 0 && r3 == 0 && route->n_targets && route->type >= SL_LLM_TRANSLATED_COUNT) {
         r3 = passes_check(bind, entry, route);
@@ -380,8 +383,8 @@ static int derive_into(struct sl_route *copy, const struct sl_route *base, const
         return r;
     }
     copy->stored_limits = sl_arena_dup(&copy->arena, stored_limits);
-    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
-    int n = copy->stored_limits.p ? sl_limits_read(stored_limits, rules) : SL_E_NOMEM;
+    struct sl_limit_rule rules[SL_LIMITS_MAX];
+    int n = copy->stored_limits.p ? sl_limits_read(stored_limits, base->limits, rules) : SL_E_NOMEM;
     return n < 0 ? n : rules_keep(copy, rules, (uint32_t)n);
 }
 

@@ -76,6 +76,14 @@ static int targets_check(struct sl_bind *bind, const struct sl_opt *row, const s
     return 0;
 }
 
+static int limits_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)bind;
+    (void)row;
+    *(const struct sl_val **)field = val; /* read where the route is known */
+    return 0;
+}
+
 /* ", connect, timeout, …" */
 #define X(symbol, word) ", " word
 static const char causes_text[] = SL_CAUSES(X);
@@ -295,6 +303,8 @@ static int health_check(struct sl_bind *bind, const struct sl_opt *row, const st
 const struct sl_opt sl_traffic_rows[] = {
     { "targets", SL_OPT_CUSTOM, FIELD(targets), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, targets_check,
       "upstreams beside `model`, see below (docs/traffic.md)" },
+    { "limits", SL_OPT_CUSTOM, FIELD(limits), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
+      "the route's limits, as in its entry (docs/limits.md)" },
     { "balance", SL_OPT_ENUM, FIELD(balance), "weighted", 0, 0, SL_OPT_RELOAD, balance_words, NULL, NULL,
       "which target of a tier is asked first: weighted (by the weights), least_busy (the fewest running calls for its "
       "weight), fastest (the shortest time to a stream's first byte, or to a whole reply), ordered (as they are "

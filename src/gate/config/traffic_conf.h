@@ -12,6 +12,7 @@ struct sl_shadow;
 
 /* The values of the map, before they are bound to the route. */
 struct sl_traffic_conf {
+    const struct sl_val *limits;  /* the list, while the route is bound; NULL: none */
     const struct sl_val *targets; /* NULL: the route has only its `model` */
     int balance;                  /* enum sl_balance */
     uint32_t attempts;

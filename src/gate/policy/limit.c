@@ -5,7 +5,7 @@
 #include "base/num.h"
 #include "gate/policy/limit_shard.h"
 
-#define CLAIMS_MAX (SL_LIMIT_OWNERS_MAX * SL_LIMIT_RULES_MAX)
+#define CLAIMS_MAX (SL_LIMIT_OWNERS_MAX * SL_LIMITS_MAX)
 /* When the wall clock steps back, a window would stay open too long. Clocks of workers differ by less than this. */
 #define CLOCK_SLACK_USEC SL_USEC_PER_SEC
 

@@ -22,7 +22,7 @@ const char *const sl_limit_owner_names[] = {
 void sl_limits_init(struct sl_limits *limits, enum sl_limit_owner owner, struct sl_str name, uint64_t incarnation,
                     const struct sl_limit_rule *rules, uint32_t n)
 {
-    SL_ASSERT(n <= SL_LIMIT_RULES_MAX);
+    SL_ASSERT(n <= SL_LIMITS_MAX);
     *limits = (struct sl_limits){
         .owner = owner,
         .name = name,

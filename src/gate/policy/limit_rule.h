@@ -8,8 +8,10 @@
 struct sl_arena;
 struct sl_zone;
 
-/* The most rules of one owner, and the most owners of one call. */
+/* The most rules in one list; the most of one owner, which may have two lists in force; and the most owners of one
+ * call. */
 #define SL_LIMIT_RULES_MAX  16
+#define SL_LIMITS_MAX       32
 #define SL_LIMIT_OWNERS_MAX 12
 /* A session is forgotten when it made no call for so long. */
 #define SL_LIMIT_SESSION_USEC 86400000000ull

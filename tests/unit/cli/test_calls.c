@@ -209,7 +209,6 @@ static const struct cli_answer declared[] = {
       "{\"error\":{\"message\":\"not now\"}}" },
     { "PUT *", NULL, ROUTE },
     { "DELETE *", NULL, "{}" },
-    { "POST /api/2.0/gateway/limits/", NULL, "{\"limits\":[]}" },
     { NULL, NULL, NULL },
 };
 
@@ -234,7 +233,8 @@ static void files_of_routes(void **state)
         { ONE("new", ""), "--yes --prune", "DELETE /api/sluice/v1/routes/old", "- old\napplied", 0 },
         { "server: {}\n" ONE("new", ""), "--yes", "PUT", "note: 'server' of f.yaml is left out", 0 },
         { ONE("new", ", limits: [{ calls: 1, renewal_period: day }]"), "--yes",
-          "{\"route\":\"new\",\"limits\":[{\"calls\":1,\"renewal_period\":\"day\"}]}", "+ new\napplied", 0 },
+          "PUT /api/sluice/v1/routes/new/limits {\"limits\":[{\"calls\":1,\"renewal_period\":\"day\"}]}",
+          "+ new\napplied", 0 },
         { ONE("new", ", sluice: { retries: 0 }, limit: null"), "--yes", ",\"sluice\":{\"retries\":0}}", "applied", 0 },
         { ONE("refused", ""), "--yes", "PUT", "1 failed; run it again when the reason is gone", CLI_FAILED },
         { ONE("fixed", ""), "--yes", "GET",

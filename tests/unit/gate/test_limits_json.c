@@ -128,8 +128,8 @@ static void a_list_is_checked_and_written_anew(void **state)
             fail_msg("case %zu: %s: %d %.*s %s", i, cases[i].in, r, SL_STR_ARG(sl_buf_str(&out)), err.text);
         }
         if (r > 0) { /* reads the stored form again, and shows it with the caller's names */
-            struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
-            assert_int_equal(sl_limits_read(sl_buf_str(&out), rules), r);
+            struct sl_limit_rule rules[SL_LIMITS_MAX];
+            assert_int_equal(sl_limits_read(sl_buf_str(&out), NULL, rules), r);
             struct sl_buf shown = SL_BUF_INIT(1 << 16);
             struct sl_jw w;
             sl_jw_init(&w, &shown);
@@ -145,7 +145,7 @@ static void a_list_is_checked_and_written_anew(void **state)
 static void too_many_and_torn_ones_are_refused(void **state)
 {
     (void)state;
-    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
+    struct sl_limit_rule rules[SL_LIMITS_MAX];
     struct sl_buf many = SL_BUF_INIT(1 << 16), out = SL_BUF_INIT(1 << 16);
     struct sl_err err = { 0 };
     struct sl_json doc;
@@ -166,12 +166,62 @@ static void too_many_and_torn_ones_are_refused(void **state)
         "", "[", "{}", "[{}]", "[{\"calls\":1}]", "[1]", "null", "[{\"calls\":1,\"key\":5}]"
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(torn); i++) {
-        if (sl_limits_read(sl_str_c(torn[i]), rules) >= 0) {
+        if (sl_limits_read(sl_str_c(torn[i]), NULL, rules) >= 0) {
             fail_msg("case %zu: %s", i, torn[i]);
         }
     }
     sl_buf_done(&many);
     sl_buf_done(&out);
+}
+
+static void parts_stand_in_for_the_definitions(void **state)
+{
+    (void)state;
+    static const struct sl_limit_rule own_rules[] = {
+        { .cap = 1, .period_usec = 60000000, .multiple = 1, .unit = "minute", .key = SL_LIMIT_USER },
+        { .cap = 2, .kind = SL_LIMIT_CONCURRENT, .multiple = 1 },
+    };
+    const struct sl_limits own = { .rules = own_rules, .n = 2 };
+#define FIVE "[{\"calls\":5,\"key\":\"route\",\"renewal_period\":\"day\"}]"
+#define SIX  "[{\"tokens\":6,\"per\":\"day\"}]"
+#define OWN1 "{\"calls\":1,\"key\":\"user\",\"renewal_period\":\"minute\"}"
+#define OWN2 "{\"concurrent\":2}"
+    static const struct {
+        const char *stored;   /* NULL: nothing */
+        const char *requests; /* of set_limits; NULL: an empty list */
+        const char *after;    /* what is stored then; "": nothing */
+        const char *in_force; /* NULL: that of the definition */
+    } cases[] = {
+        { NULL, FIVE, FIVE, "[{\"calls\":5,\"key\":\"route\",\"renewal_period\":\"day\"}," OWN2 "]" },
+        { FIVE, NULL, "", NULL },
+        { "{\"requests\":[],\"others\":" SIX "}", FIVE, "{\"requests\":" FIVE ",\"others\":" SIX "}",
+          "[{\"calls\":5,\"key\":\"route\",\"renewal_period\":\"day\"},{\"tokens\":6,\"per\":\"day\"}]" },
+        { "{\"requests\":" FIVE ",\"others\":" SIX "}", NULL, "{\"others\":" SIX "}",
+          "[" OWN1 ",{\"tokens\":6,\"per\":\"day\"}]" },
+        { "{\"requests\":[],\"others\":[]}", NULL, "{\"others\":[]}", "[" OWN1 "]" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_limit_rule rules[SL_LIMITS_MAX];
+        struct sl_buf out = SL_BUF_INIT(1 << 16), shown = SL_BUF_INIT(1 << 16);
+        struct sl_jw w;
+        struct sl_str stored = cases[i].stored ? sl_str_c(cases[i].stored) : SL_STR_NONE;
+        assert_int_equal(sl_limits_replace(stored, cases[i].requests ? sl_str_c(cases[i].requests) : SL_STR_NONE, &out),
+                         0);
+        if (!sl_str_eq_c(sl_buf_str(&out), cases[i].after)) {
+            fail_msg("case %zu: %.*s", i, SL_STR_ARG(sl_buf_str(&out)));
+        }
+        if (cases[i].in_force) {
+            int n = sl_limits_read(sl_buf_str(&out), &own, rules);
+            assert_true(n >= 0);
+            sl_jw_init(&w, &shown);
+            sl_limits_write(&w, &sl_limits_mixed, &(struct sl_limits){ .rules = rules, .n = (uint32_t)n });
+            if (!sl_str_eq_c(sl_buf_str(&shown), cases[i].in_force)) {
+                fail_msg("case %zu: %.*s", i, SL_STR_ARG(sl_buf_str(&shown)));
+            }
+        }
+        sl_buf_done(&out);
+        sl_buf_done(&shown);
+    }
 }
 
 static void periods_are_mlflows(void **state)
@@ -221,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_is_checked_and_written_anew),
         cmocka_unit_test(too_many_and_torn_ones_are_refused),
+        cmocka_unit_test(parts_stand_in_for_the_definitions),
         cmocka_unit_test(periods_are_mlflows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,8 @@ def narrowed(doc):
         for model in schemas[name]["oneOf"]:
             config = next(v for k, v in model["properties"].items() if k.endswith("config"))
             next(v for k, v in config["properties"].items() if k.endswith("api_base"))["pattern"] = r"^https://[a-z]{3,9}\.example\.com/v1$"
-    for name in ("LimitList", "DatabricksLimitList"):
+    schemas["Zone"] = {"enum": ["UTC", "Europe/Berlin"]}
+    for name in ("LimitList", "AllLimitList", "DatabricksLimitList"):
         schemas[name]["maxItems"] = 1
     for key in ("fallback", "shadow"):  # they name other routes of the same type
         del schemas["RouteSettings"]["properties"][key]
@@ -183,7 +184,7 @@ def test_schemas_are_schemas(gateway):
         Draft202012Validator.check_schema(schema)
     both = [set(re.findall(rf"^\| `{section}\.(\w+)", (pathlib.Path(__file__).parents[3] / "docs/configuration.md").read_text(), re.M)) for section in ("upstream", "sluice")]
     of_file = {"proxy", "headers", "tls", "passage", "responses"}
-    assert set(doc["components"]["schemas"]["RouteSettings"]["properties"]) == both[1] - of_file >= {"timeouts", "retries", "targets", "fallback"} > both[0] & both[1] - {"proxy"}
+    assert set(doc["components"]["schemas"]["RouteSettings"]["properties"]) == both[1] - of_file >= {"timeouts", "retries", "targets", "fallback"} > both[0] & both[1] - {"proxy", "limits"}
 
 
 ERROR = {"error": {"message": "no", "type": "t", "param": None, "code": "c"}}

@@ -46,6 +46,7 @@ RIGHTS = {
     SERVING + "/{}/tags": {"PATCH": ADMINS},
     OWN + "/routes": {"GET": ADMINS},
     OWN + "/routes/{}": {"GET": ADMINS, "PUT": ADMINS, "DELETE": ADMINS},
+    OWN + "/routes/{}/limits": {"GET": ADMINS, "PUT": ADMINS},
     OWN + "/keys": {"GET": ADMINS, "POST": ADMINS},
     OWN + "/keys/{}": {"DELETE": ADMINS},
     OWN + "/secret/rotate": {"POST": ADMINS},

@@ -149,3 +149,74 @@ def test_bad_limits(sluice, data):
     assert daemon.call("GET", PATHS[0] + "nope").status == 404
     assert get(daemon, "r") == [limit(7, "route")]
     assert put(daemon, "r", [limit(2**63 - 1, None, "year")]) == {"limits": [limit(2**63 - 1, "route", "year")]}
+
+
+OWN = "/api/sluice/v1/routes/"
+TOKENS, PLACES = {"tokens": 100000, "per": "day"}, {"concurrent": 5}
+
+
+def own_put(daemon, route, limits, status=200):
+    reply = daemon.call("PUT", OWN + route + "/limits", {"limits": limits})
+    assert reply.status == status, reply.body
+    return reply.json()
+
+
+def own_get(daemon, route):
+    reply = daemon.call("GET", OWN + route + "/limits")
+    assert reply.status == 200
+    return reply.json()["limits"]
+
+
+def test_limits_of_all_kinds_are_put_and_shown(sluice, data):
+    daemon = with_data(sluice, data)
+    create(daemon, mock("r"))
+    assert own_get(daemon, "r") == []
+    every = [{"requests": 2, "per": "hour"}, {**TOKENS, "zone": "UTC", "each": "principal"}, PLACES, {"session": {"calls": 9, "tokens": 90000}}]
+    assert own_put(daemon, "r", every) == {"limits": every} and own_get(daemon, "r") == every
+    assert [ask(daemon, "r").status for _ in range(3)] == [200, 200, 429]
+    assert get(daemon, "r") == [limit(2, "route")]
+    put(daemon, "r", [limit(7, "user", "day")])  # only those of requests
+    assert own_get(daemon, "r") == [{"requests": 7, "per": "day", "each": "principal"}, *every[1:]]
+    put(daemon, "r", [])
+    assert own_get(daemon, "r") == every[1:]
+    daemon.stop()
+    daemon.stopped = True
+    daemon = with_data(sluice, data)
+    assert own_get(daemon, "r") == every[1:]
+    assert own_put(daemon, "r", []) == {"limits": []}
+    fault = own_put(daemon, "r", [{"tokens": -1, "per": "day"}], 400)["error"]
+    assert fault["message"].startswith("limits[0].tokens: must be a whole number")
+    assert daemon.call("PUT", OWN + "none/limits", {"limits": []}).status == 404
+
+
+def test_put_takes_the_place_of_the_files(sluice, data):
+    route = CONFIG["endpoints"][0] | {"limits": [{"requests": 3, "per": "hour"}, PLACES]}
+    daemon = with_data(sluice, data, {"endpoints": [route]})
+    assert own_get(daemon, "chat") == route["limits"]
+    put(daemon, "chat", [limit(9, "route")])
+    assert own_get(daemon, "chat") == [{"requests": 9, "per": "hour"}, PLACES]
+    assert own_put(daemon, "chat", [TOKENS]) == {"limits": [TOKENS]}
+    assert own_put(daemon, "chat", []) == {"limits": route["limits"]}
+
+
+@pytest.mark.parametrize("where", ["entry", "sluice"])
+def test_a_route_is_made_with_limits(sluice, data, where):
+    daemon = with_data(sluice, data)
+    limits = [{"calls": 2, "key": "route", "renewal_period": "hour"}, TOKENS]
+    more = {"limits": limits} if where == "entry" else {"sluice": {"limits": limits}}
+    create(daemon, mock("r") | more)
+    shown = [{"requests": 2, "per": "hour"}, TOKENS]
+    assert own_get(daemon, "r") == shown and daemon.call("GET", OWN + "r").json()["limits"] == limits
+    assert [ask(daemon, "r").status for _ in range(3)] == [200, 200, 429]
+    put(daemon, "r", [limit(1, "user")])  # wins over its own
+    assert own_get(daemon, "r") == [{"requests": 1, "per": "hour", "each": "principal"}, TOKENS]
+    put(daemon, "r", [])
+    assert own_get(daemon, "r") == shown
+    body = daemon.call("GET", OWN + "r").json()
+    reply = daemon.call("PUT", OWN + "r", {**body, "limits": [PLACES], "sluice": None})
+    assert reply.status == 200, reply.body
+    assert own_get(daemon, "r") == [PLACES]
+    reply = daemon.call("PUT", OWN + "r", {**body, "limits": [PLACES], "sluice": {"limits": [PLACES]}})
+    assert reply.status == 400 and b"sluice.limits" in reply.body
+    reply = daemon.call("PUT", OWN + "r", {**body, "limits": [{"tokens": 5}], "sluice": None})
+    assert reply.status == 400 and b"limits[0].per: must be second, minute" in reply.body
