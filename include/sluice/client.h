@@ -335,7 +335,7 @@ int sluice_request_query(sluice_client *client, const char *route, const char *j
                          sluice_request **request, sluice_error **err);
 /* Any other call of the gateway: `path` begins with '/' and is sent unchanged, behind the url; `body` is JSON or NULL,
  * and NULL for GET and HEAD. The reply need not be JSON. GET, HEAD, PUT and DELETE count as safe to send twice. With
- * accept set to text/event-stream a reply of that type is a stream (SINCE 0.2.0). */
+ * accept set to text/event-stream a reply of that type is a stream; so it is from 0.2.0 on. */
 int sluice_request_http(sluice_client *client, const char *method, const char *path, const char *body, size_t len,
                         sluice_request **request, sluice_error **err);
 /* Options of one call, which win over the client's: text idempotency_key (then the call may be sent again whatever

@@ -326,3 +326,8 @@ PATHS = {
     "/v2/chat": CHAT,
     "/v1/responses": {"model": "chat", "input": "hello"},
 }
+
+
+def files_of(folder):
+    """All files in a folder and in those inside it."""
+    return [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import BIN, CHAT, DEADLINE, wait_for
+from harness import BIN, CHAT, DEADLINE, files_of, wait_for
 
 KEYS = "/api/sluice/v1/keys"
 OWN = "/api/sluice/v1/routes"
@@ -110,7 +110,7 @@ def test_a_store_that_was_never_read(filled, start, tmp_path, damage):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_that_is_only_not_writable(filled, start):
     data, key = filled
-    for path in data.iterdir():
+    for path in files_of(data):
         path.chmod(0o400)
     data.chmod(0o500)
     try:
@@ -133,7 +133,7 @@ def test_looks_and_copies_of_a_directory_that_can_only_be_read(filled, start, tm
         daemon = start()
         later = daemon.call("POST", "/api/2.0/gateway/routes/", {**MADE, "name": "later"}, bearer(FILE_KEY))
         assert later.status == 200 and (data / "sluice.db-wal").stat().st_size > 0  # that route is in the log only
-    before = {path.name: path.read_bytes() for path in data.iterdir()}
+    before = {path: path.read_bytes() for path in files_of(data)}
 
     def db(*args):
         return subprocess.run([*READ_ONLY, str(data), BIN, "db", *args, "--data", str(data)], capture_output=True, text=True, timeout=DEADLINE)
@@ -144,7 +144,7 @@ def test_looks_and_copies_of_a_directory_that_can_only_be_read(filled, start, tm
     copy = sqlite3.connect(tmp_path / "copy.db")
     assert copy.execute("SELECT count(*) FROM routes").fetchone() == (2 if is_running else 1,)
     copy.close()
-    assert is_running or {path.name: path.read_bytes() for path in data.iterdir()} == before
+    assert is_running or {path: path.read_bytes() for path in files_of(data)} == before
     if is_running:
         return
     (data / "sluice.db-wal").write_bytes(b"left by a crash")

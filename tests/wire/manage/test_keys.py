@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import CHAT, CHAT_REPLY, chat_route, wait_for
+from harness import CHAT, CHAT_REPLY, chat_route, files_of, wait_for
 
 KEYS = "/api/sluice/v1/keys"
 AUDIT = "/api/sluice/v1/audit"
@@ -80,7 +80,7 @@ def test_keys_survive_kill_and_are_hashes_in_the_file(gate):
     daemon = gate()
     assert ask(daemon, made["key"]) == 200 and ask(daemon, gone["key"]) == 401
     assert set(listed(daemon)) == {"file:of-the-file", "file:admin", made["id"]}
-    for path in daemon.data.iterdir():
+    for path in files_of(daemon.data):
         assert made["key"].encode() not in path.read_bytes(), path
     again = make(daemon, name="gone")
     assert again["id"] not in (made["id"], gone["id"])

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import harness
-from harness import BIN, CHAT, Sluice, wait_for
+from harness import BIN, CHAT, Sluice, files_of, wait_for
 
 ROUTES = "/api/2.0/gateway/routes/"
 OWN = "/api/sluice/v1/routes"
@@ -400,10 +400,9 @@ def test_files_are_private_and_hold_no_credential(sluice, data):
     daemon = with_data(sluice, data)
     create(daemon, openai("c"))
     assert os.stat(data).st_mode & 0o777 == 0o700
-    for name in os.listdir(data):
-        path = os.path.join(data, name)
-        assert os.stat(path).st_mode & 0o777 == 0o600, name
-        assert b"canary" not in open(path, "rb").read(), name
+    for path in files_of(data):
+        assert path.stat().st_mode & 0o777 == 0o600 and b"canary" not in path.read_bytes(), path
+        assert path.parent.stat().st_mode & 0o777 == 0o700, path
     assert "canary" not in daemon.stderr + daemon.stdout
     key = open(os.path.join(data, "secret.key")).read().strip()
     assert len(key) == 64 and key not in daemon.stderr

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import harness
-from harness import CHAT
+from harness import CHAT, files_of
 
 ROUTES = "/api/2.0/gateway/routes/"
 OWN = "/api/sluice/v1/routes"
@@ -98,7 +98,7 @@ def test_what_is_shown_has_no_secret_and_may_be_sent_back(sluice, data, three, t
     assert ask(daemon).get("x-sluice-target") == "eu" and three[1].requests[-1].get("authorization") == "Bearer " + KEYS[1]
     audit = daemon.call("GET", "/api/sluice/v1/audit")
     assert not any(key.encode() in audit.body for key in KEYS)
-    for file in (tmp_path / "data").iterdir():
+    for file in files_of(tmp_path / "data"):
         assert not any(key.encode() in file.read_bytes() for key in KEYS), file
 
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import BIN, CHAT, CHAT_REPLY, DEADLINE, chat_route, wait_for
+from harness import BIN, CHAT, CHAT_REPLY, DEADLINE, chat_route, files_of, wait_for
 
 KEYS = "/api/sluice/v1/keys"
 OWN = "/api/sluice/v1/routes"
@@ -194,7 +194,7 @@ def test_a_canary_is_told_nowhere(start, upstream):
 
     def check():
         texts = [*replies, ("stderr", daemon.stderr.encode()), ("stdout", daemon.stdout.encode()), ("log", daemon.log_path.read_bytes())]
-        texts += [(p.name, p.read_bytes()) for p in daemon.data.iterdir()]
+        texts += [(p.name, p.read_bytes()) for p in files_of(daemon.data)]
         for word in (*canaries, made["key"], daemon.admin, secret):
             for where, text in texts:
                 if (where, word) not in (("admin.key", daemon.admin), ("secret.key", secret)):
