@@ -4,7 +4,8 @@
 #include "base/log.h"
 #include "gate/config/definition.h"
 #include "gate/config/events.h"
-#include "gate/config/keyset.h"
+#include "gate/config/key_used.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/policy/counters.h"
@@ -35,7 +36,7 @@ static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_e
     r = r < 0 ? r : sl_made_tick(gate->made, store, was_lost, err);
     r = r < 0 ? r : sl_ledger_tick(gate->ledger, store, was_lost, err);
     sl_publisher_refresh(gate->publisher, &snapshot);
-    r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, store, was_lost || atomic_load(&gate->is_ending), err);
+    r = r < 0 ? r : sl_keys_used_write(snapshot->keys, store, was_lost || atomic_load(&gate->is_ending), err);
     sl_snapshot_unref(snapshot);
     return r;
 }

@@ -14,6 +14,7 @@
 #include "gate/call/auth.h"
 #include "gate/call/credential.h"
 #include "gate/config/events.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/policy/counters.h"

@@ -10,6 +10,7 @@
 #include "gate/call/measure.h"
 #include "gate/call/peer.h"
 #include "gate/config/settings.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/watch/notice.h"

@@ -2,6 +2,7 @@
 #include "gate/worker.h"
 
 #include "gate/config/settings.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "gate/engine.h"
 #include "gate/gate.h"

@@ -193,13 +193,26 @@ void sl_store_route_job_done(struct sl_store_route_job *job)
     sl_arena_done(&job->arena);
 }
 
-void sl_store_key_job_init(struct sl_store_key_job *job, bool is_revoke)
+void sl_store_key_job_init(struct sl_store_key_job *job, enum sl_store_key_verb verb)
 {
-    *job = (struct sl_store_key_job){ .base = { .kind = SL_STORE_JOB_KEY, .is_write = true }, .is_revoke = is_revoke };
+    *job = (struct sl_store_key_job){ .base = { .kind = SL_STORE_JOB_KEY, .is_write = true }, .verb = verb };
     sl_arena_init_small(&job->arena, 1024);
 }
 
 void sl_store_key_job_done(struct sl_store_key_job *job)
+{
+    sl_arena_done(&job->arena);
+}
+
+int sl_store_group_job_init(struct sl_store_group_job *job, enum sl_store_group_verb verb, struct sl_str path)
+{
+    *job = (struct sl_store_group_job){ .base = { .kind = SL_STORE_JOB_GROUP, .is_write = true }, .verb = verb };
+    sl_arena_init_small(&job->arena, 1024);
+    job->group.path = sl_arena_dup(&job->arena, path);
+    return job->group.path.p ? 0 : SL_E_NOMEM;
+}
+
+void sl_store_group_job_done(struct sl_store_group_job *job)
 {
     sl_arena_done(&job->arena);
 }

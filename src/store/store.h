@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store: routes, limits, keys, counters and the audit, on disk. This header holds for every kind of store; a kind
- * is a folder with one struct sl_store_ops (ops.h) and a row in kinds.c. One thread owns the database. Others give it
- * jobs through a bounded queue; the answers come back by a callback on the store's thread, which the asker turns into a
- * post to its own loop.
+/* The store: routes, limits, groups, keys, counters and the audit, on disk. This header holds for every kind of store;
+ * a kind is a folder with one struct sl_store_ops (ops.h) and a row in kinds.c. One thread owns the database. Others
+ * give it jobs through a bounded queue; the answers come back by a callback on the store's thread, which the asker
+ * turns into a post to its own loop.
  *
  *   submit ──> queue ──> BEGIN ─ a savepoint for each job ─ COMMIT (one sync) ──> change events ──> answers
  *
@@ -36,11 +36,20 @@ struct sl_store_route {
 };
 
 struct sl_store_key {
-    uint64_t id; /* the order of creation; never used twice */
+    uint64_t id;      /* the order of creation; never used twice */
+    uint64_t version; /* the number of the change that made the row what it is */
     struct sl_str name, principal, role;
+    struct sl_str group;                              /* its path; n == 0: none */
     struct sl_str routes;                             /* JSON list of names; p == NULL: all */
     struct sl_str hash;                               /* of the key's text, which is stored nowhere */
     uint64_t created_sec, expires_sec, last_used_sec; /* unix seconds; 0: never */
+};
+
+struct sl_store_group {
+    uint64_t id;      /* never used twice */
+    uint64_t version; /* the number of the change that made the row what it is */
+    uint64_t created_usec, updated_usec;
+    struct sl_str path; /* "acme/search" is in the group "acme" */
 };
 
 enum sl_store_event_kind {
@@ -49,6 +58,8 @@ enum sl_store_event_kind {
     SL_STORE_LIMITS_PUT,    /* `name`, `limits` */
     SL_STORE_KEY_PUT,       /* `key` */
     SL_STORE_KEY_DELETED,   /* `key`, with only the id */
+    SL_STORE_GROUP_PUT,     /* made or replaced: `group` */
+    SL_STORE_GROUP_DELETED, /* `name` is its path */
 };
 
 struct sl_store_event {
@@ -57,6 +68,7 @@ struct sl_store_event {
     struct sl_str name;
     const struct sl_store_route *route;
     const struct sl_store_key *key;
+    const struct sl_store_group *group;
     struct sl_str limits; /* JSON list; p == NULL: there are no stored limits any more. Also for a new route */
     bool is_new;          /* for a route: none of that name existed */
 };
@@ -66,7 +78,13 @@ struct sl_store_who {
     struct sl_str principal, key, request_id;
 };
 
-enum sl_store_job_kind { SL_STORE_JOB_ROUTE, SL_STORE_JOB_KEY, SL_STORE_JOB_AUDIT, SL_STORE_JOB_ROTATE };
+enum sl_store_job_kind {
+    SL_STORE_JOB_ROUTE,
+    SL_STORE_JOB_KEY,
+    SL_STORE_JOB_GROUP,
+    SL_STORE_JOB_AUDIT,
+    SL_STORE_JOB_ROTATE
+};
 
 /* The first part of every job. The asker keeps it until on_done. */
 struct sl_store_job {
@@ -88,7 +106,8 @@ struct sl_store_cbs {
     /* Writes a route for an audit row as JSON without secrets. Runs on the store's thread. May be NULL. */
     void (*describe)(const struct sl_store_route *route, const struct sl_seal *seal, struct sl_buf *out);
     /* These report everything in the database, at the start, and when the file was opened again after a failure; it
-     * replaces what was known before. Limits and keys come first, then routes by creation. Not `is_whole`: reading
+     * replaces what was known before. Limits, groups (a group before those in it) and keys come first, then routes by
+     * creation. Not `is_whole`: reading
      * failed; what was known before stays. */
     void (*on_load_begin)(void *arg);
     void (*on_load)(void *arg, const struct sl_store_event *event);
@@ -168,22 +187,50 @@ void sl_store_route_job_done(struct sl_store_route_job *job); /* wipes */
 
 /* --- jobs: keys --- */
 
+enum sl_store_key_verb {
+    SL_STORE_KEY_CREATE,
+    SL_STORE_KEY_REPLACE, /* SL_E_NOTFOUND, SL_E_STALE; the key's text and its times stay */
+    SL_STORE_KEY_REVOKE,  /* SL_E_NOTFOUND, SL_E_STALE */
+};
+
 struct sl_store_key_job {
     struct sl_store_job base;
-    bool is_revoke;          /* revoke the key with key.id; SL_E_NOTFOUND */
-    struct sl_arena arena;   /* for texts; belongs to the job */
-    struct sl_store_key key; /* in: all members except the id, which is set */
-    struct sl_str text;      /* JSON of the key for the audit */
-    uint64_t now_usec;       /* wall */
+    enum sl_store_key_verb verb;
+    bool is_file_group;         /* the file has key.group; else SL_E_INVAL when there is no such group in the store */
+    struct sl_arena arena;      /* for texts; belongs to the job */
+    struct sl_store_key key;    /* in: all members except id and version, which CREATE sets. REPLACE, REVOKE: id */
+    uint64_t if_version;        /* REPLACE, REVOKE: SL_E_STALE when the row has another version */
+    struct sl_str before, text; /* JSON of the key for the audit */
+    uint64_t now_usec;          /* wall */
 };
 
 /* How people see a key's id. */
 #define SL_STORE_KEY_ID "key-%llu"
 
-void sl_store_key_job_init(struct sl_store_key_job *job, bool is_revoke);
+void sl_store_key_job_init(struct sl_store_key_job *job, enum sl_store_key_verb verb);
 void sl_store_key_job_done(struct sl_store_key_job *job);
 /* For on_tick: stores when a key was last used. This is no change of its own, so it has no number. */
 SL_MUST int sl_store_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
+
+/* --- jobs: groups --- */
+
+enum sl_store_group_verb {
+    SL_STORE_GROUP_CREATE, /* SL_E_EXISTS; SL_E_INVAL when the group that it is in is not there */
+    SL_STORE_GROUP_DELETE, /* SL_E_NOTFOUND; SL_E_BUSY when keys or groups are in it: the text names some of them */
+};
+
+struct sl_store_group_job {
+    struct sl_store_job base;
+    enum sl_store_group_verb verb;
+    struct sl_arena arena;       /* for texts; belongs to the job */
+    struct sl_store_group group; /* in: the path; out: the rest */
+    struct sl_str above;         /* the group that it is in and that must be stored; n == 0: none, or the file has it */
+    struct sl_str text;          /* JSON of the group for the audit */
+    uint64_t now_usec;           /* wall */
+};
+
+SL_MUST int sl_store_group_job_init(struct sl_store_group_job *job, enum sl_store_group_verb verb, struct sl_str path);
+void sl_store_group_job_done(struct sl_store_group_job *job);
 
 /* --- jobs: the secret key --- */
 

@@ -11,6 +11,7 @@
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/instant.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
 #include "gate/worker.h"
@@ -36,6 +37,12 @@ void sl_api_reply(struct sl_xchg *x, int status)
         return;
     }
     sl_xchg_reply(x, status, json_type, sl_buf_str(x->desk->text));
+}
+
+void sl_api_time_write(struct sl_jw *w, const char *key, uint64_t sec)
+{
+    char text[32];
+    sl_jw_member_str(w, key, sec ? sl_instant_format(sec, text) : SL_STR_NONE);
 }
 
 const struct sl_route *sl_api_route(struct sl_xchg *x)

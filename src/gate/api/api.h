@@ -3,6 +3,8 @@
 #ifndef SL_GATE_API_H
 #define SL_GATE_API_H
 
+#include <stdint.h>
+
 #include "base/str.h"
 #include "llm/core/error.h"
 
@@ -15,6 +17,9 @@ struct sl_xchg;
 struct sl_jw *sl_api_writer(struct sl_xchg *x, struct sl_jw *w);
 /* Replies with that text as JSON; 503 when it did not fit into memory. */
 void sl_api_reply(struct sl_xchg *x, int status);
+
+/* Writes unix seconds as a time like 2030-12-31T23:59:59Z; 0 as null. */
+void sl_api_time_write(struct sl_jw *w, const char *key, uint64_t sec);
 
 /* The route that the path names, if this caller may see it; else NULL. */
 const struct sl_route *sl_api_route(struct sl_xchg *x);

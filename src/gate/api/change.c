@@ -11,6 +11,7 @@
 #include "gate/config/reach.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/worker.h"

@@ -150,7 +150,7 @@ void sl_openapi_pattern(struct sl_buf *out, const char *pattern)
     size_t n = strcspn(pattern, "{");
     sl_buf_add(out, pattern, n);
     if (pattern[n]) {
-        const char *after = pattern + n + 2;
+        const char *after = strchr(pattern + n, '}') + 1;
         sl_buf_add_lit(out, "{name}");
         n = strcspn(after, "{");
         if (after[n]) {

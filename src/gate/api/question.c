@@ -15,7 +15,7 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 
-enum kind { ROUTE, KEY, AUDIT, ROTATE };
+enum kind { ROUTE, KEY, GROUP, AUDIT, ROTATE };
 
 /* A question with all that belongs to it. */
 struct asked {
@@ -47,6 +47,9 @@ void sl_question_free(struct sl_question *question)
     case KEY:
         sl_store_key_job_done(&question->key);
         break;
+    case GROUP:
+        sl_store_group_job_done(&question->group);
+        break;
     case AUDIT:
         sl_store_audit_job_done(&question->audit);
         break;
@@ -77,8 +80,8 @@ static struct sl_question *question_alloc(struct sl_xchg *x, enum kind kind)
 {
     if (!x->worker->gate->store) {
         sl_api_refuse(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE",
-                      "This gateway runs without a data directory, so that routes, limits and keys cannot be "
-                      "changed: start it with --data DIR.");
+                      "This gateway runs without a data directory, so that routes, limits, groups and keys "
+                      "cannot be changed: start it with --data DIR.");
         return NULL;
     }
     struct asked *asked = calloc(1, sizeof(*asked));
@@ -116,16 +119,28 @@ struct sl_question *sl_question_new(struct sl_xchg *x, enum sl_store_verb verb, 
     return question_ready(x, question, r);
 }
 
-struct sl_question *sl_question_new_key(struct sl_xchg *x, uint64_t revoke_id)
+struct sl_question *sl_question_new_key(struct sl_xchg *x, enum sl_store_key_verb verb, const struct sl_key *key)
 {
     struct sl_question *question = question_alloc(x, KEY);
     if (!question) {
         return NULL;
     }
-    sl_store_key_job_init(&question->key, revoke_id != 0);
-    question->key.key.id = revoke_id;
+    sl_store_key_job_init(&question->key, verb);
+    question->key.key.id = key ? key->number : 0;
+    question->key.if_version = key ? key->version : 0;
     question->key.now_usec = sl_clock_wall_usec();
     return question_ready(x, question, 0);
+}
+
+struct sl_question *sl_question_new_group(struct sl_xchg *x, enum sl_store_group_verb verb, struct sl_str path)
+{
+    struct sl_question *question = question_alloc(x, GROUP);
+    if (!question) {
+        return NULL;
+    }
+    int r = sl_store_group_job_init(&question->group, verb, path);
+    question->group.now_usec = sl_clock_wall_usec();
+    return question_ready(x, question, r);
 }
 
 struct sl_question *sl_question_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max)

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "store/store.h"
 
+struct sl_key;
 struct sl_publisher;
 struct sl_question;
 struct sl_route;
@@ -23,6 +24,7 @@ struct sl_question {
         struct sl_store_job base;
         struct sl_store_route_job route_job;
         struct sl_store_key_job key;
+        struct sl_store_group_job group;
         struct sl_store_audit_job audit;
         struct sl_store_rotate_job rotate;
     };
@@ -34,8 +36,10 @@ struct sl_question {
 
 /* NULL: the exchange was failed (no store, no memory). */
 struct sl_question *sl_question_new(struct sl_xchg *x, enum sl_store_verb verb, struct sl_str name);
-/* The same for a key: creates one, or revokes the one with that number. */
-struct sl_question *sl_question_new_key(struct sl_xchg *x, uint64_t revoke_id);
+/* The same for a key: creates one, or changes `key`. */
+struct sl_question *sl_question_new_key(struct sl_xchg *x, enum sl_store_key_verb verb, const struct sl_key *key);
+/* The same for a group. */
+struct sl_question *sl_question_new_group(struct sl_xchg *x, enum sl_store_group_verb verb, struct sl_str path);
 /* The same for a page of the audit. */
 struct sl_question *sl_question_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max);
 /* The same for a new secret key. */

@@ -126,7 +126,8 @@ void sl_requests_refuse(struct sl_xchg *x, const struct sl_err *err)
 
 bool sl_requests_is_operators(const struct sl_xchg *x)
 {
-    return !x->caller.key || x->caller.key->role != SL_ROLE_QUERY;
+    const struct sl_key *key = x->caller.key;
+    return !key || (key->role != SL_ROLE_QUERY && !key->group.n); /* rows do not say their group */
 }
 
 int sl_requests_scope_add(const struct sl_xchg *x, struct sl_arena *arena, struct sl_rlog_query *io_query,

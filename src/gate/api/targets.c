@@ -117,7 +117,7 @@ const struct sl_path sl_targets_rows[] = {
     { .methods = SL_POST,
       .pattern = TARGETS "/{}/{}/reset",
       .handle = handle_target_reset,
-      .access = SL_ACCESS_ADMIN,
+      .access = SL_ACCESS_OPERATOR,
       .told = SL_TOLD("Lets a target have calls again: closes its breaker and ends its wait.", .parameters = "target",
                       .reply = "Target") },
     { 0 },

@@ -94,14 +94,23 @@ struct sl_str sl_access_credential(const struct sl_headers *headers, const char 
     return ours.p ? ours : first;
 }
 
+#define QUERY    SL_BIT(SL_ROLE_QUERY)
+#define VIEWER   SL_BIT(SL_ROLE_VIEWER)
+#define OPERATOR SL_BIT(SL_ROLE_OPERATOR)
+#define ADMIN    SL_BIT(SL_ROLE_ADMIN)
+
 static const struct {
     unsigned roles; /* bits */
+    bool is_for_groups;
     const char *words;
 } rights[] = {
-    [SL_ACCESS_QUERY] = { SL_BIT(SL_ROLE_QUERY) | SL_BIT(SL_ROLE_VIEWER) | SL_BIT(SL_ROLE_ADMIN), "any" },
-    [SL_ACCESS_INVOKE] = { SL_BIT(SL_ROLE_QUERY) | SL_BIT(SL_ROLE_ADMIN), "query or admin" },
-    [SL_ACCESS_VIEWER] = { SL_BIT(SL_ROLE_VIEWER) | SL_BIT(SL_ROLE_ADMIN), "viewer or admin" },
-    [SL_ACCESS_ADMIN] = { SL_BIT(SL_ROLE_ADMIN), "admin" },
+    [SL_ACCESS_QUERY] = { QUERY | VIEWER | OPERATOR | ADMIN, true, "any" },
+    [SL_ACCESS_INVOKE] = { QUERY | ADMIN, true, "query or admin" },
+    [SL_ACCESS_VIEWER] = { VIEWER | OPERATOR | ADMIN, false, "viewer, operator or admin" },
+    [SL_ACCESS_OPERATOR] = { OPERATOR | ADMIN, false, "operator or admin" },
+    [SL_ACCESS_ADMIN] = { ADMIN, false, "admin" },
+    [SL_ACCESS_GROUP_VIEWER] = { VIEWER | OPERATOR | ADMIN, true, "viewer, operator or admin" },
+    [SL_ACCESS_GROUP_ADMIN] = { ADMIN, true, "admin" },
 };
 
 const char *sl_access_roles(enum sl_access access)
@@ -118,5 +127,8 @@ enum sl_access_verdict sl_access_judge(enum sl_access access, const struct sl_ke
     if (sl_key_is_expired(key, now_sec)) {
         return SL_ACCESS_EXPIRED;
     }
-    return rights[access].roles & SL_BIT(key->role) ? SL_ACCESS_GRANTED : SL_ACCESS_FORBIDDEN;
+    if (!(rights[access].roles & SL_BIT(key->role))) {
+        return SL_ACCESS_FORBIDDEN;
+    }
+    return key->group.n && !rights[access].is_for_groups ? SL_ACCESS_OUTSIDE : SL_ACCESS_GRANTED;
 }

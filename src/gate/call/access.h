@@ -10,15 +10,20 @@ struct sl_arena;
 struct sl_headers;
 struct sl_key;
 
-/* Which key a row of the path table asks for. */
+/* Which key a row of the path table asks for. A key in a group may only use rows that say so. */
 enum sl_access {
-    SL_ACCESS_QUERY,   /* any key; to call a model, one that may */
-    SL_ACCESS_OPEN,    /* none: everyone */
-    SL_ACCESS_ADMIN,   /* an admin's key */
-    SL_ACCESS_METRICS, /* as auth.metrics says */
+    SL_ACCESS_QUERY,    /* any key, also in a group; to call a model, one that may */
+    SL_ACCESS_OPEN,     /* none: everyone */
+    SL_ACCESS_OPERATOR, /* operator or admin */
+    SL_ACCESS_ADMIN,    /* an admin's key */
+    SL_ACCESS_METRICS,  /* as auth.metrics says */
+    /* The same as VIEWER and ADMIN, also for a key in a group. The handler shows and changes only what is in its reach
+     * (sl_auth_reaches). */
+    SL_ACCESS_GROUP_VIEWER,
+    SL_ACCESS_GROUP_ADMIN,
     /* For one request, QUERY and METRICS become one of these: */
-    SL_ACCESS_INVOKE, /* query or admin */
-    SL_ACCESS_VIEWER, /* viewer or admin */
+    SL_ACCESS_INVOKE, /* query or admin, also in a group */
+    SL_ACCESS_VIEWER, /* viewer, operator or admin */
 };
 
 /* Longer credentials are never valid. */
@@ -38,6 +43,7 @@ enum sl_access_verdict {
     SL_ACCESS_UNKNOWN,
     SL_ACCESS_EXPIRED,
     SL_ACCESS_FORBIDDEN, /* the key's role does not allow it */
+    SL_ACCESS_OUTSIDE,   /* its role does, but it is in a group */
 };
 
 /* The names of the roles that may, for a message: "admin". */

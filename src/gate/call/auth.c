@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/group.h"
 #include "gate/config/key.h"
 #include "gate/config/keyring.h"
 #include "gate/config/keyset.h"
@@ -94,6 +95,34 @@ static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict, st
                       query);
 }
 
+static void forbidden_refuse(struct sl_xchg *x, enum sl_access access, enum sl_access_verdict verdict,
+                             const struct sl_key *key)
+{
+    if (verdict == SL_ACCESS_OUTSIDE) {
+        x->record.error_text = SL_STR("the API key is in a group, and this call needs one without");
+        sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN,
+                          "This call needs a key of role %s without a group; this one is in the group '%.*s'.",
+                          sl_access_roles(access), SL_STR_ARG(key->group));
+        return;
+    }
+    x->record.error_text = SL_STR("the role of the API key does not allow this call");
+    sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "This call needs a key of role %s; this one has role %s.",
+                      sl_access_roles(access), sl_role_name(key->role));
+}
+
+/* A key whose group is gone opens nothing: the group's limits would not hold. */
+static bool group_or_refuse(struct sl_xchg *x, const struct sl_key *key)
+{
+    if (sl_groups_find(x->worker->snapshot->groups, key->group)) {
+        return true;
+    }
+    x->record.error_text = SL_STR("the group of the API key is not there any more");
+    sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN,
+                      "The group '%.*s' of this API key is not there any more: ask whoever runs this gateway.",
+                      SL_STR_ARG(key->group));
+    return false;
+}
+
 /* The key in the query, where the dialect's clients may send it. *ret_is_torn: there are two different ones. */
 static struct sl_str query_key(const struct sl_xchg *x, bool *ret_is_torn)
 {
@@ -122,25 +151,28 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
     struct sl_key *key = key_find(x, credential);
     uint64_t now_sec = sl_clock_wall_usec() / SL_USEC_PER_SEC;
     enum sl_access_verdict verdict = sl_access_judge(access, key, credential.n > 0, now_sec);
-    if (verdict != SL_ACCESS_GRANTED && verdict != SL_ACCESS_FORBIDDEN) {
+    if (verdict != SL_ACCESS_GRANTED && verdict != SL_ACCESS_FORBIDDEN && verdict != SL_ACCESS_OUTSIDE) {
         unknown_refuse(x, verdict, key);
         return false;
     }
     x->caller.key = sl_key_ref(key);
     x->caller.principal = key->principal;
     atomic_store_explicit(&key->last_used_sec, now_sec, memory_order_relaxed);
-    if (verdict == SL_ACCESS_FORBIDDEN) {
-        x->record.error_text = SL_STR("the role of the API key does not allow this call");
-        sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "This call needs a key of role %s; this one has role %s.",
-                          sl_access_roles(access), sl_role_name(key->role));
+    if (verdict != SL_ACCESS_GRANTED) {
+        forbidden_refuse(x, access, verdict, key);
         return false;
     }
-    return true;
+    return !key->group.n || group_or_refuse(x, key);
 }
 
 bool sl_auth_may_use(const struct sl_xchg *x, struct sl_str route)
 {
     return !x->caller.key || sl_key_may_use(x->caller.key, route);
+}
+
+bool sl_auth_reaches(const struct sl_xchg *x, struct sl_str group)
+{
+    return !x->caller.key || sl_key_reaches(x->caller.key, group);
 }
 
 bool sl_auth_is_open(const struct sl_settings *settings, struct sl_str address, bool is_loopback, struct sl_err *err)

@@ -15,6 +15,9 @@ bool sl_auth_or_refuse(struct sl_xchg *x);
 /* True: this caller may see and use the route of that name. For any other caller, the route must look as if it did not
  * exist. */
 bool sl_auth_may_use(const struct sl_xchg *x, struct sl_str route);
+/* True: this caller may see and change what is in the group of that path (n == 0: in none), as far as its role goes. To
+ * any other caller all of it must look as if it did not exist. */
+bool sl_auth_reaches(const struct sl_xchg *x, struct sl_str group);
 
 /* True: `auth: none` lets other machines call. That is allowed, with a warning, whose text is in `err`. */
 bool sl_auth_is_open(const struct sl_settings *settings, struct sl_str address, bool is_loopback, struct sl_err *err);

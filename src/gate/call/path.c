@@ -42,6 +42,10 @@ static bool pattern_fits(const char *pattern, struct sl_str path, struct sl_str 
     if (pattern[before] != '{') {
         return pattern[before] == '\0' && path.n == before;
     }
+    if (strcmp(pattern + before, "{**}") == 0) {
+        ret_args[0] = sl_str_sub(path, before, path.n);
+        return ret_args[0].n > 0;
+    }
     struct sl_str after = sl_str_c(pattern + before + 2);
     if (sl_str_eq_c(after, "/**")) {
         ptrdiff_t slash = sl_str_find_char(path, '/', before);

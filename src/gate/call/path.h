@@ -46,7 +46,7 @@ struct sl_path_told {
 struct sl_path {
     unsigned methods; /* without SL_HEAD on MLflow's paths that do not take it */
     /* "{}" is one segment, at most twice; a '/' at the end counts; two stars after "{}/" take everything that
-     * follows. */
+     * follows; "{**}" at the end is one segment or more, and with takes_slash they are the name. */
     const char *pattern;
     /* NULL: a call of a model. Called when the body is there (it is empty for GET). */
     void (*handle)(struct sl_xchg *x);

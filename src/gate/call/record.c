@@ -46,6 +46,9 @@ void sl_record_write(struct sl_xchg *x, int status)
     sl_line_text(&line, SL_STR(",\"principal\":"), x->caller.principal);
     if (x->caller.key) {
         sl_line_text(&line, SL_STR(",\"key\":"), x->caller.key->name);
+        if (x->caller.key->group.n) {
+            sl_line_text(&line, SL_STR(",\"group\":"), x->caller.key->group);
+        }
     }
     sl_line_text(&line, SL_STR(",\"method\":"), req->msg.method);
     sl_line_text(&line, SL_STR(",\"path\":"), x->match.path);

@@ -15,6 +15,7 @@
 #include "gate/config/origins.h"
 #include "gate/config/prices.h"
 #include "gate/config/beyond.h"
+#include "gate/config/group_conf.h"
 #include "gate/config/hidden.h"
 #include "gate/config/route.h"
 #include "gate/config/route_conf.h"
@@ -261,6 +262,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
         no_proxy_from_env(ld, &settings->upstream.proxy);
     }
     pages_warn(ld, root, settings);
+    sl_groups_look(&ld->bind, root, settings->groups);
     total_override(ld, root, over);
     sl_route_conf_look(&ld->bind, "upstream", sl_val_find(root, "upstream"), &settings->upstream.route);
     struct sl_server_settings *server = &settings->server;

@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/num.h"
 #include "gate/config/definition.h"
+#include "gate/config/group.h"
 #include "gate/config/keyset.h"
 #include "gate/config/route.h"
 #include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "llm/price/table.h"
 #include "store/store.h"
@@ -47,9 +50,19 @@ static void limits_free(struct sl_map *limits)
     sl_map_done(limits);
 }
 
+static void groups_free(struct sl_map *groups)
+{
+    struct sl_group_def *def;
+    for (size_t i = 0; (def = sl_map_each(groups, &i)) != NULL;) {
+        sl_group_def_unref(def);
+    }
+    sl_map_done(groups);
+}
+
 void sl_events_done(struct sl_events *events)
 {
     limits_free(&events->limits);
+    groups_free(&events->groups);
     pthread_mutex_destroy(&events->lock);
 }
 
@@ -104,6 +117,74 @@ static int route_complete(const struct sl_events *events, struct sl_route *route
         r = 0;
     }
     return r;
+}
+
+/* --- groups --- */
+
+static int group_set(struct sl_events *events, const struct sl_store_group *group)
+{
+    struct sl_group_def *def = sl_group_def_new(group->path);
+    if (!def) {
+        return SL_E_NOMEM;
+    }
+    def->version = group->version;
+    def->created_sec = group->created_usec / SL_USEC_PER_SEC;
+    def->updated_sec = group->updated_usec / SL_USEC_PER_SEC;
+    sl_group_def_unref(sl_map_remove(&events->groups, def->path));
+    int r = sl_map_put(&events->groups, def->path, def);
+    if (r < 0) {
+        sl_group_def_unref(def);
+    }
+    return r;
+}
+
+/* Gives the snapshot the groups of its file and those that are stored now. */
+static int groups_renew(const struct sl_events *events, struct sl_snapshot *s)
+{
+    const struct sl_snapshot *current = events->publisher->current;
+    struct sl_groups *groups;
+    int r = sl_groups_build(s->settings->groups, &events->groups, current ? current->groups : NULL, &groups);
+    if (r == 0) {
+        sl_groups_unref(s->groups);
+        s->groups = groups;
+    }
+    return r;
+}
+
+static void groups_renew_wait(const struct sl_events *events, struct sl_snapshot *s)
+{
+    while (groups_renew(events, s) == SL_E_NOMEM) {
+        usleep(NOMEM_WAIT_USEC);
+    }
+}
+
+/* Says which stored groups and keys are out of force, because a group of the file is not there any more. */
+static void groups_warn(const struct sl_events *events, const struct sl_snapshot *s)
+{
+    const struct sl_group_def *def;
+    for (size_t i = 0; (def = sl_map_each(&events->groups, &i)) != NULL;) {
+        if (!sl_groups_find(s->groups, def->path)) {
+            sl_log(
+                SL_LOG_WARNING, "config",
+                "the group '%.*s', which a call made, is in one that is not there: it is out of force, and keys in it "
+                "open nothing until that group comes back",
+                SL_STR_ARG(def->path));
+        }
+    }
+    const struct sl_key *key, *first = NULL;
+    uint32_t n = 0;
+    for (struct sl_keyset_iter it = sl_keyset_walk(s->keys, 0); (key = sl_keyset_next(&it)) != NULL;) {
+        if (key->group.n && !sl_groups_find(s->groups, key->group)) {
+            first = first ? first : key;
+            n++;
+        }
+    }
+    if (n) {
+        sl_log(SL_LOG_WARNING, "config",
+               "%u stored key%s in a group that is not there, and so open%s nothing: %.*s of '%.*s'%s", n,
+               n == 1 ? " is" : "s are", n == 1 ? "s" : "", SL_STR_ARG(first->id), SL_STR_ARG(first->group),
+               n == 1 ? "" : ", …");
+    }
 }
 
 /* --- the routes of the file --- */
@@ -175,7 +256,9 @@ int sl_events_configure(struct sl_events *events, struct sl_settings *settings, 
         fresh->keys = sl_keyset_ref(events->publisher->current->keys);
         r = dynamic_carry(events, events->publisher->current, fresh);
     }
+    r = r < 0 ? r : groups_renew(events, fresh);
     if (r == 0) {
+        groups_warn(events, fresh);
         sl_publisher_set(events->publisher, fresh);
     } else {
         sl_snapshot_unref(fresh);
@@ -259,6 +342,11 @@ static int change_apply(struct sl_events *events, struct sl_snapshot *s, const s
         return sl_keyset_put(&s->keys, event->key, events->publisher->current->keys);
     case SL_STORE_KEY_DELETED:
         return sl_keyset_remove(&s->keys, event->key->id);
+    case SL_STORE_GROUP_PUT:
+        return group_set(events, event->group);
+    case SL_STORE_GROUP_DELETED:
+        sl_group_def_unref(sl_map_remove(&events->groups, event->name));
+        return 0;
     }
     return r;
 }
@@ -277,6 +365,7 @@ void sl_events_apply(void *arg, const struct sl_store_event *const *list, size_t
     struct sl_events *events = arg;
     pthread_mutex_lock(&events->lock);
     struct sl_snapshot *s = copy_wait(events->publisher->current);
+    bool has_groups = false;
     for (size_t i = 0; i < n; i++) {
         while (change_apply(events, s, list[i]) == SL_E_NOMEM) {
             /* Only a part is done: begin again with the snapshot in force. A change says the new state, so doing it
@@ -286,7 +375,11 @@ void sl_events_apply(void *arg, const struct sl_store_event *const *list, size_t
             s = copy_wait(events->publisher->current);
             i = 0;
         }
+        has_groups |= list[i]->kind == SL_STORE_GROUP_PUT || list[i]->kind == SL_STORE_GROUP_DELETED;
         events->number = SL_MAX(events->number, list[i]->number);
+    }
+    if (has_groups) {
+        groups_renew_wait(events, s);
     }
     sl_publisher_set(events->publisher, s);
     pthread_mutex_unlock(&events->lock);
@@ -321,6 +414,8 @@ void sl_events_load_begin(void *arg)
     events->loading = file_only_wait(events->publisher->current);
     events->limits_before = events->limits;
     events->limits = (struct sl_map){ 0 };
+    events->groups_before = events->groups;
+    events->groups = (struct sl_map){ 0 };
 }
 
 void sl_events_load(void *arg, const struct sl_store_event *event)
@@ -339,11 +434,16 @@ void sl_events_load_end(void *arg, bool is_whole)
     if (!is_whole) {
         limits_free(&events->limits);
         events->limits = events->limits_before;
+        groups_free(&events->groups);
+        events->groups = events->groups_before;
         sl_snapshot_unref(s);
         pthread_mutex_unlock(&events->lock);
         return;
     }
     limits_free(&events->limits_before);
+    groups_free(&events->groups_before);
+    groups_renew_wait(events, s);
+    groups_warn(events, s);
     struct stored *stored;
     /* Limits were loaded before the routes: the routes of the file get theirs now. */
     for (size_t i = 0; (stored = sl_map_each(&events->limits, &i)) != NULL;) {

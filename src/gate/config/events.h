@@ -20,6 +20,8 @@ struct sl_events {
     struct sl_publisher *publisher;
     struct sl_map limits;        /* stored limits by route name: struct stored */
     struct sl_map limits_before; /* while loading: the limits from before */
+    struct sl_map groups;        /* stored groups by path: struct sl_group_def */
+    struct sl_map groups_before;
     struct sl_snapshot *loading; /* between begin and publish; NULL otherwise */
     uint64_t number;             /* of the last change that is in force */
 };
@@ -32,7 +34,7 @@ void sl_events_done(struct sl_events *events);
 SL_MUST int sl_events_configure(struct sl_events *events, struct sl_settings *settings, struct sl_route *const *routes,
                                 uint32_t n_routes);
 
-/* For struct sl_store_cbs: replaces all dynamic routes and stored limits by those of the database. */
+/* For struct sl_store_cbs: replaces all dynamic routes, keys, stored groups and limits by those of the database. */
 void sl_events_load_begin(void *events);
 void sl_events_load(void *events, const struct sl_store_event *event);
 void sl_events_load_end(void *events, bool is_whole);

@@ -32,7 +32,8 @@ static void hidden_collect(const struct sl_val *val, bool is_secret, struct hidd
     for (uint32_t i = 0; i < val->n; i++) {
         const struct sl_val_item *item = &val->items[i];
         bool is_plain = item->key.p && (sl_str_eq_c(item->key, "file") || sl_str_eq_c(item->key, "env") ||
-                                        sl_str_eq_c(item->key, "role")); /* a key of auth.keys */
+                                        sl_str_eq_c(item->key, "role") || /* of a key of auth.keys */
+                                        sl_str_eq_c(item->key, "group"));
         hidden_collect(item->val, !is_plain && (is_secret || is_secret_key(item->key)), hidden);
     }
     bool is_text = val->kind == SL_VAL_STRING || val->kind == SL_VAL_NUMBER;

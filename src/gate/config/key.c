@@ -10,34 +10,21 @@
 #include "base/num.h"
 #include "base/word.h"
 #include "base/random.h"
+#include "gate/config/group_path.h"
 
 /* Holds a key and its few texts: thousands of keys must not cost a page each. */
 #define KEY_CHUNK 480
 
-const char *const sl_role_names[] = {
-    [SL_ROLE_QUERY] = "query", [SL_ROLE_VIEWER] = "viewer", [SL_ROLE_ADMIN] = "admin", NULL
-};
-
-const char *sl_role_name(enum sl_role role)
+const char *sl_key_group_fault(const struct sl_key_spec *spec)
 {
-    return sl_role_names[role];
-}
-
-int sl_role_parse(struct sl_str text, enum sl_role *ret)
-{
-    for (unsigned i = 0; sl_role_names[i]; i++) {
-        if (sl_str_eq_c(text, sl_role_names[i])) {
-            *ret = (enum sl_role)i;
-            return 0;
-        }
+    if (!spec->group.n) {
+        return NULL;
     }
-    return SL_E_INVAL;
-}
-
-const char *sl_role_routes_fault(enum sl_role role, bool has_routes)
-{
-    return has_routes && role != SL_ROLE_QUERY
-               ? "routes go with the role query only: a key of another role sees or changes all routes"
+    if (spec->role == SL_ROLE_OPERATOR) {
+        return "the role operator goes without a group: it changes routes, which are in no group";
+    }
+    return !spec->principal.n && spec->group.n + 1 + spec->name.n > SL_KEY_NAME_MAX
+               ? "GROUP/NAME is too long for a principal: give it one"
                : NULL;
 }
 
@@ -58,6 +45,13 @@ static int strs_dup(struct sl_arena *arena, struct sl_strs from, struct sl_strs 
     return 0;
 }
 
+/* Callers of two groups are never the same one by chance. */
+static struct sl_str principal_of(struct sl_key *key)
+{
+    const struct sl_str parts[] = { key->group, SL_STR("/"), key->name };
+    return key->group.n ? sl_arena_join(&key->arena, parts, SL_ARRAY_LEN(parts)) : key->name;
+}
+
 struct sl_key *sl_key_new(const struct sl_key_spec *spec)
 {
     struct sl_arena arena;
@@ -72,16 +66,19 @@ struct sl_key *sl_key_new(const struct sl_key_spec *spec)
     key->id = spec->id.n ? sl_arena_dup(&key->arena, spec->id)
                          : sl_arena_printf(&key->arena, "file:%.*s", SL_STR_ARG(spec->name));
     key->number = spec->number;
+    key->version = spec->version;
     key->line = spec->line;
     key->name = sl_arena_dup(&key->arena, spec->name);
-    key->principal = spec->principal.n ? sl_arena_dup(&key->arena, spec->principal) : key->name;
+    key->group = sl_arena_dup(&key->arena, spec->group);
+    key->principal = spec->principal.n ? sl_arena_dup(&key->arena, spec->principal) : principal_of(key);
     key->role = spec->role;
     key->has_routes = spec->has_routes;
     key->created_sec = spec->created_sec;
     key->expires_sec = spec->expires_sec;
     key->is_of_file = spec->is_of_file;
     memcpy(key->hash, spec->hash, sizeof(key->hash));
-    if (!key->id.p || !key->name.p || !key->principal.p || strs_dup(&key->arena, spec->routes, &key->routes) < 0) {
+    if (!key->id.p || !key->name.p || !key->group.p || !key->principal.p ||
+        strs_dup(&key->arena, spec->routes, &key->routes) < 0) {
         sl_key_unref(key);
         return NULL;
     }
@@ -169,4 +166,9 @@ bool sl_key_may_use(const struct sl_key *key, struct sl_str route)
         }
     }
     return !key->has_routes;
+}
+
+bool sl_key_reaches(const struct sl_key *key, struct sl_str group)
+{
+    return !key->group.n || sl_group_is_in(group, key->group);
 }

@@ -9,21 +9,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/str.h"
-
-enum sl_role {
-    SL_ROLE_QUERY,  /* calls models, and reads its routes */
-    SL_ROLE_VIEWER, /* reads routes and metrics, calls no model */
-    SL_ROLE_ADMIN,  /* may do everything */
-};
-
-/* In the order of the roles; ends with NULL. */
-extern const char *const sl_role_names[];
-const char *sl_role_name(enum sl_role role);
-SL_MUST int sl_role_parse(struct sl_str text, enum sl_role *ret);
-/* Only a key of role query can have a list of routes: a key that reads or does more would not be bounded by it. Returns
- * what is wrong; NULL: nothing. */
-const char *sl_role_routes_fault(enum sl_role role, bool has_routes);
+#include "gate/config/role.h"
 
 #define SL_KEY_PREFIX "sk-sluice-"
 /* Prefix and 43 characters of base64url (RFC 4648 section 5), NUL included. */
@@ -37,8 +23,10 @@ struct sl_key {
     struct sl_arena arena; /* holds everything below, and the key itself */
     struct sl_str id;      /* "key-7" for a stored key, "file:NAME" for one of the file */
     uint64_t number;       /* for a stored key; 0: of the file */
+    uint64_t version;      /* the number of the change that made it what it is */
     struct sl_str name;
-    struct sl_str principal; /* the name that limits and the log use; by default the key's name */
+    struct sl_str principal; /* the name that limits and the log use; by default the key's name, below its group */
+    struct sl_str group;     /* its path; n == 0: none */
     enum sl_role role;
     bool has_routes; /* may use only `routes` */
     struct sl_strs routes;
@@ -51,10 +39,10 @@ struct sl_key {
     uint64_t written_sec;               /* the value of last_used_sec that the store has; the store's thread only */
 };
 
-/* The values for a new key; all texts are copied. `principal` empty: the name. */
+/* The values for a new key; all texts are copied. `principal` empty: the name, or GROUP/NAME. */
 struct sl_key_spec {
-    struct sl_str id, name, principal; /* `id` empty: made from the name */
-    uint64_t number;
+    struct sl_str id, name, principal, group; /* `id` empty: made from the name */
+    uint64_t number, version;
     uint32_t line;
     enum sl_role role;
     bool has_routes;
@@ -64,6 +52,8 @@ struct sl_key_spec {
     bool is_of_file;
 };
 
+/* What is wrong with a key in its group; NULL: nothing. */
+const char *sl_key_group_fault(const struct sl_key_spec *spec);
 /* NULL: no memory. */
 SL_MUST struct sl_key *sl_key_new(const struct sl_key_spec *spec);
 struct sl_key *sl_key_ref(struct sl_key *key);
@@ -82,5 +72,8 @@ SL_MUST int sl_key_hash_parse(struct sl_str hex, unsigned char out[SL_KEY_HASH_B
 
 bool sl_key_is_expired(const struct sl_key *key, uint64_t now_sec);
 bool sl_key_may_use(const struct sl_key *key, struct sl_str route);
+/* True: what is in that group (n == 0: in none) is in the key's reach: it has no group, or the group is its own or in
+ * its own. */
+bool sl_key_reaches(const struct sl_key *key, struct sl_str group);
 
 #endif

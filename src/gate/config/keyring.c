@@ -6,6 +6,7 @@
 
 #include "base/opt.h"
 #include "base/secret.h"
+#include "gate/config/group_path.h"
 #include "gate/config/instant.h"
 #include "gate/config/key.h"
 
@@ -41,7 +42,7 @@ struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned cha
 /* --- the file's keys --- */
 
 struct file_key {
-    struct sl_str name, principal, expires_at;
+    struct sl_str name, principal, group, expires_at;
     int role;
     struct sl_strs routes;
     unsigned char hash[SL_KEY_HASH_BYTES];
@@ -81,6 +82,13 @@ static int key_text_check(struct sl_bind *bind, const struct sl_opt *row, const 
     return sl_key_text_bind(bind, val, field);
 }
 
+static int group_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    const char *fault = sl_group_path_fault(*(struct sl_str *)field);
+    return fault ? FAIL(bind, val, "%s", fault) : 0;
+}
+
 /* Two keys of one name are allowed, but neither the log nor the list of keys can tell them apart. */
 static int name_look(struct sl_bind *bind, const struct sl_val *val, struct sl_map *by_name, struct sl_key *key)
 {
@@ -101,9 +109,13 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
         { "name", SL_OPT_STR, offsetof(struct file_key, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
           NULL, "the key's name" },
         { "principal", SL_OPT_STR, offsetof(struct file_key, principal), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "whom limits and the log count; default: the key's name" },
+          "whom limits and the log count; default: the key's name, or GROUP/NAME" },
+        { "group", SL_OPT_STR, offsetof(struct file_key, group), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, group_check,
+          "the group that it is in: one of `groups`; default: none" },
         { "role", SL_OPT_ENUM, offsetof(struct file_key, role), "query", 0, 0, SL_OPT_RELOAD, sl_role_names, NULL, NULL,
-          "query: invoke and read; viewer: read routes and /metrics; admin: everything" },
+          "query: invoke and read; viewer: read routes and /metrics; operator: change routes, too; admin: everything; "
+          "in "
+          "a group only what is the group's" },
         { "routes", SL_OPT_STR_LIST, offsetof(struct file_key, routes), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
           "the routes that it may use (role query only); default: all" },
         { "expires_at", SL_OPT_STR, offsetof(struct file_key, expires_at), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
@@ -143,6 +155,7 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
     struct sl_key_spec spec = {
         .name = conf.name,
         .principal = conf.principal,
+        .group = conf.group,
         .role = (enum sl_role)conf.role,
         .has_routes = conf.routes.v != NULL,
         .routes = conf.routes,
@@ -150,6 +163,10 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
         .is_of_file = true,
         .line = val->pos.line,
     };
+    fault = sl_key_group_fault(&spec);
+    if (fault) {
+        return FAIL(bind, val, "%s", fault);
+    }
     memcpy(spec.hash, conf.hash, sizeof(spec.hash));
     struct sl_key *key = sl_key_new(&spec);
     r = key ? sl_keyring_add(ring, key) : SL_E_NOMEM;

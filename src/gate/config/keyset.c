@@ -10,8 +10,6 @@
 #include "json/json.h"
 #include "store/store.h"
 
-#define USED_EVERY_SEC 60
-
 static void item_ref(void *item)
 {
     sl_key_ref(item);
@@ -68,6 +66,15 @@ static int add(struct sl_keyset *set, struct sl_key *key)
     return r;
 }
 
+/* After a failure half way the same call can be made again. */
+static int replace(struct sl_keyset *set, struct sl_key *key)
+{
+    uint64_t place = place_of(key->hash);
+    int64_t at = sl_hashed_at(&set->by_hash, place, is_of_hash, key->hash);
+    int r = at < 0 ? SL_E_EXISTS : sl_hashed_put(&set->by_hash, place, at, key);
+    return r < 0 ? r : sl_ordered_put(&set->by_number, key->number, key);
+}
+
 /* Copies the set if others have it too. */
 static int own(struct sl_keyset **io_set)
 {
@@ -117,8 +124,10 @@ static int key_make(const struct sl_store_key *row, struct sl_key **ret)
     snprintf(id, sizeof(id), SL_STORE_KEY_ID, (unsigned long long)row->id);
     struct sl_key_spec spec = { .id = sl_str_c(id),
                                 .number = row->id,
+                                .version = row->version,
                                 .name = row->name,
                                 .principal = row->principal,
+                                .group = row->group,
                                 .has_routes = row->routes.p != NULL,
                                 .created_sec = row->created_sec,
                                 .expires_sec = row->expires_sec };
@@ -152,8 +161,11 @@ int sl_keyset_put(struct sl_keyset **io_set, const struct sl_store_key *row, con
     uint64_t used = before ? atomic_load_explicit(&before->last_used_sec, memory_order_relaxed) : 0;
     atomic_store_explicit(&key->last_used_sec, SL_MAX(used, row->last_used_sec), memory_order_relaxed);
     key->written_sec = row->last_used_sec;
-    r = sl_keyset_find(*io_set, key->number) ? 0 : own(io_set);
-    r = r < 0 || sl_keyset_find(*io_set, key->number) ? r : add(*io_set, key);
+    struct sl_key *old = sl_keyset_find(*io_set, key->number);
+    if (!old || old->version != key->version) { /* else it is loaded again */
+        r = own(io_set);
+        r = r < 0 ? r : old ? replace(*io_set, key) : add(*io_set, key);
+    }
     sl_key_unref(key); /* the set holds its own reference */
     return r == SL_E_EXISTS ? 0 : r;
 }
@@ -209,18 +221,4 @@ struct sl_key *sl_keyset_next(struct sl_keyset_iter *it)
         it->at = 0;
     }
     return NULL;
-}
-
-int sl_keyset_write_used(const struct sl_keyset *set, struct sl_store *store, bool is_whole, struct sl_err *err)
-{
-    int r = 0;
-    struct sl_keyset_iter it = sl_keyset_walk(set, 0);
-    for (struct sl_key *key; r == 0 && (key = sl_keyset_next(&it)) != NULL;) {
-        uint64_t used = atomic_load_explicit(&key->last_used_sec, memory_order_relaxed);
-        if (used && (is_whole || used >= key->written_sec + USED_EVERY_SEC)) {
-            r = sl_store_key_used(store, key->number, used, err);
-            key->written_sec = used;
-        }
-    }
-    return r;
 }

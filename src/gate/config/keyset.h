@@ -7,7 +7,6 @@
 #include "gate/config/key.h"
 #include "gate/config/pages.h"
 
-struct sl_store;
 struct sl_store_key;
 
 struct sl_keyset {
@@ -20,8 +19,9 @@ struct sl_keyset {
 struct sl_keyset *sl_keyset_ref(struct sl_keyset *set);
 void sl_keyset_unref(struct sl_keyset *set);
 
-/* Call it before publishing only: a set that others have too is copied first. When `known` has the same key, the time
- * of its last use is taken from there. SL_E_NOMEM: *io_set is unchanged. */
+/* Adds a key, or replaces the one with its number. Call it before publishing only: a set that others have too is copied
+ * first. When `known` has the same key, the time of its last use is taken from there. SL_E_NOMEM: *io_set is unchanged.
+ */
 SL_MUST int sl_keyset_put(struct sl_keyset **io_set, const struct sl_store_key *row, const struct sl_keyset *known);
 /* Not an error when there is no such key. */
 SL_MUST int sl_keyset_remove(struct sl_keyset **io_set, uint64_t number);
@@ -40,10 +40,5 @@ struct sl_keyset_iter {
 struct sl_keyset_iter sl_keyset_walk(const struct sl_keyset *set, uint64_t after);
 /* Borrowed; NULL at the end. */
 struct sl_key *sl_keyset_next(struct sl_keyset_iter *it);
-
-/* For on_tick: writes when keys were last used, each at most once a minute. `is_whole`: writes all times that are not
- * written yet. */
-SL_MUST int sl_keyset_write_used(const struct sl_keyset *set, struct sl_store *store, bool is_whole,
-                                 struct sl_err *err);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "base/num.h"
 #include "base/spool.h"
+#include "gate/config/group.h"
+#include "gate/config/group_conf.h"
 #include "gate/config/key.h"
 #include "gate/config/keyring.h"
 #include "gate/config/models.h"
@@ -266,6 +268,12 @@ static int keys_check(struct sl_bind *bind, const struct sl_opt *row, const stru
     return sl_keys_bind(bind, val, *(struct sl_keyring **)field);
 }
 
+static int groups_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    return sl_groups_bind(bind, val, *(struct sl_group_defs **)field);
+}
+
 /* --- tables --- */
 
 #define ROW(type_, key_, kind_, field_, def_, min_, max_, flags_, help_)                        \
@@ -413,10 +421,10 @@ static const struct sl_opt auth_opts[] = {
               "that the first start makes in the data directory"),
     { "metrics", SL_OPT_ENUM, offsetof(struct sl_auth_settings, metrics), "auto", 0, 0, SL_OPT_RELOAD, metrics_access,
       NULL, NULL,
-      "who may read /metrics: everyone (open), keys of role viewer or admin (viewer), or of role admin only (admin); "
-      "auto: open if every listener is loopback or a unix socket, else viewer" },
+      "who may read /metrics: everyone (open), keys of role viewer or above (viewer), or of role admin only (admin), "
+      "all of them without a group; auto: open if every listener is loopback or a unix socket, else viewer" },
     { "keys", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, ring), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, keys_check,
-      "API keys of the file: a list of { name, key, principal, role, routes, expires_at }" },
+      "API keys of the file: a list of { name, key, principal, group, role, routes, expires_at }" },
     END_OF_TABLE,
 };
 
@@ -534,6 +542,8 @@ static const struct sl_opt sections[] = {
     { "auth", SL_OPT_CUSTOM, offsetof(struct sl_settings, auth), NULL, 0, 0, SL_OPT_RELOAD, NULL, auth_opts, auth_check,
       "who may call: a map, {} for the admin key only; none: everyone, on any address; left out: everyone, on loopback "
       "only" },
+    { "groups", SL_OPT_CUSTOM, offsetof(struct sl_settings, groups), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_group_opts,
+      groups_check, "groups of keys: a list" },
     { "responses", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, responses_opts, NULL, "/v1/responses/{id}" },
     { "requests", SL_OPT_CUSTOM, offsetof(struct sl_settings, requests), "on", 0, 0, SL_OPT_OR_OFF, NULL, requests_opts,
       requests_check, "the request log in the data directory: a map, on or off", requests_same },
@@ -561,13 +571,16 @@ struct sl_settings *sl_settings_new(void)
 {
     struct sl_settings *settings = calloc(1, sizeof(*settings));
     struct sl_keyring *ring = calloc(1, sizeof(*ring));
-    if (!settings || !ring) {
+    struct sl_group_defs *groups = calloc(1, sizeof(*groups));
+    if (!settings || !ring || !groups) {
         free(settings);
         free(ring);
+        free(groups);
         return NULL;
     }
     settings->refs = 1;
     settings->auth.ring = ring;
+    settings->groups = groups;
     sl_arena_init(&settings->arena, NULL);
     return settings;
 }
@@ -583,6 +596,8 @@ void sl_settings_unref(struct sl_settings *settings)
     if (settings && atomic_fetch_sub_explicit(&settings->refs, 1, memory_order_acq_rel) == 1) {
         sl_keyring_done(settings->auth.ring);
         free(settings->auth.ring);
+        sl_group_defs_done(settings->groups);
+        free(settings->groups);
         sl_tls_ctx_unref(settings->server_tls);
         sl_tls_ctx_unref(settings->client_tls);
         sl_prices_free(settings->prices);

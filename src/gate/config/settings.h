@@ -10,6 +10,7 @@
 #include "gate/config/per_route.h"
 #include "net/cidr.h"
 
+struct sl_group_defs;
 struct sl_keyring;
 struct sl_noproxy;
 struct sl_opt;
@@ -106,6 +107,7 @@ struct sl_settings {
     struct sl_server_settings server;
     struct sl_upstream_settings upstream;
     struct sl_auth_settings auth;
+    struct sl_group_defs *groups;         /* owned; of the file */
     struct sl_own_models *models;         /* rows of the file itself; NULL: none */
     struct sl_str prices_file;            /* of the operator; p == NULL: none */
     const struct sl_val *prices_models;   /* on the file's tree, while it is loaded; NULL: none */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "gate/config/group.h"
 #include "gate/config/keyset.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -94,6 +95,7 @@ int sl_snapshot_copy(const struct sl_snapshot *from, struct sl_snapshot **ret)
     }
     s->file = sl_page_ref(from->file);
     s->keys = sl_keyset_ref(from->keys);
+    s->groups = sl_groups_ref(from->groups);
     if (sl_hashed_copy(&from->names, &s->names) < 0 ||
         (from->watched.n && sl_hashed_copy(&from->watched, &s->watched) < 0) ||
         sl_ordered_copy(&from->order, &s->order) < 0) {
@@ -156,6 +158,7 @@ void sl_snapshot_unref(struct sl_snapshot *snapshot)
     sl_ordered_done(&snapshot->order);
     sl_page_unref(snapshot->file);
     sl_keyset_unref(snapshot->keys);
+    sl_groups_unref(snapshot->groups);
     sl_settings_unref(snapshot->settings);
     free(snapshot);
 }
@@ -261,53 +264,4 @@ uint32_t sl_snapshot_index(const struct sl_snapshot *snapshot, const struct sl_r
         index += list_page(snapshot, i)->n;
     }
     return index + sl_page_lower(snapshot->order.pages[page], route->incarnation);
-}
-
-void sl_publisher_init(struct sl_publisher *publisher)
-{
-    pthread_mutex_init(&publisher->lock, NULL);
-    publisher->current = NULL;
-    publisher->on_watched = NULL;
-    atomic_init(&publisher->version, 0);
-}
-
-void sl_publisher_done(struct sl_publisher *publisher)
-{
-    sl_snapshot_unref(publisher->current);
-    pthread_mutex_destroy(&publisher->lock);
-}
-
-void sl_publisher_watch(struct sl_publisher *publisher, void (*fn)(void *arg), void *arg)
-{
-    pthread_mutex_lock(&publisher->lock);
-    publisher->on_watched = fn;
-    publisher->watched_arg = arg;
-    pthread_mutex_unlock(&publisher->lock);
-}
-
-void sl_publisher_set(struct sl_publisher *publisher, struct sl_snapshot *snapshot)
-{
-    pthread_mutex_lock(&publisher->lock);
-    struct sl_snapshot *old = publisher->current;
-    snapshot->version = atomic_load(&publisher->version) + 1;
-    publisher->current = snapshot;
-    atomic_store_explicit(&publisher->version, snapshot->version, memory_order_release);
-    if (publisher->on_watched && (snapshot->watched.n || (old && old->watched.n))) {
-        publisher->on_watched(publisher->watched_arg);
-    }
-    pthread_mutex_unlock(&publisher->lock);
-    sl_snapshot_unref(old);
-}
-
-void sl_publisher_refresh(struct sl_publisher *publisher, struct sl_snapshot **io_mine)
-{
-    uint64_t version = atomic_load_explicit(&publisher->version, memory_order_acquire);
-    if (*io_mine && (*io_mine)->version == version) {
-        return;
-    }
-    pthread_mutex_lock(&publisher->lock);
-    struct sl_snapshot *fresh = sl_snapshot_ref(publisher->current);
-    pthread_mutex_unlock(&publisher->lock);
-    sl_snapshot_unref(*io_mine);
-    *io_mine = fresh;
 }

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings and routes that an exchange needs; immutable once published. A snapshot is published under a mutex, with
- * an atomic version: a worker compares the version at the start of each exchange (one load) and takes a new reference
- * when it differs. So a change is in force on every worker when publish returns. An exchange holds its route and its
- * settings, never the index.
+/* The settings and routes that an exchange needs; immutable once published (publisher.h). An exchange holds its route
+ * and its settings, never the index.
  *
- * Snapshots share their parts (pages.h): the index by name, the dynamic routes by their order of creation, the keys.
+ * Snapshots share their parts (pages.h): the index by name, the dynamic routes by their order of creation, the keys,
+ * the groups.
  *
  * A route of the file and a dynamic one may have the same name: then the file's is served. The dynamic one keeps its
  * place in the order and is *shadowed*. */
 #ifndef SL_GATE_SNAPSHOT_H
 #define SL_GATE_SNAPSHOT_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/str.h"
 #include "gate/config/pages.h"
 
+struct sl_groups;
 struct sl_keyset;
 struct sl_route;
 struct sl_settings;
@@ -26,6 +25,7 @@ struct sl_snapshot {
     uint64_t version;
     struct sl_settings *settings;
     struct sl_keyset *keys;   /* the keys of the store; NULL: none */
+    struct sl_groups *groups; /* of the file and the store; NULL: none */
     struct sl_hashed names;   /* the routes that are served, by the hash of the name */
     struct sl_hashed watched; /* the served routes whose targets have health checks; no pages: none */
     struct sl_page *file;     /* the file's routes in its order; NULL: none */
@@ -76,23 +76,5 @@ struct sl_snapshot_iter {
 struct sl_snapshot_iter sl_snapshot_walk(const struct sl_snapshot *snapshot, uint32_t from);
 /* NULL at the end. */
 struct sl_route *sl_snapshot_next(struct sl_snapshot_iter *it);
-
-struct sl_publisher {
-    pthread_mutex_t lock; /* guards what is not atomic */
-    struct sl_snapshot *current;
-    atomic_uint_fast64_t version;
-    void (*on_watched)(void *arg);
-    void *watched_arg;
-};
-
-void sl_publisher_init(struct sl_publisher *publisher);
-void sl_publisher_done(struct sl_publisher *publisher);
-/* Calls `fn` from now on for each snapshot that has routes in `watched`, or replaces one that had; on the publishing
- * thread, under the lock. NULL: no more. */
-void sl_publisher_watch(struct sl_publisher *publisher, void (*fn)(void *arg), void *arg);
-/* Takes over the reference to `snapshot`. */
-void sl_publisher_set(struct sl_publisher *publisher, struct sl_snapshot *snapshot);
-/* Replaces *io_mine when a newer snapshot is published. */
-void sl_publisher_refresh(struct sl_publisher *publisher, struct sl_snapshot **io_mine);
 
 #endif

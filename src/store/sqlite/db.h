@@ -14,7 +14,7 @@
 #define SL_DB_APPLICATION_ID 0x534c5543
 
 /* The most different statements in the source; each is prepared once. */
-#define SL_DB_STMTS_MAX 80
+#define SL_DB_STMTS_MAX 96
 
 struct sl_store_route;
 

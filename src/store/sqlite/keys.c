@@ -6,13 +6,16 @@
 
 /* SHA-256 */
 #define HASH_BYTES 32
-#define COLUMNS    "id, version, name, principal, role, routes, hash, created_sec, expires_sec, last_used_sec"
+#define COLUMNS                                                                                   \
+    "id, version, name, principal, role, routes, hash, created_sec, expires_sec, last_used_sec, " \
+    "group_path"
 
 /* Borrowed from the statement. */
 static struct sl_store_key row_read(sqlite3_stmt *stmt)
 {
     return (struct sl_store_key){
         .id = (uint64_t)sqlite3_column_int64(stmt, 0),
+        .version = (uint64_t)sqlite3_column_int64(stmt, 1),
         .name = sl_db_column_str(stmt, 2),
         .principal = sl_db_column_str(stmt, 3),
         .role = sl_db_column_str(stmt, 4),
@@ -21,6 +24,7 @@ static struct sl_store_key row_read(sqlite3_stmt *stmt)
         .created_sec = (uint64_t)sqlite3_column_int64(stmt, 7),
         .expires_sec = (uint64_t)sqlite3_column_int64(stmt, 8),
         .last_used_sec = (uint64_t)sqlite3_column_int64(stmt, 9),
+        .group = sl_db_column_str(stmt, 10),
     };
 }
 
@@ -28,10 +32,12 @@ static int audit(struct sl_db *db, const struct sl_store_key_job *job, const cha
 {
     char target[32];
     snprintf(target, sizeof(target), SL_STORE_KEY_ID, (unsigned long long)job->key.id);
-    struct sl_audit_row row = {
-        .at_usec = job->now_usec, .who = job->base.who, .action = sl_str_c(action), .target = sl_str_c(target)
-    };
-    *(job->is_revoke ? &row.before : &row.after) = job->text;
+    struct sl_audit_row row = { .at_usec = job->now_usec,
+                                .who = job->base.who,
+                                .action = sl_str_c(action),
+                                .target = sl_str_c(target),
+                                .before = job->before,
+                                .after = job->text };
     return sl_audit_add(db, &row, err);
 }
 
@@ -41,47 +47,113 @@ static void event_set(struct sl_store_key_job *job, enum sl_store_event_kind kin
     job->base.event = (struct sl_store_event){ .kind = kind, .number = number, .key = &job->key, .is_new = true };
 }
 
-static int create(struct sl_db *db, struct sl_store_key_job *job, struct sl_err *err)
+/* In the transaction of the change: so no group is deleted in between. */
+static int group_check(struct sl_db *db, const struct sl_store_key_job *job, struct sl_err *err)
 {
-    struct sl_store_key *key = &job->key;
-    sqlite3_stmt *stmt = sl_db_stmt(db,
-                                    "INSERT INTO keys (version, name, principal, role, routes, hash, created_sec, "
-                                    "expires_sec) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                                    err);
-    if (!stmt) {
-        return err->code;
-    }
-    uint64_t number = sl_db_next_change(db);
-    sqlite3_bind_int64(stmt, 1, (int64_t)number);
+    int r = !job->key.group.n || job->is_file_group ? 1 : sl_sqlite_group_exists(db, job->key.group, err);
+    return r == 0 ? sl_fail(err, SL_E_INVAL, "there is no group '%.*s'", SL_STR_ARG(job->key.group)) : SL_MIN(r, 0);
+}
+
+/* Binds what a call says about a key, from the first parameter on. Returns the number of the next one. */
+static int row_bind(sqlite3_stmt *stmt, const struct sl_store_key *key)
+{
+    sqlite3_bind_int64(stmt, 1, (int64_t)key->version);
     sl_db_bind_str(stmt, 2, key->name);
     sl_db_bind_str(stmt, 3, key->principal);
     sl_db_bind_str(stmt, 4, key->role);
     if (key->routes.p) {
         sl_db_bind_str(stmt, 5, key->routes);
     }
-    sl_db_bind_blob(stmt, 6, key->hash);
-    sqlite3_bind_int64(stmt, 7, (int64_t)key->created_sec);
-    sqlite3_bind_int64(stmt, 8, (int64_t)key->expires_sec);
+    sqlite3_bind_int64(stmt, 6, (int64_t)key->expires_sec);
+    sl_db_bind_str(stmt, 7, key->group);
+    return 8;
+}
+
+static int insert(struct sl_db *db, struct sl_store_key *key, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db,
+                                    "INSERT INTO keys (version, name, principal, role, routes, expires_sec, "
+                                    "group_path, hash, created_sec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                    err);
+    if (!stmt) {
+        return err->code;
+    }
+    int at = row_bind(stmt, key);
+    sl_db_bind_blob(stmt, at, key->hash);
+    sqlite3_bind_int64(stmt, at + 1, (int64_t)key->created_sec);
     int r = sl_db_run(db, stmt, err);
     key->id = (uint64_t)sqlite3_last_insert_rowid(db->handle);
+    return r;
+}
+
+static int create(struct sl_db *db, struct sl_store_key_job *job, struct sl_err *err)
+{
+    int r = group_check(db, job, err);
+    if (r < 0) {
+        return r;
+    }
+    job->key.version = sl_db_next_change(db);
+    r = insert(db, &job->key, err);
     r = r < 0 ? r : audit(db, job, "key.create", err);
     if (r == 0) {
-        event_set(job, SL_STORE_KEY_PUT, number);
+        event_set(job, SL_STORE_KEY_PUT, job->key.version);
+    }
+    return r;
+}
+
+/* Checks that the row is as the asker knows it, and takes from it what no call says. */
+static int seen_check(struct sl_db *db, struct sl_store_key_job *job, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT version, hash, created_sec, last_used_sec FROM keys WHERE id = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)job->key.id);
+    int r = sl_db_row(db, stmt, err);
+    if (r <= 0) {
+        return r < 0 ? r : sl_fail(err, SL_E_NOTFOUND, "no such key");
+    }
+    bool is_stale = (uint64_t)sqlite3_column_int64(stmt, 0) != job->if_version;
+    job->key.hash = sl_arena_dup(&job->arena, sl_db_column_str(stmt, 1));
+    job->key.created_sec = (uint64_t)sqlite3_column_int64(stmt, 2);
+    job->key.last_used_sec = (uint64_t)sqlite3_column_int64(stmt, 3);
+    sqlite3_reset(stmt);
+    return !job->key.hash.p ? sl_fail_nomem(err)
+           : is_stale       ? sl_fail(err, SL_E_STALE, "the key was changed in the meantime")
+                            : 0;
+}
+
+static int replace(struct sl_db *db, struct sl_store_key_job *job, struct sl_err *err)
+{
+    int r = seen_check(db, job, err);
+    r = r < 0 ? r : group_check(db, job, err);
+    sqlite3_stmt *stmt = r < 0 ? NULL
+                               : sl_db_stmt(db,
+                                            "UPDATE keys SET version = ?, name = ?, principal = ?, role = ?, routes = "
+                                            "?, expires_sec = ?, group_path = ? WHERE id = ?",
+                                            err);
+    if (!stmt) {
+        return r < 0 ? r : err->code;
+    }
+    job->key.version = sl_db_next_change(db);
+    sqlite3_bind_int64(stmt, row_bind(stmt, &job->key), (int64_t)job->key.id);
+    r = sl_db_run(db, stmt, err);
+    r = r < 0 ? r : audit(db, job, "key.replace", err);
+    if (r == 0) {
+        event_set(job, SL_STORE_KEY_PUT, job->key.version);
     }
     return r;
 }
 
 static int revoke(struct sl_db *db, struct sl_store_key_job *job, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "DELETE FROM keys WHERE id = ?", err);
+    int r = seen_check(db, job, err);
+    sqlite3_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "DELETE FROM keys WHERE id = ?", err);
     if (!stmt) {
-        return err->code;
+        return r < 0 ? r : err->code;
     }
     sqlite3_bind_int64(stmt, 1, (int64_t)job->key.id);
-    int r = sl_db_run(db, stmt, err);
-    if (r == 0 && sqlite3_changes(db->handle) == 0) {
-        return sl_fail(err, SL_E_NOTFOUND, "no such key");
-    }
+    r = sl_db_run(db, stmt, err);
     r = r < 0 ? r : audit(db, job, "key.revoke", err);
     if (r == 0) {
         event_set(job, SL_STORE_KEY_DELETED, sl_db_next_change(db));
@@ -91,8 +163,13 @@ static int revoke(struct sl_db *db, struct sl_store_key_job *job, struct sl_err 
 
 int sl_sqlite_key_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
+    static int (*const verbs[])(struct sl_db *, struct sl_store_key_job *, struct sl_err *) = {
+        [SL_STORE_KEY_CREATE] = create,
+        [SL_STORE_KEY_REPLACE] = replace,
+        [SL_STORE_KEY_REVOKE] = revoke,
+    };
     struct sl_store_key_job *job = SL_CONTAINER_OF(base, struct sl_store_key_job, base);
-    return job->is_revoke ? revoke(db, job, err) : create(db, job, err);
+    return verbs[job->verb](db, job, err);
 }
 
 int sl_sqlite_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err)
@@ -114,8 +191,9 @@ static const char *row_fault(sqlite3_stmt *stmt)
            : !sl_db_column_is_text(stmt, 2) ? "its name is no text"
            : !sl_db_column_is_text(stmt, 3) ? "its principal is no text"
            : !sl_db_column_is_text(stmt, 4) ? "its role is no text"
-           : has_routes && (!sl_db_column_is_text(stmt, 5) || sqlite3_column_int(stmt, 10) != 1)
+           : has_routes && (!sl_db_column_is_text(stmt, 5) || sqlite3_column_int(stmt, 11) != 1)
                ? "its routes are no JSON"
+           : !sl_db_column_is_text(stmt, 10)             ? "its group is no text"
            : sqlite3_column_bytes(stmt, 6) != HASH_BYTES ? "its hash has not 32 bytes"
                                                          : NULL;
 }

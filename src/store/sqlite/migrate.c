@@ -150,6 +150,16 @@ const char *const sl_db_migrations[] = {
     " SELECT 'route', route, incarnation, key, principal, 'requests', period_usec, '', end_usec, used FROM counters;"
     "DROP TABLE counters;"
     "ALTER TABLE counters_of_all RENAME TO counters;",
+    /* 8 */
+    /* path: "acme/search" is in the group "acme". A key's group_path may also be a group of the file; '': none. */
+    "CREATE TABLE key_groups ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " path TEXT NOT NULL UNIQUE,"
+    " version INTEGER NOT NULL,"
+    " created_usec INTEGER NOT NULL,"
+    " updated_usec INTEGER NOT NULL);"
+    "ALTER TABLE keys ADD COLUMN group_path TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX keys_group ON keys (group_path);",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

@@ -43,6 +43,7 @@ static inline struct sl_sqlite *sl_sqlite_of(struct sl_store *store)
  * SL_E_IO: the database failed, not the job. */
 SL_MUST int sl_sqlite_route_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 SL_MUST int sl_sqlite_key_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+SL_MUST int sl_sqlite_group_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 SL_MUST int sl_sqlite_audit_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 SL_MUST int sl_sqlite_rotate_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 
@@ -76,13 +77,14 @@ int sl_sqlite_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 
 /* routes.c */
 typedef void (*sl_on_event_fn)(void *arg, const struct sl_store_event *event);
-/* Rows that cannot be read: each is reported and stays where it is. `what`: "route", "key", "limits of route". */
+/* Rows that cannot be read: each is reported and stays where it is. `what`: "route", "key", "group", "limits of route".
+ */
 struct sl_bad_rows {
     void (*on_bad)(void *arg, const char *what, struct sl_str name, const char *why);
     void *arg;
     uint32_t n;
 };
-/* Loads all limits, keys and routes. Bad rows are no failure. SL_E_KEY: the key decrypts no route. */
+/* Loads all limits, groups, keys and routes. Bad rows are no failure. SL_E_KEY: the key decrypts no route. */
 SL_MUST int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                                struct sl_err *err);
 void sl_bad_rows_add(struct sl_bad_rows *bad, const char *what, struct sl_str name, const char *why);
@@ -107,5 +109,11 @@ SL_MUST int sl_sqlite_mark_read(struct sl_db *db, uint64_t *ret_mark, struct sl_
 /* keys.c */
 SL_MUST int sl_store_load_keys(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                                struct sl_err *err);
+
+/* groups.c */
+SL_MUST int sl_store_load_groups(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
+                                 struct sl_err *err);
+/* 1: there is a stored group of that path; 0: there is none. */
+SL_MUST int sl_sqlite_group_exists(struct sl_db *db, struct sl_str path, struct sl_err *err);
 
 #endif

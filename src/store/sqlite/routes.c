@@ -476,6 +476,7 @@ int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, str
     struct routes_load load = { .on_event = on_event, .arg = arg, .bad = bad };
     /* Limits come first, so that each route is reported together with its limits. */
     int r = load_limits(db, on_event, arg, bad, err);
+    r = r < 0 ? r : sl_store_load_groups(db, on_event, arg, bad, err);
     r = r < 0 ? r : sl_store_load_keys(db, on_event, arg, bad, err);
     sqlite3_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "SELECT " COLUMNS " FROM routes ORDER BY id", err);
     if (!stmt) {

@@ -235,9 +235,8 @@ static void db_broken(struct sl_sqlite *store, const struct sl_err *err)
 static int job_run(struct sl_db *db, struct sl_store_job *job)
 {
     static int (*const runs[])(struct sl_db *, struct sl_store_job *, struct sl_err *) = {
-        [SL_STORE_JOB_ROUTE] = sl_sqlite_route_run,
-        [SL_STORE_JOB_KEY] = sl_sqlite_key_run,
-        [SL_STORE_JOB_AUDIT] = sl_sqlite_audit_run,
+        [SL_STORE_JOB_ROUTE] = sl_sqlite_route_run,   [SL_STORE_JOB_KEY] = sl_sqlite_key_run,
+        [SL_STORE_JOB_GROUP] = sl_sqlite_group_run,   [SL_STORE_JOB_AUDIT] = sl_sqlite_audit_run,
         [SL_STORE_JOB_ROTATE] = sl_sqlite_rotate_run,
     };
     return runs[job->kind](db, job, &job->err);

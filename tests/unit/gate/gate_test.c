@@ -17,7 +17,7 @@
 #include "gate/call/front.h"
 #include "gate/config/definition.h"
 #include "gate/config/events.h"
-#include "gate/config/keyset.h"
+#include "gate/config/key_used.h"
 #include "gate/config/snapshot.h"
 #include "gate/policy/counters.h"
 #include "gate/policy/limit_table.h"
@@ -330,7 +330,7 @@ static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_e
     int r = sl_counters_tick(gate->counters, store, was_lost, err);
     r = r < 0 ? r : sl_ledger_tick(gate->ledger, store, was_lost, err);
     sl_publisher_refresh(gate->publisher, &snapshot);
-    r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, store, true, err);
+    r = r < 0 ? r : sl_keys_used_write(snapshot->keys, store, true, err);
     sl_snapshot_unref(snapshot);
     return r;
 }

@@ -5,6 +5,7 @@
 #define SL_TEST_GATE_TEST_H
 
 #include "gate/config/events.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "gate/engine.h"
 #include "gate/gate.h"

@@ -14,8 +14,10 @@
 #include "gate/config/config.h"
 #include "gate/config/events.h"
 #include "base/opt.h"
+#include "gate/config/group.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "store/store.h"
 #include "gate/policy/limit_rule.h"
@@ -274,6 +276,56 @@ static void test_a_load_takes_the_place_of_what_was_known(void **state)
     world_done(&w);
 }
 
+static void group(struct world *w, enum sl_store_event_kind kind, const char *path)
+{
+    struct sl_store_group row = { .id = 1, .version = w->change + 1, .path = sl_str_c(path) };
+    struct sl_store_event event = { .kind = kind, .name = row.path, .group = &row };
+    apply(w, &event);
+}
+
+/* 'f': of the file, 's': stored, '-': not in force. */
+static char group_is(struct world *w, const char *path)
+{
+    const struct sl_group *found = sl_groups_find(now(w)->groups, sl_str_c(path));
+    return !found ? '-' : sl_group_is_of_file(found) ? 'f' : 's';
+}
+
+static void test_groups_come_from_both(void **state)
+{
+    (void)state;
+    static const char with[] = "endpoints: []\nauth: {}\ngroups: [ { name: acme } ]\n";
+    struct world w;
+    world_init(&w, with);
+    assert_int_equal(group_is(&w, "acme"), 'f');
+    group(&w, SL_STORE_GROUP_PUT, "acme/search");
+    group(&w, SL_STORE_GROUP_PUT, "own");
+    put(&w, 1, 1); /* another change keeps them */
+    assert_int_equal(group_is(&w, "acme/search"), 's');
+    configure(&w, file_none);
+    assert_int_equal(group_is(&w, "acme"), '-');
+    assert_int_equal(group_is(&w, "acme/search"), '-');
+    assert_int_equal(group_is(&w, "own"), 's');
+    configure(&w, with);
+    assert_int_equal(group_is(&w, "acme/search"), 's');
+    struct sl_groups *held = sl_groups_ref(now(&w)->groups);
+    group(&w, SL_STORE_GROUP_DELETED, "acme/search");
+    assert_int_equal(group_is(&w, "acme/search"), '-');
+    assert_non_null(sl_groups_find(held, SL_STR("acme/search")));
+    sl_groups_unref(held);
+    /* A load that fails changes nothing; one that does not takes the place of all that was stored. */
+    sl_events_load_begin(&w.events);
+    sl_events_load_end(&w.events, false);
+    assert_int_equal(group_is(&w, "own"), 's');
+    struct sl_store_group row = { .id = 2, .version = 9, .path = SL_STR("acme/new") };
+    struct sl_store_event event = { .kind = SL_STORE_GROUP_PUT, .number = 9, .name = row.path, .group = &row };
+    sl_events_load_begin(&w.events);
+    sl_events_load(&w.events, &event);
+    sl_events_load_end(&w.events, true);
+    assert_int_equal(group_is(&w, "own"), '-');
+    assert_int_equal(group_is(&w, "acme/new"), 's');
+    world_done(&w);
+}
+
 #define LOOKS(name, health)                                                                                       \
     "- {name: " name ", endpoint_type: llm/v1/chat, model: {provider: openai, name: m, config: {openai_api_key: " \
     "k}}, sluice: {health: " health "}}\n"
@@ -431,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_random_changes_against_a_model),
         cmocka_unit_test(test_the_file_wins_and_gives_back),
         cmocka_unit_test(test_limits_follow_their_route),
+        cmocka_unit_test(test_groups_come_from_both),
         cmocka_unit_test(test_who_is_looked_at_is_known),
         cmocka_unit_test(test_a_load_takes_the_place_of_what_was_known),
         cmocka_unit_test(test_readers_never_see_half_a_change),

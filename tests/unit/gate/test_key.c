@@ -49,34 +49,38 @@ static void times_are_rfc_3339_or_seconds(void **state)
     assert_true(sl_str_eq_c(sl_instant_format(1798761599, text), "2026-12-31T23:59:59Z"));
 }
 
+/* Each role, without a group and in one, for each kind of row: may it? */
 static void roles_have_their_rights(void **state)
 {
     (void)state;
     static const struct {
-        enum sl_role role;
         enum sl_access access;
-        bool may;
+        const char *may; /* query, viewer, operator, admin; then the same in a group; x: yes */
     } cases[] = {
-        { SL_ROLE_QUERY, SL_ACCESS_QUERY, true },   { SL_ROLE_QUERY, SL_ACCESS_INVOKE, true },
-        { SL_ROLE_QUERY, SL_ACCESS_VIEWER, false }, { SL_ROLE_QUERY, SL_ACCESS_ADMIN, false },
-        { SL_ROLE_VIEWER, SL_ACCESS_QUERY, true },  { SL_ROLE_VIEWER, SL_ACCESS_INVOKE, false },
-        { SL_ROLE_VIEWER, SL_ACCESS_VIEWER, true }, { SL_ROLE_VIEWER, SL_ACCESS_ADMIN, false },
-        { SL_ROLE_ADMIN, SL_ACCESS_QUERY, true },   { SL_ROLE_ADMIN, SL_ACCESS_INVOKE, true },
-        { SL_ROLE_ADMIN, SL_ACCESS_VIEWER, true },  { SL_ROLE_ADMIN, SL_ACCESS_ADMIN, true },
+        { SL_ACCESS_QUERY, "xxxx xxxx" },       { SL_ACCESS_INVOKE, "x--x x--x" },
+        { SL_ACCESS_VIEWER, "-xxx ----" },      { SL_ACCESS_OPERATOR, "--xx ----" },
+        { SL_ACCESS_ADMIN, "---x ----" },       { SL_ACCESS_GROUP_VIEWER, "-xxx -xxx" },
+        { SL_ACCESS_GROUP_ADMIN, "---x ---x" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
-        struct sl_key_spec spec = { .name = SL_STR("k"), .role = cases[i].role, .expires_sec = 100 };
-        struct sl_key *key = sl_key_new(&spec);
-        assert_non_null(key);
-        enum sl_access_verdict verdict = sl_access_judge(cases[i].access, key, true, 99);
-        if ((verdict == SL_ACCESS_GRANTED) != cases[i].may) {
-            fail_msg("case %zu: %d", i, (int)verdict);
+        for (size_t k = 0; k < 9; k++) {
+            if (k == 4) {
+                continue;
+            }
+            struct sl_key_spec spec = { .name = SL_STR("k"), .role = (enum sl_role)(k % 5), .expires_sec = 100 };
+            spec.group = k > 4 ? SL_STR("acme") : SL_STR("");
+            struct sl_key *key = sl_key_new(&spec);
+            assert_non_null(key);
+            enum sl_access_verdict verdict = sl_access_judge(cases[i].access, key, true, 99);
+            if ((verdict == SL_ACCESS_GRANTED) != (cases[i].may[k] == 'x')) {
+                fail_msg("case %zu, %zu: %d", i, k, (int)verdict);
+            }
+            assert_int_equal(sl_access_judge(cases[i].access, key, true, 100), SL_ACCESS_EXPIRED);
+            sl_key_unref(key);
         }
-        assert_int_equal(sl_access_judge(cases[i].access, key, true, 100), SL_ACCESS_EXPIRED);
         assert_int_equal(sl_access_judge(cases[i].access, NULL, true, 0), SL_ACCESS_UNKNOWN);
         assert_int_equal(sl_access_judge(cases[i].access, NULL, false, 0), SL_ACCESS_NO_KEY);
         assert_string_not_equal(sl_access_roles(cases[i].access), "");
-        sl_key_unref(key);
     }
     enum sl_role role;
     assert_int_equal(sl_role_parse(SL_STR("viewer"), &role), 0);
@@ -104,7 +108,7 @@ static void the_files_keys(void **state)
         { "{ name: a, role: viewer, routes: [x], key: { sha256: " HEX " } }", "routes go with the role query only" },
         { "{ name: a, role: admin, routes: [], key: { sha256: " HEX " } }", "routes go with the role query only" },
         { "{ name: a, role: veiwer, key: { sha256: " HEX " } }",
-          "must be one of query, viewer, admin, not \"veiwer\": did you mean \"viewer\"?" },
+          "must be one of query, viewer, operator, admin, not \"veiwer\": did you mean \"viewer\"?" },
         { "{ name: a, role: root, key: { sha256: " HEX " } }", "not \"root\"" },
         { "{ name: a, key: { sha256: 12 } }", "sha256 must be the 64 hexadecimal digits" },
         { "{ name: a, key: { sha256: " HEX ", more: 1 } }", "sha256 must be the 64 hexadecimal digits" },
@@ -138,6 +142,29 @@ static struct sl_store_key row_of(uint64_t id, const unsigned char *hash, const 
         .routes = routes ? sl_str_c(routes) : SL_STR_NONE,
         .hash = sl_str_make((const char *)hash, SL_KEY_HASH_BYTES),
     };
+}
+
+static void a_key_reaches_its_group(void **state)
+{
+    (void)state;
+    unsigned char hash[SL_KEY_HASH_BYTES] = { 1 };
+    struct sl_keyset *set = NULL;
+    struct sl_store_key row = row_of(1, hash, "admin", NULL);
+    row.group = SL_STR("acme");
+    assert_int_equal(sl_keyset_put(&set, &row, NULL), 0);
+    const struct sl_key *key = sl_keyset_find(set, 1);
+    assert_true(sl_key_reaches(key, SL_STR("acme")));
+    assert_true(sl_key_reaches(key, SL_STR("acme/search")));
+    assert_false(sl_key_reaches(key, SL_STR("")));
+    assert_false(sl_key_reaches(key, SL_STR("acme2")));
+    assert_false(sl_key_reaches(key, SL_STR("other")));
+    sl_keyset_unref(set);
+    set = NULL;
+    row.group = SL_STR("");
+    assert_int_equal(sl_keyset_put(&set, &row, NULL), 0);
+    assert_true(sl_key_reaches(sl_keyset_find(set, 1), SL_STR("")));
+    assert_true(sl_key_reaches(sl_keyset_find(set, 1), SL_STR("other")));
+    sl_keyset_unref(set);
 }
 
 static void a_set_is_copied_before_it_changes(void **state)
@@ -183,6 +210,17 @@ static void a_set_is_copied_before_it_changes(void **state)
     assert_true(sl_key_may_use(key, SL_STR("b")));
     assert_false(sl_key_may_use(key, SL_STR("c")));
     assert_true(sl_key_may_use(sl_keyset_match(set, hashes[2]), SL_STR("c")));
+    /* One that was changed takes its place, and its holders keep the old one. */
+    struct sl_key *before = sl_key_ref(sl_keyset_find(set, 2));
+    struct sl_store_key moved = row_of(2, hashes[62], "viewer", NULL);
+    moved.version = 5;
+    moved.group = SL_STR("acme");
+    assert_int_equal(sl_keyset_put(&set, &moved, set), 0);
+    assert_true(sl_str_eq_c(sl_keyset_match(set, hashes[62])->group, "acme"));
+    assert_ptr_equal(sl_keyset_match(set, hashes[62]), sl_keyset_find(set, 2));
+    assert_int_equal(before->group.n, 0);
+    assert_int_equal(set->by_number.n, 63);
+    sl_key_unref(before);
     /* The time of last use survives a reload of the store. */
     atomic_store(&sl_keyset_find(set, 3)->last_used_sec, 1234);
     struct sl_keyset *fresh = NULL;
@@ -271,6 +309,7 @@ int main(void)
         cmocka_unit_test(roles_have_their_rights),
         cmocka_unit_test(the_files_keys),
         cmocka_unit_test(a_set_is_copied_before_it_changes),
+        cmocka_unit_test(a_key_reaches_its_group),
         cmocka_unit_test(a_key_costs_the_same_among_many),
         cmocka_unit_test(tokens_are_ours_and_differ),
     };

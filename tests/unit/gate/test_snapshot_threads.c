@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "gate/config/config.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "base/opt.h"
 #include "gate/config/route.h"

@@ -176,7 +176,7 @@ def test_nobody_could_get_in(sluice):
     ({"auth": {"keys": [{"name": "a"}]}}, "auth.keys[0].key"),
     ({"auth": {"keys": [{"name": "a", "key": {"sha256": "12"}}]}}, "64 hexadecimal digits"),
     ({"auth": {"keys": [{"name": "a", "key": "$THE_QUERY"}, {"name": "b", "key": "$THE_QUERY"}]}}, "another entry"),
-    ({"auth": {"keys": [{"name": "a", "key": "$THE_QUERY", "role": "root"}]}}, "query, viewer, admin"),
+    ({"auth": {"keys": [{"name": "a", "key": "$THE_QUERY", "role": "root"}]}}, "query, viewer, operator, admin"),
     ({"auth": {"keys": [{"name": "a", "key": "$THE_QUERY", "expires_at": "2024-02-30T00:00:00Z"}]}}, "expires_at"),
     ({"auth": {"keys": [{"name": "a", "key": "$UNSET_VARIABLE"}]}}, "Environment variable 'UNSET_VARIABLE' is not set"),
     ({"auth": {"keys": [{"name": "a\u202etxt", "key": "$THE_QUERY"}]}}, "name must be"),

@@ -50,6 +50,7 @@ def gateway(sluice, upstream_module, tmp_path):
         # a made-up route must not be asked
         "upstream": {"proxy": {"url": "http://127.0.0.1:9", "except": ["127.0.0.1"]}},
         "endpoints": [chat_route(base), typed_route(base, "comp", "completions"), typed_route(base, "emb", "embeddings")],
+        "groups": [{"name": "acme"}, {"name": "acme/search"}],
     }
     return sluice(config, args=["--data", str(tmp_path / "data")], env={"SLUICE_ADMIN_KEY": ADMIN})
 
@@ -124,6 +125,7 @@ def narrowed(doc):
     rules_narrow(schemas["RouteSettings"])
     for name in ("CreateRouteRequest", "PutRouteRequest"):
         schemas[name]["required"].append("model")  # it has no targets here
+    schemas["CreateKeyRequest"]["properties"]["group"] = {"enum": [None, "acme/search"]}
     schemas["CreateKeyRequest"]["properties"]["expires_at"] = {"enum": [None, "2100-01-01T00:00:00Z", 4102444800]}
     return doc
 

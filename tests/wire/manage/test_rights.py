@@ -8,12 +8,20 @@ import pytest
 from harness import CHAT, CHAT_REPLY, chat_route
 
 ADMIN = "an-admin-key-of-the-file"
-KEYS = {name: "sk-sluice-" + name[0] * 43 for name in ("query", "narrow", "viewer", "boss", "old")}
+# name: role, group
+CALLERS = {"query": ("query", None), "narrow": ("query", None), "viewer": ("viewer", None), "operator": ("operator", None), "boss": ("admin", None), "old": ("query", None),
+           "team-query": ("query", "acme/search"), "team-viewer": ("viewer", "acme"), "team-boss": ("admin", "acme"), "deep-boss": ("admin", "acme/search")}
+KEYS = {name: "sk-sluice-" + (name.replace("-", "") * 43)[:43] for name in CALLERS}
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "QUERY", "PROPFIND")
 
-OPEN, ANY, INVOKE, VIEWER, ADMINS = "open", "any", "invoke", "viewer", "admins"
-MAY = {ANY: {"query", "narrow", "viewer", "boss", "admin"}, INVOKE: {"query", "narrow", "boss", "admin"}, VIEWER: {"viewer", "boss", "admin"},
-       ADMINS: {"boss", "admin"}}
+OPEN, ANY, INVOKE, VIEWER, OPERATOR, ADMINS, TEAM_VIEWER, TEAM_ADMIN = "open", "any", "invoke", "viewer", "operator", "admins", "viewers of groups too", "admins of groups too"
+MAY = {ADMINS: {"boss", "admin"}}
+MAY[OPERATOR] = MAY[ADMINS] | {"operator"}
+MAY[VIEWER] = MAY[OPERATOR] | {"viewer"}
+MAY[TEAM_ADMIN] = MAY[ADMINS] | {"team-boss", "deep-boss"}
+MAY[TEAM_VIEWER] = MAY[VIEWER] | MAY[TEAM_ADMIN] | {"team-viewer"}
+MAY[INVOKE] = MAY[TEAM_ADMIN] | {"query", "narrow", "team-query"}
+MAY[ANY] = MAY[INVOKE] | MAY[TEAM_VIEWER]
 
 INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/chat/completions", "/completions", "/embeddings", "/v2/embed",
                "/v1/images/generations", "/v1/images/edits", "/v1/images/variations", "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations", "/v1/moderations", "/v1/rerank", "/v2/rerank",
@@ -36,25 +44,28 @@ RIGHTS = {
     **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/health", "/ready", "/", "/docs", "/redoc", "/openapi.json")},
     **{path: {"GET": OPEN} for path in ("/favicon.ico", "/.well-known/databricks-config")},
     "/metrics": {"GET": VIEWER, "HEAD": VIEWER},
-    "/api/2.0/gateway/routes/": {"GET": ANY, "POST": ADMINS},
-    "/api/2.0/gateway/routes/{}": {"GET": ANY, "DELETE": ADMINS},
+    "/api/2.0/gateway/routes/": {"GET": ANY, "POST": OPERATOR},
+    "/api/2.0/gateway/routes/{}": {"GET": ANY, "DELETE": OPERATOR},
     **{path + "{}": {"GET": ANY} for path in ("/api/2.0/gateway/limits/", "/api/2.0/endpoints/limits/")},
-    **{path: {"POST": ADMINS} for path in ("/api/2.0/gateway/limits/", "/api/2.0/endpoints/limits/")},
-    **{path: {"GET": ANY, "POST": ADMINS} for path in (SERVING, SERVING + "/")},
-    SERVING + "/{}": {"GET": ANY, "DELETE": ADMINS},
-    **{SERVING + "/{}/" + last: {"PUT": ADMINS} for last in ("rate-limits", "config", "ai-gateway")},
-    SERVING + "/{}/tags": {"PATCH": ADMINS},
-    OWN + "/routes": {"GET": ADMINS},
-    OWN + "/routes/{}": {"GET": ADMINS, "PUT": ADMINS, "DELETE": ADMINS},
-    OWN + "/routes/{}/limits": {"GET": ADMINS, "PUT": ADMINS},
-    OWN + "/keys": {"GET": ADMINS, "POST": ADMINS},
-    OWN + "/keys/{}": {"DELETE": ADMINS},
+    **{path: {"POST": OPERATOR} for path in ("/api/2.0/gateway/limits/", "/api/2.0/endpoints/limits/")},
+    **{path: {"GET": ANY, "POST": OPERATOR} for path in (SERVING, SERVING + "/")},
+    SERVING + "/{}": {"GET": ANY, "DELETE": OPERATOR},
+    **{SERVING + "/{}/" + last: {"PUT": OPERATOR} for last in ("rate-limits", "config", "ai-gateway")},
+    SERVING + "/{}/tags": {"PATCH": OPERATOR},
+    OWN + "/routes": {"GET": OPERATOR},
+    OWN + "/routes/{}": {"GET": OPERATOR, "PUT": OPERATOR, "DELETE": OPERATOR},
+    OWN + "/routes/{}/limits": {"GET": OPERATOR, "PUT": OPERATOR},
+    OWN + "/groups": {"GET": TEAM_VIEWER, "POST": TEAM_ADMIN},
+    OWN + "/groups/{}": {"GET": TEAM_VIEWER, "DELETE": TEAM_ADMIN},
+    OWN + "/groups/{}/{}": {"GET": TEAM_VIEWER, "DELETE": TEAM_ADMIN},
+    OWN + "/keys": {"GET": TEAM_ADMIN, "POST": TEAM_ADMIN},
+    OWN + "/keys/{}": {"PUT": TEAM_ADMIN, "DELETE": TEAM_ADMIN},
     OWN + "/secret/rotate": {"POST": ADMINS},
     OWN + "/audit": {"GET": ADMINS},
     OWN + "/targets": {"GET": VIEWER},
     OWN + "/usage": {"GET": ANY},
     **{OWN + "/requests" + path: {"GET": ANY} for path in ("", "/facets", "/tail", "/{}")},
-    OWN + "/targets/{}/{}/reset": {"POST": ADMINS},
+    OWN + "/targets/{}/{}/reset": {"POST": OPERATOR},
     **{path: {} for path in ("/nowhere", "/v1/nowhere", "/api/2.0/nowhere", OWN + "/nowhere", "/gateway//invocations")},
 }
 
@@ -62,12 +73,12 @@ RIGHTS = {
 @pytest.fixture
 def guarded(sluice, upstream, tmp_path):
     up = upstream(lambda x: x.reply(CHAT_REPLY))
-    names = [{"name": n, "principal": n, "key": f"$KEY_{n.upper()}", "role": "query"} for n in ("query", "narrow", "viewer", "boss", "old")]
+    names = [{"name": n, "principal": n, "key": f"$KEY_{n.upper().replace('-', '_')}", "role": role} | ({"group": group} if group else {}) for n, (role, group) in CALLERS.items()]
     names[1]["routes"] = ["chat"]
-    names[2]["role"], names[3]["role"] = "viewer", "admin"
-    names[4]["expires_at"] = "2020-01-01T00:00:00Z"
-    config = {"auth": {"admin_key": "$THE_ADMIN", "metrics": "viewer", "keys": names}, "endpoints": [chat_route(up.base), chat_route(up.base, "other")]}
-    daemon = sluice(config, args=["--data", str(tmp_path / "data")], env={"THE_ADMIN": ADMIN, **{f"KEY_{n.upper()}": k for n, k in KEYS.items()}})
+    names[5]["expires_at"] = "2020-01-01T00:00:00Z"
+    config = {"auth": {"admin_key": "$THE_ADMIN", "metrics": "viewer", "keys": names}, "endpoints": [chat_route(up.base), chat_route(up.base, "other")],
+              "groups": [{"name": n} for n in ("acme", "acme/search", "rival", "rival/search")]}
+    daemon = sluice(config, args=["--data", str(tmp_path / "data")], env={"THE_ADMIN": ADMIN, **{f"KEY_{n.upper().replace('-', '_')}": k for n, k in KEYS.items()}})
     daemon.up = up
     return daemon
 

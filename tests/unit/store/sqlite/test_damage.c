@@ -108,7 +108,7 @@ static void fill(void)
         struct sl_store_key_job job;
         char hash[33];
         snprintf(hash, sizeof(hash), "0123456789abcdef0123456789abcde%d", i);
-        sl_store_key_job_init(&job, false);
+        sl_store_key_job_init(&job, SL_STORE_KEY_CREATE);
         job.key = (struct sl_store_key){
             .name = SL_STR("k"), .principal = SL_STR("p"), .role = SL_STR("query"), .hash = sl_str_c(hash)
         };

@@ -59,18 +59,25 @@ static void old_make(int version, const char *rows)
 }
 
 struct content {
-    char limits[256], answers[512];
+    char limits[256], answers[512], keys[256];
 };
 
 static void on_begin(void *arg)
 {
     ((struct content *)arg)->limits[0] = '\0';
+    ((struct content *)arg)->keys[0] = '\0';
 }
 
 static void on_load(void *arg, const struct sl_store_event *event)
 {
     struct content *c = arg;
     size_t n = strlen(c->limits);
+    if (event->kind == SL_STORE_KEY_PUT) {
+        snprintf(c->keys + strlen(c->keys), sizeof(c->keys) - strlen(c->keys), "%.*s %.*s '%.*s' %llu;",
+                 SL_STR_ARG(event->key->name), SL_STR_ARG(event->key->role), SL_STR_ARG(event->key->group),
+                 (unsigned long long)event->key->last_used_sec);
+        return;
+    }
     assert_int_equal(event->kind, SL_STORE_LIMITS_PUT);
     snprintf(c->limits + n, sizeof(c->limits) - n, "%.*s=%.*s;", SL_STR_ARG(event->name), SL_STR_ARG(event->limits));
 }
@@ -211,12 +218,31 @@ static void counts_of_requests_stay(void **state)
     sl_store_close(store);
 }
 
+/* Keys from before groups are in none. */
+static void keys_stay(void **state)
+{
+    (void)state;
+    struct content c;
+    for (int version = 2; version <= 5; version++) {
+        old_make(version, "INSERT INTO keys VALUES (7, 3, 'ci', 'p', 'admin', NULL, x'"
+                          "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 1, 0, 9);");
+        for (int i = 0; i < 2; i++) { /* the second time nothing is left to be migrated */
+            struct sl_store *store = store_open(&c);
+            assert_string_equal(c.keys, "ci admin '' 9;");
+            sl_store_close(store);
+        }
+        assert_int_equal(teardown(NULL), 0);
+        assert_int_equal(setup(NULL), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(kept_responses_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(usage_begins, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_of_requests_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_stay, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Groups of keys: whoever has no group sees all, others their own and those below it. */
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/word.h"
+#include "gate/api/api.h"
+#include "gate/api/question.h"
+#include "gate/call/access.h"
+#include "gate/call/auth.h"
+#include "gate/call/path.h"
+#include "gate/call/reply.h"
+#include "gate/call/state.h"
+#include "gate/config/group.h"
+#include "gate/config/group_path.h"
+#include "gate/config/key.h"
+#include "gate/config/settings.h"
+#include "gate/config/snapshot.h"
+#include "gate/gate.h"
+#include "gate/worker.h"
+#include "json/json.h"
+#include "json/write.h"
+#include "wire/uri.h"
+
+#define GROUPS_PAGE 1000
+
+/* --- showing --- */
+
+static void where_write(const struct sl_xchg *x, const struct sl_group *group, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s:%u", sl_settings_file(x->settings), group->def->line);
+}
+
+static void group_write(const struct sl_xchg *x, struct sl_jw *w, const struct sl_group *group)
+{
+    bool is_of_file = sl_group_is_of_file(group);
+    sl_jw_object(w);
+    sl_jw_member_str(w, "name", group->def->path);
+    sl_api_time_write(w, "created_at", group->def->created_sec);
+    sl_api_time_write(w, "updated_at", group->def->updated_sec);
+    sl_jw_member_str(w, "owner", is_of_file ? SL_STR("file") : SL_STR("api"));
+    if (is_of_file && sl_auth_reaches(x, SL_STR(""))) { /* others need not know the operator's files */
+        char where[512];
+        where_write(x, group, where, sizeof(where));
+        sl_jw_member_str(w, "defined_at", sl_str_c(where));
+    }
+    sl_jw_end(w);
+}
+
+static void group_reply(struct sl_xchg *x, int status, const struct sl_group *group)
+{
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
+    group_write(x, w, group);
+    sl_api_reply(x, status);
+}
+
+/* The text for a group that does not exist, and for one that this caller must not know of. */
+static void missing(struct sl_xchg *x, struct sl_str path)
+{
+    sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "There is no group '%.*s'.",
+                      SL_STR_ARG(sl_str_sub(path, 0, sl_utf8_fit(path, SL_GROUP_PATH_MAX))));
+}
+
+/* The group that the path names, if this caller may see it; NULL: the call was refused. */
+static const struct sl_group *group_or_refuse(struct sl_xchg *x)
+{
+    struct sl_str path = x->match.arg;
+    const struct sl_group *group = sl_auth_reaches(x, path)
+                                       ? sl_groups_find(sl_worker_snapshot(x->worker)->groups, path)
+                                       : NULL;
+    if (!group) {
+        missing(x, path);
+    }
+    return group;
+}
+
+static void handle_group_get(struct sl_xchg *x)
+{
+    const struct sl_group *group = group_or_refuse(x);
+    if (group) {
+        group_reply(x, 200, group);
+    }
+}
+
+/* --- the list --- */
+
+/* The index of the next group in the caller's reach, from `i` on. */
+static uint32_t reached_from(const struct sl_xchg *x, const struct sl_groups *groups, uint32_t i)
+{
+    while (groups && i < groups->n && !sl_auth_reaches(x, groups->v[i]->def->path)) {
+        i++;
+    }
+    return i;
+}
+
+/* A page ends with the group that the token names. It need not exist any more. */
+static bool start_or_refuse(struct sl_xchg *x, const struct sl_groups *groups, uint32_t *ret)
+{
+    struct sl_str token;
+    bool has = sl_query_get(x->match.query, "page_token", x->arena, &token);
+    if (has && sl_group_path_fault(token)) {
+        sl_api_refuse_page(x);
+        return false;
+    }
+    *ret = reached_from(x, groups, has ? sl_groups_after(groups, token) : 0);
+    return true;
+}
+
+static void handle_group_list(struct sl_xchg *x)
+{
+    const struct sl_groups *groups = sl_worker_snapshot(x->worker)->groups;
+    struct sl_str last = SL_STR_NONE;
+    uint32_t i, end = groups ? groups->n : 0;
+    if (!start_or_refuse(x, groups, &i)) {
+        return;
+    }
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
+    sl_jw_object(w);
+    sl_jw_key(w, "groups");
+    sl_jw_array(w);
+    for (uint32_t n = 0; i < end && n < GROUPS_PAGE; n++) {
+        last = groups->v[i]->def->path;
+        group_write(x, w, groups->v[i]);
+        i = reached_from(x, groups, i + 1);
+    }
+    sl_jw_end(w);
+    sl_jw_member_str(w, "next_page_token", i < end ? last : SL_STR_NONE);
+    sl_jw_end(w);
+    sl_api_reply(x, 200);
+}
+
+/* --- making --- */
+
+struct asked {
+    struct sl_str path;
+};
+
+static bool name_or_refuse(struct sl_xchg *x, struct sl_json_val body, struct asked *ret)
+{
+    struct sl_json_val name = sl_json_get(body, "name");
+    int r = sl_json_text(name, x->arena, &ret->path);
+    if (r == SL_E_NOMEM) {
+        sl_xchg_fail_nomem(x);
+        return false;
+    }
+    const char *fault = !sl_json_is_present(name) ? "is missing: the group's path"
+                        : r < 0                   ? "must be a string: the group's path"
+                                                  : sl_group_path_fault(ret->path);
+    if (fault) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "name: %s", fault);
+    }
+    return !fault;
+}
+
+/* Refuses an unknown member: it may be a misspelt limit. */
+static bool members_or_refuse(struct sl_xchg *x, struct sl_json_val body)
+{
+    for (struct sl_json_iter it = sl_json_each(body); sl_json_next(&it);) {
+        if (!sl_json_str_eq(it.key, SL_STR("name"))) {
+            sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "%.*s: a group has no such member; it has name",
+                              SL_STR_ARG(sl_str_sub(sl_json_raw(it.key), 0, 100)));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A key in a group makes groups below it only. Nothing is looked up for others: so nobody learns of other groups. */
+static bool below_or_refuse(struct sl_xchg *x, struct sl_str path)
+{
+    struct sl_str own = x->caller.key ? x->caller.key->group : SL_STR("");
+    if (!own.n || (sl_auth_reaches(x, path) && path.n != own.n)) {
+        return true;
+    }
+    sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "A key of the group '%.*s' changes groups below it only.",
+                      SL_STR_ARG(own));
+    return false;
+}
+
+static void file_refuse(struct sl_xchg *x, const struct sl_group *group)
+{
+    char where[512] = "the operator's configuration";
+    if (sl_auth_reaches(x, SL_STR(""))) {
+        where_write(x, group, where, sizeof(where));
+    }
+    sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT,
+                      "The group '%.*s' is the operator's and cannot be changed by a call: it stands in %s.",
+                      SL_STR_ARG(group->def->path), where);
+}
+
+static void taken(struct sl_xchg *x, struct sl_str path)
+{
+    sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "There is a group '%.*s' already.", SL_STR_ARG(path));
+}
+
+/* The group that it is to be in must be there. *ret_above: its path, if it is a stored one. */
+static bool above_or_refuse(struct sl_xchg *x, const struct sl_groups *groups, struct sl_str path,
+                            struct sl_str *ret_above)
+{
+    struct sl_str above = sl_group_above(path);
+    const struct sl_group *group = above.n ? sl_groups_find(groups, above) : NULL;
+    if (above.n && !group) {
+        missing(x, above);
+        return false;
+    }
+    *ret_above = group && !sl_group_is_of_file(group) ? above : SL_STR("");
+    return true;
+}
+
+static void on_made(struct sl_xchg *x, struct sl_question *question)
+{
+    struct sl_str path = question->group.group.path;
+    int r = question->base.r;
+    if (r == SL_E_EXISTS) {
+        taken(x, path);
+    } else if (r == SL_E_INVAL) { /* another call deleted it in the meantime */
+        missing(x, question->group.above);
+    } else if (r < 0) {
+        sl_question_fail(x, r, &question->base.err);
+    } else {
+        const struct sl_group *group = sl_groups_find(sl_worker_snapshot(x->worker)->groups, path);
+        if (group) {
+            group_reply(x, 201, group);
+        } else {
+            sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "The group was made, but another change has taken it away.");
+        }
+    }
+}
+
+/* JSON for the audit, on the job's arena. */
+static struct sl_str audit_text(struct sl_store_group_job *job)
+{
+    struct sl_buf out = SL_BUF_INIT(2 * SL_MANAGE_BODY_MAX);
+    struct sl_jw w;
+    sl_jw_init(&w, &out);
+    sl_jw_object(&w);
+    sl_jw_member_str(&w, "name", job->group.path);
+    sl_jw_end(&w);
+    struct sl_str text = sl_buf_status(&out) == 0 ? sl_arena_dup(&job->arena, sl_buf_str(&out)) : SL_STR_NONE;
+    sl_buf_done(&out);
+    return text;
+}
+
+static void group_ask(struct sl_xchg *x, enum sl_store_group_verb verb, struct sl_str path, struct sl_str above,
+                      sl_question_fn *on_answer)
+{
+    struct sl_question *question = sl_question_new_group(x, verb, path);
+    if (!question) {
+        return;
+    }
+    struct sl_store_group_job *job = &question->group;
+    job->above = sl_arena_dup(&job->arena, above);
+    job->text = audit_text(job);
+    if (!job->above.p || !job->text.p) {
+        sl_question_free(question);
+        sl_xchg_fail_nomem(x);
+        return;
+    }
+    sl_question_ask(question, on_answer);
+}
+
+static void handle_group_create(struct sl_xchg *x)
+{
+    struct sl_json_val body;
+    struct asked asked = { .path = SL_STR_NONE };
+    struct sl_str above;
+    if (!sl_api_body_or_refuse(x, &body) || !members_or_refuse(x, body) || !name_or_refuse(x, body, &asked) ||
+        !below_or_refuse(x, asked.path)) {
+        return;
+    }
+    const struct sl_groups *groups = sl_worker_snapshot(x->worker)->groups;
+    if (sl_groups_find(groups, asked.path)) {
+        taken(x, asked.path);
+    } else if (groups && groups->n >= SL_GROUPS_MAX) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "There are %d groups already, and there may be no more.",
+                          SL_GROUPS_MAX);
+    } else if (above_or_refuse(x, groups, asked.path, &above)) {
+        group_ask(x, SL_STORE_GROUP_CREATE, asked.path, above, on_made);
+    }
+}
+
+/* --- deleting --- */
+
+static void on_deleted(struct sl_xchg *x, struct sl_question *question)
+{
+    int r = question->base.r;
+    if (r == SL_E_NOTFOUND) {
+        missing(x, question->group.group.path);
+    } else if (r == SL_E_BUSY) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "It is not deleted: %s.", question->base.err.text);
+    } else if (r < 0) {
+        sl_question_fail(x, r, &question->base.err);
+    } else {
+        sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{}"));
+    }
+}
+
+static void handle_group_delete(struct sl_xchg *x)
+{
+    struct sl_str path = x->match.arg;
+    if (!sl_auth_reaches(x, path)) {
+        missing(x, path);
+        return;
+    }
+    if (!below_or_refuse(x, path)) {
+        return;
+    }
+    const struct sl_group *group = sl_groups_find(sl_worker_snapshot(x->worker)->groups, path);
+    if (group && sl_group_is_of_file(group)) {
+        file_refuse(x, group);
+    } else if (sl_group_path_fault(path)) {
+        missing(x, path);
+    } else { /* also one that is out of force, because the group that it is in is not there */
+        group_ask(x, SL_STORE_GROUP_DELETE, path, SL_STR(""), on_deleted);
+    }
+}
+
+#define OWN "/api/sluice/v1/groups"
+
+const struct sl_path sl_groups_rows[] = {
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = OWN,
+      .handle = handle_group_list,
+      .access = SL_ACCESS_GROUP_VIEWER,
+      .told = SL_TOLD("List the groups, 1000 a page.", .parameters = "page_group", .reply = "GroupPage") },
+    { .methods = SL_POST,
+      .pattern = OWN,
+      .handle = handle_group_create,
+      .access = SL_ACCESS_GROUP_ADMIN,
+      .told = SL_TOLD("Make a group.", .statuses = "201 404 409", .body = "CreateGroupRequest", .reply = "Group") },
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = OWN "/{**}",
+      .takes_slash = true,
+      .handle = handle_group_get,
+      .access = SL_ACCESS_GROUP_VIEWER,
+      .told = SL_TOLD("One group.", .reply = "Group") },
+    { .methods = SL_DELETE,
+      .pattern = OWN "/{**}",
+      .takes_slash = true,
+      .handle = handle_group_delete,
+      .access = SL_ACCESS_GROUP_ADMIN,
+      .told = SL_TOLD("Delete a group that was made by a call and that has neither keys nor groups in it.",
+                      .statuses = "200 409", .reply = "Empty") },
+    { 0 },
+};

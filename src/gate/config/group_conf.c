@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/group_conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gate/config/group.h"
+#include "gate/config/group_path.h"
+
+#define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
+
+struct file_group {
+    struct sl_str name;
+};
+
+static int name_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    const char *fault = sl_group_path_fault(*(struct sl_str *)field);
+    return fault ? FAIL(bind, val, "%s", fault) : 0;
+}
+
+const struct sl_opt sl_group_opts[] = {
+    { "name", SL_OPT_STR, offsetof(struct file_group, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
+      name_check, "its path: acme, or acme/search for a group in acme, which must be there too" },
+    { NULL },
+};
+
+static int group_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_map *names, struct sl_group_defs *defs)
+{
+    if (val->kind != SL_VAL_MAP) {
+        return FAIL(bind, val, "must be a map with name");
+    }
+    struct file_group conf = { .name = SL_STR_NONE };
+    int r = sl_opt_bind(bind, sl_group_opts, val, &conf);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_group_def *def = sl_group_def_new(conf.name);
+    r = def ? sl_map_put(names, def->path, def) : SL_E_NOMEM;
+    if (r < 0) {
+        const struct sl_group_def *first = sl_map_find(names, conf.name);
+        sl_group_def_unref(def);
+        return r == SL_E_EXISTS
+                   ? FAIL(bind, val, "there is another group '%.*s', at line %u", SL_STR_ARG(conf.name), first->line)
+                   : FAIL(bind, val, "out of memory");
+    }
+    def->line = val->pos.line;
+    defs->v[defs->n++] = def;
+    return 0;
+}
+
+/* Each group must be in one that is there. */
+static int above_check(struct sl_bind *bind, const struct sl_val *val, const struct sl_map *names)
+{
+    const struct sl_val *name = val->kind == SL_VAL_MAP ? sl_val_find(val, "name") : NULL;
+    struct sl_str above = name ? sl_group_above(name->text) : SL_STR("");
+    if (!above.n || sl_group_path_fault(name->text) || sl_map_find(names, above)) {
+        return 0;
+    }
+    return FAIL(bind, name, "'%.*s' is in '%.*s', which is not there: add that group, too", SL_STR_ARG(name->text),
+                SL_STR_ARG(above));
+}
+
+int sl_groups_bind(struct sl_bind *bind, const struct sl_val *list, struct sl_group_defs *ret)
+{
+    if (list->kind != SL_VAL_LIST) {
+        return FAIL(bind, list, "must be a list (it may be [])");
+    }
+    if (list->n > SL_GROUPS_MAX) {
+        return FAIL(bind, list, "there may be %d groups, not %u", SL_GROUPS_MAX, list->n);
+    }
+    struct sl_map names = { 0 };
+    int result = 0;
+    ret->v = calloc((size_t)list->n + 1, sizeof(struct sl_group_def *));
+    if (!ret->v) {
+        return FAIL(bind, list, "out of memory");
+    }
+    size_t before = strlen(bind->path);
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < list->n; i++) {
+            const struct sl_val *val = list->items[i].val;
+            snprintf(bind->path + before, sizeof(bind->path) - before, "[%u]", i);
+            int r = pass == 0 ? group_bind(bind, val, &names, ret) : above_check(bind, val, &names);
+            bind->path[before] = '\0';
+            result = r < 0 ? r : result;
+        }
+    }
+    sl_map_done(&names);
+    return result;
+}
+
+/* Each key of the file must be in a group of the file: calls cannot be trusted to make the others. */
+static void key_look(struct sl_bind *bind, const struct sl_val *key, uint32_t i, const struct sl_map *paths)
+{
+    char path[64];
+    const struct sl_val *group = sl_val_find(key, "group");
+    snprintf(path, sizeof(path), "auth.keys[%u].group", i);
+    if (group && group->kind == SL_VAL_NULL) { /* by mistake it would be in none, and may do more */
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, group->pos, path, "is empty: a key without a group has no `group`");
+    } else if (group && group->kind <= SL_VAL_STRING && !sl_group_path_fault(group->text) &&
+               !sl_map_find(paths, group->text)) {
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, group->pos, path, "there is no group '%.*s' in `groups`",
+                        SL_STR_ARG(group->text));
+    }
+}
+
+void sl_groups_look(struct sl_bind *bind, const struct sl_val *root, const struct sl_group_defs *defs)
+{
+    const struct sl_val *auth = sl_val_find(root, "auth"), *keys = sl_val_find(auth, "keys");
+    struct sl_map paths = { 0 };
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < defs->n; i++) {
+        r = sl_map_put(&paths, defs->v[i]->path, defs->v[i]);
+    }
+    for (uint32_t i = 0; r == 0 && keys && keys->kind == SL_VAL_LIST && i < keys->n; i++) {
+        key_look(bind, keys->items[i].val, i, &paths);
+    }
+    if (r < 0) {
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, root->pos, "groups", "out of memory");
+    }
+    sl_map_done(&paths);
+    if (defs->n && (!auth || auth->kind != SL_VAL_MAP)) {
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_val_find(root, "groups")->pos, "groups",
+                        "hold for keys, and no key is asked for: add an auth section");
+    }
+}
