@@ -57,7 +57,7 @@ struct cli_args {
     const char *name, *type, *provider, *model, *key;
     int64_t interval_msec;
     bool is_prune, is_all;
-    const char *principal, *role, *routes, *expires_at;
+    const char *principal, *group, *role, *routes, *expires_at;
     const char *by; /* of usage */
     bool is_csv;
     const char *since;                                         /* of usage and logs */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "declare.h"
+#include "listing.h"
 
 #define OWN_KEYS  "/api/sluice/v1/keys"
 #define OWN_AUDIT "/api/sluice/v1/audit"
@@ -11,96 +12,14 @@
 /* How many rows audit shows without --all. */
 #define AUDIT_ROWS 100
 
-struct listing {
-    struct cli_table table;
-    const char *const *paths; /* of the columns in an item */
-    FILE *json;               /* NULL: the table */
-    int n, max;               /* max 0: all */
-};
-
-/* Null and absent give an empty cell; a list of texts is joined with commas. */
-static void cell_add(struct cli_table *table, const sluice_result *item, const char *path)
-{
-    char text[1024] = "", at[64];
-    int kind = sluice_json_kind(item, path);
-    if (kind == 'l') {
-        for (size_t i = 0; i < sluice_json_count(item, path); i++) {
-            snprintf(at, sizeof(at), "%s[%zu]", path, i);
-            size_t len = strlen(text);
-            snprintf(text + len, sizeof(text) - len, "%s%s", i ? "," : "", sluice_json_get(item, at, NULL));
-        }
-        cli_table_add(table, text[0] ? text : NULL);
-    } else if (kind == 0 || kind == '0') {
-        cli_table_add(table, NULL);
-    } else {
-        size_t len;
-        const char *value = sluice_json_get(item, path, &len);
-        snprintf(text, sizeof(text), "%.*s", (int)len, value);
-        cli_table_add(table, text);
-    }
-}
-
-static int item_add(void *arg, const sluice_result *item)
-{
-    struct listing *l = arg;
-    if (l->max && l->n == l->max) {
-        return -1;
-    }
-    l->n++;
-    if (l->json) {
-        size_t len;
-        const char *json = sluice_result_json(item, &len);
-        fprintf(l->json, "%s%.*s", l->n > 1 ? "," : "", (int)len, json);
-        return 0;
-    }
-    for (int i = 0; i < l->table.n_columns; i++) {
-        cell_add(&l->table, item, l->paths[i]);
-    }
-    return 0;
-}
-
-static int list_print(const struct cli_args *args, const char *path, const char *member, struct listing *l)
-{
-    sluice_client *client = NULL;
-    char *json = NULL;
-    size_t len = 0;
-    int r = cli_open(args, &client);
-    if (r) {
-        return r;
-    }
-    l->json = args->is_json ? open_memstream(&json, &len) : NULL;
-    if (l->json) {
-        fprintf(l->json, "{\"%s\":[", member);
-    }
-    r = declare_each(args, client, path, member, item_add, l);
-    r = r == -1 ? 0 : r;
-    if (l->json) {
-        fputs("],\"next_page_token\":null}", l->json);
-        bool is_whole = fclose(l->json) == 0;
-        if (r == 0 && is_whole) {
-            cli_put_json(json, len);
-        }
-        free(json);
-    }
-    /* Also frees the cells of a list that failed. */
-    if (r) {
-        cli_table_free(&l->table);
-    } else {
-        r = args->is_json ? CLI_DONE : cli_table_end(args, &l->table);
-    }
-    sluice_close(client);
-    return r;
-}
-
 int cli_keys_list(const struct cli_args *args)
 {
-    static const char *const heading[] = {
-        "ID", "NAME", "PRINCIPAL", "ROLE", "ROUTES", "EXPIRES", "LAST USED", "OWNER"
-    };
-    static const char *const paths[] = { "id",     "name",       "principal",    "role",
-                                         "routes", "expires_at", "last_used_at", "owner" };
-    struct listing l = { .table = { .heading = heading, .n_columns = 8 }, .paths = paths };
-    return list_print(args, OWN_KEYS, "keys", &l);
+    static const char *const heading[] = { "ID",      "NAME",      "PRINCIPAL", "ROLE", "ROUTES",
+                                           "EXPIRES", "LAST USED", "OWNER",     "GROUP" };
+    static const char *const paths[] = { "id",         "name",         "principal", "role", "routes",
+                                         "expires_at", "last_used_at", "owner",     "group" };
+    struct listing l = { .table = { .heading = heading, .n_columns = 9 }, .paths = paths };
+    return listing_print(args, OWN_KEYS, "keys", &l);
 }
 
 int cli_audit(const struct cli_args *args)
@@ -110,7 +29,7 @@ int cli_audit(const struct cli_args *args)
     struct listing l = { .table = { .heading = heading, .n_columns = 5 },
                          .paths = paths,
                          .max = args->is_all ? 0 : AUDIT_ROWS };
-    return list_print(args, OWN_AUDIT, "audit", &l);
+    return listing_print(args, OWN_AUDIT, "audit", &l);
 }
 
 int cli_targets_list(const struct cli_args *args)
@@ -120,7 +39,7 @@ int cli_targets_list(const struct cli_args *args)
     static const char *const paths[] = { "route", "target",    "provider", "model", "tier",
                                          "state", "in_flight", "waits_ms", "health" };
     struct listing l = { .table = { .heading = heading, .n_columns = 9 }, .paths = paths };
-    return list_print(args, OWN_TARGETS, "targets", &l);
+    return listing_print(args, OWN_TARGETS, "targets", &l);
 }
 
 int cli_targets_reset(const struct cli_args *args)
@@ -166,8 +85,14 @@ static int key_make(const struct cli_args *args, char **ret)
     }
     fputs("{\"name\":", out);
     cli_json_string(out, args->name);
-    fputs(",\"principal\":", out);
-    cli_json_string(out, args->principal ? args->principal : args->name);
+    if (args->principal || !args->group) { /* with a group the server says GROUP/NAME */
+        fputs(",\"principal\":", out);
+        cli_json_string(out, args->principal ? args->principal : args->name);
+    }
+    if (args->group) {
+        fputs(",\"group\":", out);
+        cli_json_string(out, args->group);
+    }
     fputs(",\"role\":", out);
     cli_json_string(out, args->role ? args->role : "query");
     if (args->routes) {
@@ -219,6 +144,105 @@ int cli_keys_create(const struct cli_args *args)
     sluice_result_free(result);
     sluice_close(client);
     free(json);
+    return r;
+}
+
+struct found {
+    const char *id;
+    sluice_result *key; /* NULL: not yet */
+};
+
+static int key_find(void *arg, const sluice_result *item)
+{
+    struct found *found = arg;
+    size_t len;
+    const char *id = sluice_json_get(item, "id", NULL), *json = sluice_result_json(item, &len);
+    if (!id || strcmp(id, found->id) != 0) {
+        return 0;
+    }
+    return sluice_json_parse(json, len, &found->key, NULL) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : -1;
+}
+
+/* Writes members of the key as they are. */
+static void members_copy(FILE *out, const sluice_result *key, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len;
+        const char *value = sluice_json_get(key, names[i], &len);
+        fprintf(out, "%s\"%s\":", i ? "," : "", names[i]);
+        if (sluice_json_kind(key, names[i]) == 's') {
+            cli_json_bytes(out, value, len);
+        } else {
+            fprintf(out, "%.*s", value ? (int)len : 4, value ? value : "null");
+        }
+    }
+}
+
+/* True: the principal is what a key of that group has by itself. So it goes with the key. */
+static bool is_own_principal(const sluice_result *key)
+{
+    char own[1024];
+    const char *group = sluice_json_kind(key, "group") == 's' ? sluice_json_get(key, "group", NULL) : NULL;
+    const char *name = sluice_json_get(key, "name", NULL), *principal = sluice_json_get(key, "principal", NULL);
+    snprintf(own, sizeof(own), "%s%s%s", group ? group : "", group ? "/" : "", name ? name : "");
+    return principal && strcmp(principal, own) == 0;
+}
+
+/* The key as it is, in another group. */
+static int moved_make(const struct cli_args *args, const sluice_result *key, char **ret)
+{
+    static const char *const members[] = { "name", "role", "routes", "expires_at" };
+    static const char *const principal[] = { "principal" };
+    bool is_out = strcmp(args->words[1], "none") == 0;
+    size_t len;
+    FILE *out = open_memstream(ret, &len);
+    if (!out) {
+        return cli_fail(CLI_LOCAL, "out of memory");
+    }
+    putc('{', out);
+    members_copy(out, key, members, 4);
+    if (!is_own_principal(key)) {
+        putc(',', out);
+        members_copy(out, key, principal, 1);
+    } else if (is_out) {
+        fputs(",\"principal\":", out);
+        cli_json_string(out, sluice_json_get(key, "name", NULL));
+    }
+    fputs(",\"group\":", out);
+    if (is_out) {
+        fputs("null", out);
+    } else {
+        cli_json_string(out, args->words[1]);
+    }
+    putc('}', out);
+    return fclose(out) == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+}
+
+int cli_keys_move(const struct cli_args *args)
+{
+    sluice_client *client = NULL;
+    sluice_result *result = NULL;
+    struct found found = { .id = args->words[0] };
+    char *json = NULL, *path = declare_path(OWN_KEYS, args->words[0]);
+    int r = path ? cli_open(args, &client) : cli_fail(CLI_LOCAL, "out of memory");
+    r = r ? r : declare_each(args, client, OWN_KEYS, "keys", key_find, &found);
+    r = r == -1 ? 0 : r ? r : cli_fail(CLI_NOT_FOUND, "there is no key with the id '%s'", args->words[0]);
+    r = r ? r : moved_make(args, found.key, &json);
+    if (r == 0 && args->is_dry_run) {
+        cli_put_json(json, strlen(json));
+    } else {
+        r = r ? r : cli_call(args, client, "PUT", path, json, &result);
+        if (r == 0 && args->is_json) {
+            cli_put_result(result);
+        } else if (r == 0 && !args->is_quiet) {
+            cli_print(stderr, "moved %s to %s", args->words[0], args->words[1]);
+        }
+    }
+    sluice_result_free(result);
+    sluice_result_free(found.key);
+    sluice_close(client);
+    free(json);
+    free(path);
     return r;
 }
 

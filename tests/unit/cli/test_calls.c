@@ -13,7 +13,7 @@
 #define KEY                                                                                                           \
     "{\"id\":\"key-1\",\"name\":\"ci\",\"principal\":\"team\",\"role\":\"query\",\"routes\":[\"a\",\"b\"],\"expires_" \
     "at\":"                                                                                                           \
-    "null,\"last_used_at\":null,\"owner\":\"store\"}"
+    "null,\"last_used_at\":null,\"owner\":\"store\",\"group\":\"acme\"}"
 #define CHUNK(text)                                                                                               \
     "data: "                                                                                                      \
     "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0," \
@@ -39,10 +39,19 @@ static const struct cli_answer answers[] = {
     { "GET /api/sluice/v1/keys", NULL, "{\"keys\":[" KEY "],\"next_page_token\":null}" },
     { "POST /api/sluice/v1/keys", "201 Created\r\ncontent-type: application/json\r\n",
       "{\"id\":\"key-2\",\"key\":\"sk-made\",\"enforced\":false}" },
+    { "PUT /api/sluice/v1/keys/key-1", NULL, KEY },
     { "DELETE /api/sluice/v1/keys/key-1", NULL, "{}" },
     { "GET /api/sluice/v1/usage*", NULL,
       "{\"usage\":[{\"route\":\"chat\",\"key\":\"key-1\",\"day\":\"2026-01-31\",\"requests\":3,\"errors\":1,"
       "\"input_tokens\":70,\"output_tokens\":9,\"cached_tokens\":5,\"cost\":0.0027625}],\"kept\":\"disk\"}" },
+    { "GET /api/sluice/v1/groups/acme%2Fsearch", NULL,
+      "{\"name\":\"acme/search\",\"updated_at\":\"U\",\"owner\":\"api\"}" },
+    { "GET /api/sluice/v1/groups", NULL,
+      "{\"groups\":[{\"name\":\"acme\",\"updated_at\":null,\"owner\":\"file\"},{\"name\":\"acme/"
+      "search\",\"updated_at\":"
+      "\"U\",\"owner\":\"api\"}],\"next_page_token\":null}" },
+    { "POST /api/sluice/v1/groups", "201 Created\r\ncontent-type: application/json\r\n", "{\"name\":\"acme/search\"}" },
+    { "DELETE /api/sluice/v1/groups/acme%2Fsearch", NULL, "{}" },
     { "GET /api/sluice/v1/audit", NULL,
       "{\"audit\":[{\"time\":\"T\",\"principal\":\"p\",\"action\":\"a\",\"target\":\"t\",\"request_id\":\"r\"}],\"next_"
       "page_token\":null}" },
@@ -103,13 +112,31 @@ static void what_works(void **state)
           "7\tday\tuser", 0 },
         { "limits set chat 7/day --dry-run", "", "[{\"calls\":7,\"key\":null,\"renewal_period\":\"day\"}]", 0 },
         { "limits clear chat --yes", "\"limits\":[]", NULL, 0 },
-        { "keys list", "GET /api/sluice/v1/keys", "key-1\tci\tteam\tquery\ta,b\t\t\tstore", 0 },
+        { "keys list", "GET /api/sluice/v1/keys", "key-1\tci\tteam\tquery\ta,b\t\t\tstore\tacme\n", 0 },
         { "keys list --json", NULL, "{\"keys\":[{\"id\":\"key-1\"", 0 },
         { "keys create --name ci --routes a,b --expires-at T --principal p",
           "{\"name\":\"ci\",\"principal\":\"p\",\"role\":\"query\",\"routes\":[\"a\",\"b\"],\"expires_at\":\"T\"}",
           "sk-made\nmade key-2; the key is not shown again\nthis gateway asks nobody for a key", 0 },
+        { "keys create --name ci --group acme/search --role admin",
+          "{\"name\":\"ci\",\"group\":\"acme/search\",\"role\":\"admin\"}", NULL, 0 },
+        { "groups list", "GET /api/sluice/v1/groups", "acme\t\tfile\nacme/search\tU\tapi\n", 0 },
+        { "groups list --json", NULL, "{\"groups\":[{\"name\":\"acme\"", 0 },
+        { "groups get acme/search", "GET /api/sluice/v1/groups/acme%2Fsearch", "name\tacme/search", 0 },
+        { "groups get acme/search --json", NULL, "{\"name\":\"acme/search\"", 0 },
+        { "groups create acme/search", "POST /api/sluice/v1/groups {\"name\":\"acme/search\"}",
+          "made the group acme/search", 0 },
+        { "groups create acme/search --dry-run", "", "{\"name\":\"acme/search\"}", 0 },
+        { "groups delete acme/search --yes", "DELETE /api/sluice/v1/groups/acme%2Fsearch",
+          "deleted the group acme/search", 0 },
+        { "groups delete acme/search --dry-run", "", "would delete the group acme/search", 0 },
         { "keys create --name ci --json", NULL, "{\"id\":\"key-2\"", 0 },
         { "keys create --name ci --dry-run", "", "\"principal\":\"ci\"", 0 },
+        { "keys move key-1 acme/search",
+          "PUT /api/sluice/v1/keys/key-1 "
+          "{\"name\":\"ci\",\"role\":\"query\",\"routes\":[\"a\",\"b\"],\"expires_at\":null,"
+          "\"principal\":\"team\",\"group\":\"acme/search\"}",
+          "moved key-1 to acme/search", 0 },
+        { "keys move key-1 none --dry-run", NULL, "\"principal\":\"team\",\"group\":null}", 0 },
         { "keys revoke key-1 --yes", "DELETE /api/sluice/v1/keys/key-1", "revoked key-1", 0 },
         { "keys revoke key-1 --dry-run", "", "would revoke key-1", 0 },
         { "audit", "GET /api/sluice/v1/audit", "T\tp\ta\tt\tr", 0 },
@@ -148,7 +175,9 @@ static void what_does_not(void **state)
         { "limits set chat x", "", "'x' is not CALLS/PERIOD", CLI_USAGE },
         { "limits set chat 5/day -d []", "", "it needs either", CLI_USAGE },
         { "keys create", "", "it needs --name, or --data", CLI_USAGE },
+        { "keys move key-9 acme", "GET /api/sluice/v1/keys", "there is no key with the id 'key-9'", CLI_NOT_FOUND },
         { "keys revoke none --yes", NULL, "(404)", CLI_NOT_FOUND },
+        { "groups get none", NULL, "(404)", CLI_NOT_FOUND },
         { "query none hello", NULL, "(404)", CLI_NOT_FOUND },
         { "query chat hello -d {}", "", "exclude each other", CLI_USAGE },
         { "query chat -d {bad", NULL, "is not JSON", CLI_LOCAL },

@@ -337,6 +337,8 @@ def terminal(args, server):
     (["routes", "list"], {"routes": [{"name": HOSTILE, "route_type": HOSTILE, "model": {"name": HOSTILE, "provider": HOSTILE}, "route_url": "/x", "limit": None}]}, "200 OK"),
     (["routes", "create", "--name", "x", "--provider", "mock", "--model", "m"], {"name": HOSTILE}, "200 OK"),
     (["keys", "create", "--name", "x"], {"key": HOSTILE, "id": HOSTILE}, "201 Created"),
+    (["groups", "list"], {"groups": [{"name": HOSTILE, "owner": HOSTILE}], "next_page_token": None}, "200 OK"),
+    (["groups", "get", "x"], {"name": HOSTILE, "owner": HOSTILE}, "200 OK"),
     (["keys", "list"], {"keys": [{"id": HOSTILE, "name": HOSTILE, "routes": [HOSTILE]}], "next_page_token": None}, "200 OK"),
 ])
 def test_a_server_does_not_steer_the_terminal(upstream, args, reply, status):

@@ -47,6 +47,11 @@ def test_json_of_every_command(run):
     check("limits clear", run("limits", "clear", "new", "--yes", "--json"))
     check("keys create", run("keys", "create", "--name", "ci", "--routes", "chat", "--json"))
     check("keys list", run("keys", "list", "--json"))
+    check("groups create", run("groups", "create", "acme", "--json"))
+    run("groups", "create", "acme/search")
+    check("groups get", run("groups", "get", "acme/search", "--json"))
+    check("groups list", run("groups", "list", "--json"))
+    check("keys create", run("keys", "create", "--name", "ci", "--group", "acme/search", "--json"))
     check("query chat", run("query", "chat", "hello", "--json"))
     for line in run("query", "chat", "hello", "--json", "--stream").splitlines():
         check("query --stream chat", line)
@@ -129,9 +134,9 @@ def test_tables(run):
     assert run("limits", "get", "new") == "5\tminute\troute\n"
     run("keys", "create", "--name", "ci", "--expires-at", "2099-01-01T00:00:00Z")
     assert re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  file", "(when)                file", run.shown("keys", "list")) == (
-        "ID          NAME   PRINCIPAL  ROLE   ROUTES  EXPIRES               LAST USED             OWNER\n"
-        "file:admin  admin  admin      admin  -       -                     (when)                file\n"
-        "key-1       ci     ci         query  -       2099-01-01T00:00:00Z  -                     api\n")
+        "ID          NAME   PRINCIPAL  ROLE   ROUTES  EXPIRES               LAST USED             OWNER  GROUP\n"
+        "file:admin  admin  admin      admin  -       -                     (when)                file   -\n"
+        "key-1       ci     ci         query  -       2099-01-01T00:00:00Z  -                     api    -\n")
     heading, first = run.shown("audit").splitlines()[:2]
     assert heading.split() == ["TIME", "PRINCIPAL", "ACTION", "TARGET", "REQUEST", "ID"] and first.split()[1:4] == ["admin", "key.create", "key-1"]
     lines = dict(line.split("\t", 1) for line in run("status").splitlines())
