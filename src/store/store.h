@@ -40,6 +40,7 @@ struct sl_store_key {
     uint64_t version; /* the number of the change that made the row what it is */
     struct sl_str name, principal, role;
     struct sl_str group;                              /* its path; n == 0: none */
+    struct sl_str limits;                             /* JSON list; p == NULL: none */
     struct sl_str routes;                             /* JSON list of names; p == NULL: all */
     struct sl_str hash;                               /* of the key's text, which is stored nowhere */
     uint64_t created_sec, expires_sec, last_used_sec; /* unix seconds; 0: never */
@@ -49,7 +50,9 @@ struct sl_store_group {
     uint64_t id;      /* never used twice */
     uint64_t version; /* the number of the change that made the row what it is */
     uint64_t created_usec, updated_usec;
-    struct sl_str path; /* "acme/search" is in the group "acme" */
+    struct sl_str path;     /* "acme/search" is in the group "acme" */
+    struct sl_str limits;   /* JSON list; p == NULL: none */
+    struct sl_str children; /* the same for those that a new group in it begins with */
 };
 
 enum sl_store_event_kind {
@@ -215,17 +218,20 @@ SL_MUST int sl_store_key_used(struct sl_store *store, uint64_t id, uint64_t sec,
 /* --- jobs: groups --- */
 
 enum sl_store_group_verb {
-    SL_STORE_GROUP_CREATE, /* SL_E_EXISTS; SL_E_INVAL when the group that it is in is not there */
-    SL_STORE_GROUP_DELETE, /* SL_E_NOTFOUND; SL_E_BUSY when keys or groups are in it: the text names some of them */
+    SL_STORE_GROUP_CREATE,  /* SL_E_EXISTS; SL_E_INVAL when the group that it is in is not there */
+    SL_STORE_GROUP_REPLACE, /* create or replace; SL_E_INVAL as for CREATE */
+    SL_STORE_GROUP_DELETE,  /* SL_E_NOTFOUND; SL_E_BUSY when keys or groups are in it: the text names some of them */
 };
 
 struct sl_store_group_job {
     struct sl_store_job base;
     enum sl_store_group_verb verb;
     struct sl_arena arena;       /* for texts; belongs to the job */
-    struct sl_store_group group; /* in: the path; out: the rest */
+    struct sl_store_group group; /* in: path, limits, children; out: the rest */
     struct sl_str above;         /* the group that it is in and that must be stored; n == 0: none, or the file has it */
-    struct sl_str text;          /* JSON of the group for the audit */
+    struct sl_str before, text;  /* JSON of the group for the audit; before.p == NULL: there was none */
+    uint64_t if_version;         /* REPLACE, DELETE: SL_E_STALE when it has another; 0: there is no such group */
+    bool is_new;                 /* out, for REPLACE */
     uint64_t now_usec;           /* wall */
 };
 

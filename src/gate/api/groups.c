@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/word.h"
 #include "gate/api/api.h"
+#include "gate/api/limits.h"
 #include "gate/api/question.h"
 #include "gate/call/access.h"
 #include "gate/call/auth.h"
@@ -31,11 +32,27 @@ static void where_write(const struct sl_xchg *x, const struct sl_group *group, c
     snprintf(out, cap, "%s:%u", sl_settings_file(x->settings), group->def->line);
 }
 
+static void limits_write(struct sl_jw *w, const struct sl_limits *limits, const struct sl_limits *children)
+{
+    sl_jw_key(w, "limits");
+    sl_limits_write(w, &sl_limits_ours, limits);
+    sl_jw_key(w, "children");
+    if (children) {
+        sl_jw_object(w);
+        sl_jw_key(w, "limits");
+        sl_limits_write(w, &sl_limits_ours, children);
+        sl_jw_end(w);
+    } else {
+        sl_jw_null(w);
+    }
+}
+
 static void group_write(const struct sl_xchg *x, struct sl_jw *w, const struct sl_group *group)
 {
     bool is_of_file = sl_group_is_of_file(group);
     sl_jw_object(w);
     sl_jw_member_str(w, "name", group->def->path);
+    limits_write(w, group->def->limits, group->def->children);
     sl_api_time_write(w, "created_at", group->def->created_sec);
     sl_api_time_write(w, "updated_at", group->def->updated_sec);
     sl_jw_member_str(w, "owner", is_of_file ? SL_STR("file") : SL_STR("api"));
@@ -129,10 +146,14 @@ static void handle_group_list(struct sl_xchg *x)
     sl_api_reply(x, 200);
 }
 
-/* --- making --- */
+/* --- reading --- */
 
 struct asked {
     struct sl_str path;
+    bool has_limits;                /* the body says some, or none */
+    const struct sl_limits *limits; /* NULL: none */
+    const struct sl_limits *children;
+    struct sl_str stored_limits, stored_children; /* the same for the store */
 };
 
 static bool name_or_refuse(struct sl_xchg *x, struct sl_json_val body, struct asked *ret)
@@ -152,18 +173,62 @@ static bool name_or_refuse(struct sl_xchg *x, struct sl_json_val body, struct as
     return !fault;
 }
 
-/* Refuses an unknown member: it may be a misspelt limit. */
-static bool members_or_refuse(struct sl_xchg *x, struct sl_json_val body)
+/* Refuses members that are not in `names` (which ends with NULL): one may be a misspelt limit. */
+static bool members_or_refuse(struct sl_xchg *x, struct sl_json_val object, const char *const *names, const char *what)
 {
-    for (struct sl_json_iter it = sl_json_each(body); sl_json_next(&it);) {
-        if (!sl_json_str_eq(it.key, SL_STR("name"))) {
-            sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "%.*s: a group has no such member; it has name",
-                              SL_STR_ARG(sl_str_sub(sl_json_raw(it.key), 0, 100)));
+    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
+        const char *const *name = names;
+        while (*name && !sl_json_str_eq(it.key, sl_str_c(*name))) {
+            name++;
+        }
+        if (!*name) {
+            sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "%.*s: there is no such member; %s",
+                              SL_STR_ARG(sl_str_sub(sl_json_raw(it.key), 0, 100)), what);
             return false;
         }
     }
     return true;
 }
+
+static bool children_or_refuse(struct sl_xchg *x, struct sl_json_val children, struct asked *ret)
+{
+    static const char *const names[] = { "limits", NULL };
+    if (sl_json_is_nothing(children)) {
+        return true;
+    }
+    if (!sl_json_is(children, SL_JSON_OBJECT)) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "children: must be an object with limits, or null");
+        return false;
+    }
+    struct sl_json_val limits = sl_json_get(children, "limits");
+    return members_or_refuse(x, children, names, "children have limits") &&
+           (sl_json_is_nothing(limits) ||
+            sl_api_own_limits_or_refuse(x, limits, &ret->children, &ret->stored_children));
+}
+
+/* Reads the body. False: it was refused. */
+static bool asked_or_refuse(struct sl_xchg *x, bool has_name, struct asked *ret)
+{
+    static const char *const names[] = { "limits", "children", "name", NULL };
+    struct sl_json_val body;
+    if (!sl_api_body_or_refuse(x, &body) ||
+        !members_or_refuse(x, body, names, "a group has name, limits and children")) {
+        return false;
+    }
+    struct sl_json_val limits = sl_json_get(body, "limits"), name = sl_json_get(body, "name");
+    if (has_name && !name_or_refuse(x, body, ret)) {
+        return false;
+    }
+    if (!has_name && sl_json_is_present(name) && !sl_json_str_eq(name, ret->path)) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "name: must be that of the path, or be left out");
+        return false;
+    }
+    ret->has_limits = sl_json_is_present(limits);
+    return (sl_json_is_nothing(limits) || sl_api_own_limits_or_refuse(x, limits, &ret->limits, &ret->stored_limits)) &&
+           children_or_refuse(x, sl_json_get(body, "children"), ret);
+}
+
+/* --- making and changing --- */
 
 /* A key in a group makes groups below it only. Nothing is looked up for others: so nobody learns of other groups. */
 static bool below_or_refuse(struct sl_xchg *x, struct sl_str path)
@@ -188,19 +253,45 @@ static void file_refuse(struct sl_xchg *x, const struct sl_group *group)
                       SL_STR_ARG(group->def->path), where);
 }
 
+static void stale(struct sl_xchg *x)
+{
+    sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "Another call has changed the group in the meantime: try again.");
+}
+
+/* The rules in the store's form; p == NULL: none, or no memory. */
+static struct sl_str stored_of(const struct sl_limits *limits, struct sl_arena *arena)
+{
+    struct sl_buf out = SL_BUF_INIT(SL_MANAGE_BODY_MAX);
+    struct sl_jw w;
+    sl_jw_init(&w, &out);
+    sl_limits_write(&w, &sl_limits_mixed, limits);
+    struct sl_str text = limits && sl_buf_status(&out) == 0 ? sl_arena_dup(arena, sl_buf_str(&out)) : SL_STR_NONE;
+    sl_buf_done(&out);
+    return text;
+}
+
 static void taken(struct sl_xchg *x, struct sl_str path)
 {
     sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "There is a group '%.*s' already.", SL_STR_ARG(path));
 }
 
-/* The group that it is to be in must be there. *ret_above: its path, if it is a stored one. */
-static bool above_or_refuse(struct sl_xchg *x, const struct sl_groups *groups, struct sl_str path,
+/* The group that it is to be in must be there. Its limits for new groups hold, unless the body says some. *ret_above:
+ * its path, if it is a stored one. */
+static bool above_or_refuse(struct sl_xchg *x, const struct sl_groups *groups, struct asked *io_asked,
                             struct sl_str *ret_above)
 {
-    struct sl_str above = sl_group_above(path);
+    struct sl_str above = sl_group_above(io_asked->path);
     const struct sl_group *group = above.n ? sl_groups_find(groups, above) : NULL;
     if (above.n && !group) {
         missing(x, above);
+        return false;
+    }
+    if (group && !io_asked->has_limits) {
+        io_asked->limits = group->def->children;
+        io_asked->stored_limits = stored_of(group->def->children, x->arena);
+    }
+    if (io_asked->limits && !io_asked->stored_limits.p) {
+        sl_xchg_fail_nomem(x);
         return false;
     }
     *ret_above = group && !sl_group_is_of_file(group) ? above : SL_STR("");
@@ -215,12 +306,14 @@ static void on_made(struct sl_xchg *x, struct sl_question *question)
         taken(x, path);
     } else if (r == SL_E_INVAL) { /* another call deleted it in the meantime */
         missing(x, question->group.above);
+    } else if (r == SL_E_STALE) {
+        stale(x);
     } else if (r < 0) {
         sl_question_fail(x, r, &question->base.err);
     } else {
         const struct sl_group *group = sl_groups_find(sl_worker_snapshot(x->worker)->groups, path);
         if (group) {
-            group_reply(x, 201, group);
+            group_reply(x, question->group.is_new ? 201 : 200, group);
         } else {
             sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "The group was made, but another change has taken it away.");
         }
@@ -228,54 +321,110 @@ static void on_made(struct sl_xchg *x, struct sl_question *question)
 }
 
 /* JSON for the audit, on the job's arena. */
-static struct sl_str audit_text(struct sl_store_group_job *job)
+static struct sl_str audit_text(struct sl_store_group_job *job, const struct sl_limits *limits,
+                                const struct sl_limits *children)
 {
     struct sl_buf out = SL_BUF_INIT(2 * SL_MANAGE_BODY_MAX);
     struct sl_jw w;
     sl_jw_init(&w, &out);
     sl_jw_object(&w);
     sl_jw_member_str(&w, "name", job->group.path);
+    limits_write(&w, limits, children);
     sl_jw_end(&w);
     struct sl_str text = sl_buf_status(&out) == 0 ? sl_arena_dup(&job->arena, sl_buf_str(&out)) : SL_STR_NONE;
     sl_buf_done(&out);
     return text;
 }
 
-static void group_ask(struct sl_xchg *x, enum sl_store_group_verb verb, struct sl_str path, struct sl_str above,
-                      sl_question_fn *on_answer)
+/* A question about the path's group as it is now: `group`, or NULL. NULL: the call was refused. */
+static struct sl_question *question_new(struct sl_xchg *x, enum sl_store_group_verb verb, struct sl_str path,
+                                        const struct sl_group *group)
 {
     struct sl_question *question = sl_question_new_group(x, verb, path);
+    if (!question || !group) {
+        return question;
+    }
+    struct sl_store_group_job *job = &question->group;
+    job->if_version = group->def->version;
+    job->before = audit_text(job, group->def->limits, group->def->children);
+    if (!job->before.p) {
+        sl_question_free(question);
+        sl_xchg_fail_nomem(x);
+        return NULL;
+    }
+    return question;
+}
+
+static int text_keep(struct sl_arena *arena, struct sl_str text, struct sl_str *ret)
+{
+    *ret = text.p ? sl_arena_dup(arena, text) : SL_STR_NONE;
+    return text.p && !ret->p ? SL_E_NOMEM : 0;
+}
+
+/* Makes the group, or changes `group`. */
+static void asked_put(struct sl_xchg *x, enum sl_store_group_verb verb, const struct sl_group *group,
+                      const struct asked *asked, struct sl_str above)
+{
+    struct sl_question *question = question_new(x, verb, asked->path, group);
     if (!question) {
         return;
     }
     struct sl_store_group_job *job = &question->group;
-    job->above = sl_arena_dup(&job->arena, above);
-    job->text = audit_text(job);
-    if (!job->above.p || !job->text.p) {
+    job->text = audit_text(job, asked->limits, asked->children);
+    if (!job->text.p || text_keep(&job->arena, above, &job->above) < 0 ||
+        text_keep(&job->arena, asked->stored_limits, &job->group.limits) < 0 ||
+        text_keep(&job->arena, asked->stored_children, &job->group.children) < 0) {
         sl_question_free(question);
         sl_xchg_fail_nomem(x);
         return;
     }
-    sl_question_ask(question, on_answer);
+    sl_question_ask(question, on_made);
+}
+
+/* A group that is not there yet. */
+static void asked_create(struct sl_xchg *x, enum sl_store_group_verb verb, const struct sl_groups *groups,
+                         struct asked *asked)
+{
+    struct sl_str above;
+    if (groups && groups->n >= SL_GROUPS_MAX) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "There are %d groups already, and there may be no more.",
+                          SL_GROUPS_MAX);
+    } else if (above_or_refuse(x, groups, asked, &above)) {
+        asked_put(x, verb, NULL, asked, above);
+    }
 }
 
 static void handle_group_create(struct sl_xchg *x)
 {
-    struct sl_json_val body;
     struct asked asked = { .path = SL_STR_NONE };
-    struct sl_str above;
-    if (!sl_api_body_or_refuse(x, &body) || !members_or_refuse(x, body) || !name_or_refuse(x, body, &asked) ||
-        !below_or_refuse(x, asked.path)) {
+    if (!asked_or_refuse(x, true, &asked) || !below_or_refuse(x, asked.path)) {
         return;
     }
     const struct sl_groups *groups = sl_worker_snapshot(x->worker)->groups;
     if (sl_groups_find(groups, asked.path)) {
         taken(x, asked.path);
-    } else if (groups && groups->n >= SL_GROUPS_MAX) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "There are %d groups already, and there may be no more.",
-                          SL_GROUPS_MAX);
-    } else if (above_or_refuse(x, groups, asked.path, &above)) {
-        group_ask(x, SL_STORE_GROUP_CREATE, asked.path, above, on_made);
+    } else {
+        asked_create(x, SL_STORE_GROUP_CREATE, groups, &asked);
+    }
+}
+
+static void handle_group_replace(struct sl_xchg *x)
+{
+    struct asked asked = { .path = x->match.arg };
+    const char *fault = sl_group_path_fault(asked.path);
+    if (!asked_or_refuse(x, false, &asked) || !below_or_refuse(x, asked.path)) {
+        return;
+    }
+    const struct sl_groups *groups = sl_worker_snapshot(x->worker)->groups;
+    const struct sl_group *group = sl_groups_find(groups, asked.path);
+    if (fault) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "the path of the group: %s", fault);
+    } else if (group && sl_group_is_of_file(group)) {
+        file_refuse(x, group);
+    } else if (group) {
+        asked_put(x, SL_STORE_GROUP_REPLACE, group, &asked, SL_STR(""));
+    } else {
+        asked_create(x, SL_STORE_GROUP_REPLACE, groups, &asked);
     }
 }
 
@@ -286,6 +435,8 @@ static void on_deleted(struct sl_xchg *x, struct sl_question *question)
     int r = question->base.r;
     if (r == SL_E_NOTFOUND) {
         missing(x, question->group.group.path);
+    } else if (r == SL_E_STALE) {
+        stale(x);
     } else if (r == SL_E_BUSY) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "It is not deleted: %s.", question->base.err.text);
     } else if (r < 0) {
@@ -311,7 +462,10 @@ static void handle_group_delete(struct sl_xchg *x)
     } else if (sl_group_path_fault(path)) {
         missing(x, path);
     } else { /* also one that is out of force, because the group that it is in is not there */
-        group_ask(x, SL_STORE_GROUP_DELETE, path, SL_STR(""), on_deleted);
+        struct sl_question *question = question_new(x, SL_STORE_GROUP_DELETE, path, group);
+        if (question) {
+            sl_question_ask(question, on_deleted);
+        }
     }
 }
 
@@ -334,6 +488,13 @@ const struct sl_path sl_groups_rows[] = {
       .handle = handle_group_get,
       .access = SL_ACCESS_GROUP_VIEWER,
       .told = SL_TOLD("One group.", .reply = "Group") },
+    { .methods = SL_PUT,
+      .pattern = OWN "/{**}",
+      .takes_slash = true,
+      .handle = handle_group_replace,
+      .access = SL_ACCESS_GROUP_ADMIN,
+      .told = SL_TOLD("Make a group, or replace all its limits.", .statuses = "200 201 409", .body = "PutGroupRequest",
+                      .reply = "Group") },
     { .methods = SL_DELETE,
       .pattern = OWN "/{**}",
       .takes_slash = true,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "gate/api/api.h"
+#include "gate/api/limits.h"
 #include "gate/call/auth.h"
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
@@ -124,14 +125,14 @@ static const struct member {
 static bool names_or_refuse(struct sl_xchg *x, struct sl_json_val body)
 {
     for (struct sl_json_iter it = sl_json_each(body); sl_json_next(&it);) {
-        bool is_known = false;
+        bool is_known = sl_json_str_eq(it.key, SL_STR("limits"));
         for (size_t i = 0; i < SL_ARRAY_LEN(members); i++) {
             is_known |= sl_json_str_eq(it.key, sl_str_c(members[i].name));
         }
         if (!is_known) {
             sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
-                              "%.*s: a key has no such member; it has name, principal, role, group, routes and "
-                              "expires_at",
+                              "%.*s: a key has no such member; it has name, principal, role, group, limits, "
+                              "routes and expires_at",
                               SL_STR_ARG(sl_str_sub(sl_json_raw(it.key), 0, 100)));
             return false;
         }
@@ -229,6 +230,10 @@ bool sl_key_body_or_refuse(struct sl_xchg *x, struct sl_key_body *ret)
             return false;
         }
     }
+    struct sl_json_val limits = sl_json_get(body, "limits");
+    if (!sl_json_is_nothing(limits) && !sl_api_own_limits_or_refuse(x, limits, &ret->limits, &ret->stored_limits)) {
+        return false;
+    }
     const char *fault = sl_role_routes_fault(ret->role, ret->has_routes);
     if (fault) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "routes: %s", fault);
@@ -257,6 +262,8 @@ void sl_key_body_write(struct sl_jw *w, const struct sl_key_body *asked)
     sl_jw_member_str(w, "principal", asked->principal);
     sl_jw_member_str(w, "role", sl_str_c(sl_role_name(asked->role)));
     sl_jw_member_str(w, "group", asked->group.n ? asked->group : SL_STR_NONE);
+    sl_jw_key(w, "limits");
+    sl_limits_write(w, &sl_limits_ours, asked->limits);
     sl_jw_key(w, "routes");
     sl_key_routes_write(w, asked->has_routes, &asked->routes);
     sl_api_time_write(w, "expires_at", asked->expires_sec);
@@ -270,7 +277,8 @@ struct sl_key_body sl_key_body_of(const struct sl_key *key)
                                  .role = key->role,
                                  .has_routes = key->has_routes,
                                  .routes = key->routes,
-                                 .expires_sec = key->expires_sec };
+                                 .expires_sec = key->expires_sec,
+                                 .limits = key->limits };
 }
 
 struct sl_str sl_key_body_text(const struct sl_key_body *asked, struct sl_arena *arena)

@@ -14,7 +14,9 @@ struct sl_key_body {
     bool has_routes;
     struct sl_strs routes;
     uint64_t expires_sec;
-    bool is_file_group; /* `group` is one of the file */
+    bool is_file_group;             /* `group` is one of the file */
+    const struct sl_limits *limits; /* of the key itself; NULL: none */
+    struct sl_str stored_limits;    /* of a request: the same for the store */
 };
 
 /* Reads the request's body and checks that this caller may make such a key. False: the exchange was failed. */

@@ -80,8 +80,11 @@ static int key_fill(struct sl_store_key_job *job, const struct sl_key_body *body
     key->group = sl_arena_dup(arena, body->group);
     key->role = sl_str_c(sl_role_name(body->role));
     key->expires_sec = body->expires_sec;
+    key->limits = body->stored_limits.p ? sl_arena_dup(arena, body->stored_limits) : SL_STR_NONE;
     job->text = sl_key_body_text(body, arena);
-    int r = key->name.p && key->principal.p && key->group.p && job->text.p ? 0 : SL_E_NOMEM;
+    int r = key->name.p && key->principal.p && key->group.p && job->text.p && (key->limits.p || !body->stored_limits.p)
+                ? 0
+                : SL_E_NOMEM;
     if (body->has_routes) {
         struct sl_buf routes = SL_BUF_INIT(2 * SL_MANAGE_BODY_MAX);
         struct sl_jw w;

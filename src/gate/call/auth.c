@@ -110,10 +110,12 @@ static void forbidden_refuse(struct sl_xchg *x, enum sl_access access, enum sl_a
                       sl_access_roles(access), sl_role_name(key->role));
 }
 
-/* A key whose group is gone opens nothing: the group's limits would not hold. */
+/* A key whose group is gone opens nothing, because the group's limits would not hold. */
 static bool group_or_refuse(struct sl_xchg *x, const struct sl_key *key)
 {
-    if (sl_groups_find(x->worker->snapshot->groups, key->group)) {
+    struct sl_group *group = sl_groups_find(x->worker->snapshot->groups, key->group);
+    if (group) {
+        x->caller.group = sl_group_ref(group);
         return true;
     }
     x->record.error_text = SL_STR("the group of the API key is not there any more");

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gate/call/state.h"
+#include "gate/config/group.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -100,13 +101,32 @@ static int held_make(const struct sl_xchg *x, struct sl_admission *admission)
     return admission->n_held_max && !admission->held ? SL_E_NOMEM : 0;
 }
 
+/* True: the caller's key has limits, or its group, or one above. */
+static bool has_caller_limits(const struct sl_caller *caller)
+{
+    return caller->key && (caller->key->limits || (caller->group && caller->group->has_limits));
+}
+
+/* Adds the limits of the caller's key, its group, and the groups above. */
+static int caller_add(const struct sl_xchg *x, struct sl_charge *charge)
+{
+    const struct sl_caller *caller = &x->caller;
+    int r = caller->key->limits ? owner_add(x, charge, caller->key->limits) : 0;
+    for (const struct sl_group *group = caller->group; r == 0 && group; group = group->above) {
+        r = group->def->limits ? owner_add(x, charge, group->def->limits) : 0;
+    }
+    return r;
+}
+
 int sl_charge_begin(struct sl_xchg *x)
 {
-    if (!x->route->limits) {
+    bool is_limited = has_caller_limits(&x->caller);
+    if (!x->route->limits && !is_limited) {
         return 0;
     }
     struct sl_charge *charge = charge_new(x);
-    int r = charge ? owner_add(x, charge, x->route->limits) : SL_E_NOMEM;
+    int r = !charge ? SL_E_NOMEM : x->route->limits ? owner_add(x, charge, x->route->limits) : 0;
+    r = r < 0 || !is_limited ? r : caller_add(x, charge);
     r = r < 0 ? r : held_make(x, &charge->admission);
     x->charge = r < 0 ? NULL : charge;
     return r;

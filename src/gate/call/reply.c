@@ -15,6 +15,7 @@
 #include "gate/call/own.h"
 #include "gate/call/record.h"
 #include "gate/call/state.h"
+#include "gate/config/group.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -50,6 +51,7 @@ static void xchg_release(struct sl_xchg *x)
     sl_route_unref(x->route);
     sl_route_unref(x->shadow_of);
     sl_key_unref(x->caller.key);
+    sl_group_unref(x->caller.group);
     sl_settings_unref(x->settings);
     x->req->user = NULL;
     sl_worker_trim(x->worker);

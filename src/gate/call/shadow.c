@@ -10,6 +10,7 @@
 #include "gate/call/plan.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/group.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -135,6 +136,7 @@ static void fill(struct shadow *shadow, struct sl_hreq *req, const struct sl_xch
         .record = { .usage = SL_USAGE_NONE, .cost_nano = SL_COST_UNKNOWN },
     };
     x->caller.key = of->caller.key ? sl_key_ref(of->caller.key) : NULL;
+    x->caller.group = of->caller.group ? sl_group_ref(of->caller.group) : NULL;
     req->user = x;
     sl_xchg_list_add(&x->desk->xchgs, x);
     sl_xchg_set_state(x, SL_XS_BODY);

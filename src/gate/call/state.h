@@ -20,6 +20,7 @@ struct sl_charge;
 struct sl_detours;
 struct sl_env;
 struct sl_form_reader;
+struct sl_group;
 struct sl_hreq;
 struct sl_plan;
 struct sl_route;
@@ -39,6 +40,7 @@ struct sl_caller {
     struct sl_str address;    /* the peer's, or the one that a trusted proxy gives: gate/call/peer.h */
     struct sl_str principal;  /* the key's, else the address */
     struct sl_key *key;       /* held; NULL: no auth, or an open path */
+    struct sl_group *group;   /* held; the key's when the call began; NULL: none */
 };
 
 /* What happened, for the log, the metrics and the gateway's own headers. The part that sees it writes it. */

@@ -9,11 +9,13 @@
 #include "gate/config/definition.h"
 #include "gate/config/group.h"
 #include "gate/config/keyset.h"
+#include "gate/config/limits_json.h"
 #include "gate/config/route.h"
 #include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
 #include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
+#include "gate/policy/limit_rule.h"
 #include "llm/price/table.h"
 #include "store/store.h"
 
@@ -121,17 +123,44 @@ static int route_complete(const struct sl_events *events, struct sl_route *route
 
 /* --- groups --- */
 
-static int group_set(struct sl_events *events, const struct sl_store_group *group)
+/* Reads a stored list; none: 0. */
+static int rules_read(struct sl_str json, struct sl_limit_rule *rules)
 {
-    struct sl_group_def *def = sl_group_def_new(group->path);
+    return json.p ? sl_limits_list_read(json, rules) : 0;
+}
+
+/* A group whose limits cannot be read is out of force: keys in it open nothing, rather than everything. */
+static int group_make(const struct sl_store_group *group, struct sl_group_def **ret)
+{
+    struct sl_limit_rule rules[2][SL_LIMIT_RULES_MAX];
+    int n = rules_read(group->limits, rules[0]), n_children = n < 0 ? n : rules_read(group->children, rules[1]);
+    if (n_children < 0) {
+        sl_log(SL_LOG_ERROR, "store", "the stored limits of group '%.*s' are not readable: nobody can use keys in it",
+               SL_STR_ARG(group->path));
+        return n_children == SL_E_NOMEM ? n_children : SL_E_INVAL;
+    }
+    struct sl_group_def *def = sl_group_def_new(group->path, group->id,
+                                                (struct sl_group_rules){ rules[0], (uint32_t)n },
+                                                (struct sl_group_rules){ rules[1], (uint32_t)n_children });
     if (!def) {
         return SL_E_NOMEM;
     }
     def->version = group->version;
     def->created_sec = group->created_usec / SL_USEC_PER_SEC;
     def->updated_sec = group->updated_usec / SL_USEC_PER_SEC;
-    sl_group_def_unref(sl_map_remove(&events->groups, def->path));
-    int r = sl_map_put(&events->groups, def->path, def);
+    *ret = def;
+    return 0;
+}
+
+static int group_set(struct sl_events *events, const struct sl_store_group *group)
+{
+    struct sl_group_def *def = NULL;
+    int r = group_make(group, &def);
+    if (r == SL_E_NOMEM) {
+        return r;
+    }
+    sl_group_def_unref(sl_map_remove(&events->groups, group->path));
+    r = def ? sl_map_put(&events->groups, def->path, def) : 0;
     if (r < 0) {
         sl_group_def_unref(def);
     }

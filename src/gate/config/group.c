@@ -4,13 +4,22 @@
 #include <stdlib.h>
 
 #include "gate/config/group_path.h"
+#include "gate/policy/limit_rule.h"
 
 /* Holds a definition and its path: thousands of groups must not cost a page each. */
 #define DEF_CHUNK 256
 
 /* --- definitions --- */
 
-struct sl_group_def *sl_group_def_new(struct sl_str path)
+/* *ret stays NULL when there are no rules. */
+static int limits_keep(struct sl_group_def *def, uint64_t incarnation, struct sl_group_rules rules,
+                       struct sl_limits **ret)
+{
+    return rules.n ? sl_limits_new(&def->arena, SL_LIMIT_OF_GROUP, def->path, incarnation, rules.v, rules.n, ret) : 0;
+}
+
+struct sl_group_def *sl_group_def_new(struct sl_str path, uint64_t incarnation, struct sl_group_rules limits,
+                                      struct sl_group_rules children)
 {
     struct sl_arena arena;
     sl_arena_init_small(&arena, DEF_CHUNK);
@@ -21,7 +30,8 @@ struct sl_group_def *sl_group_def_new(struct sl_str path)
     def->arena = arena;
     atomic_init(&def->refs, 1);
     def->path = sl_arena_dup(&def->arena, path);
-    if (!def->path.p) {
+    if (!def->path.p || limits_keep(def, incarnation, limits, &def->limits) < 0 ||
+        limits_keep(def, incarnation, children, &def->children) < 0) {
         sl_group_def_unref(def);
         return NULL;
     }
@@ -44,7 +54,7 @@ void sl_group_def_unref(struct sl_group_def *def)
 
 /* --- groups --- */
 
-static void group_unref(struct sl_group *group)
+void sl_group_unref(struct sl_group *group)
 {
     while (group && atomic_fetch_sub_explicit(&group->refs, 1, memory_order_acq_rel) == 1) {
         struct sl_group *above = group->above;
@@ -54,7 +64,7 @@ static void group_unref(struct sl_group *group)
     }
 }
 
-static struct sl_group *group_ref(struct sl_group *group)
+struct sl_group *sl_group_ref(struct sl_group *group)
 {
     atomic_fetch_add_explicit(&group->refs, 1, memory_order_relaxed);
     return group;
@@ -72,7 +82,7 @@ void sl_groups_unref(struct sl_groups *groups)
 {
     if (groups && atomic_fetch_sub_explicit(&groups->refs, 1, memory_order_acq_rel) == 1) {
         for (uint32_t i = 0; i < groups->n; i++) {
-            group_unref(groups->v[i]);
+            sl_group_unref(groups->v[i]);
         }
         sl_map_done(&groups->by_path);
         free(groups->v);
@@ -109,13 +119,14 @@ static struct sl_group *group_make(struct sl_group_def *def, struct sl_group *ab
 {
     struct sl_group *old = sl_groups_find(before, def->path);
     if (old && old->def == def && old->above == above) {
-        return group_ref(old);
+        return sl_group_ref(old);
     }
     struct sl_group *group = calloc(1, sizeof(*group));
     if (group) {
         atomic_init(&group->refs, 1);
         group->def = def_ref(def);
-        group->above = above ? group_ref(above) : NULL;
+        group->above = above ? sl_group_ref(above) : NULL;
+        group->has_limits = def->limits || (above && above->has_limits);
     }
     return group;
 }
@@ -139,7 +150,7 @@ static int tree_fill(struct sl_groups *groups, struct sl_group_def *const *defs,
         struct sl_group *group = group_make(defs[i], above, before);
         int r = group ? sl_map_put(&groups->by_path, group->def->path, group) : SL_E_NOMEM;
         if (r < 0) {
-            group_unref(group);
+            sl_group_unref(group);
             return r;
         }
         groups->v[groups->n++] = group;

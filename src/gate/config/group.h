@@ -13,12 +13,17 @@
 /* The most groups of the file, or of all. */
 #define SL_GROUPS_MAX 10000
 
+struct sl_limit_rule;
+struct sl_limits;
+
 /* What was said about a group. */
 struct sl_group_def {
     atomic_uint refs;
     struct sl_arena arena; /* holds the rest, and the definition itself */
     struct sl_str path;
-    uint64_t version; /* the number of the change that made it what it is; 0: of the file */
+    struct sl_limits *limits;   /* its own; NULL: none */
+    struct sl_limits *children; /* those that a new group in it begins with; NULL: none */
+    uint64_t version;           /* the number of the change that made it what it is; 0: of the file */
     uint64_t created_sec, updated_sec;
     uint32_t line; /* in the file */
 };
@@ -28,6 +33,7 @@ struct sl_group {
     atomic_uint refs;
     struct sl_group_def *def; /* held */
     struct sl_group *above;   /* held; NULL: it is in no other group */
+    bool has_limits;          /* it, or one above it, has some */
 };
 
 /* All groups in force, in the order of their paths; a group comes before those in it. */
@@ -44,8 +50,15 @@ struct sl_group_defs {
     uint32_t n;
 };
 
-/* Copies the path. NULL: no memory. */
-SL_MUST struct sl_group_def *sl_group_def_new(struct sl_str path);
+/* A list of rules; n == 0: none. */
+struct sl_group_rules {
+    const struct sl_limit_rule *v;
+    uint32_t n;
+};
+
+/* Copies all of it. `incarnation`: the row's id; 0: of the file. NULL: no memory. */
+SL_MUST struct sl_group_def *sl_group_def_new(struct sl_str path, uint64_t incarnation, struct sl_group_rules limits,
+                                              struct sl_group_rules children);
 void sl_group_def_unref(struct sl_group_def *def); /* accepts NULL */
 
 void sl_group_defs_done(struct sl_group_defs *defs);
@@ -58,6 +71,8 @@ SL_MUST int sl_groups_build(const struct sl_group_defs *file, const struct sl_ma
 /* All accept NULL, which has no groups. */
 struct sl_groups *sl_groups_ref(struct sl_groups *groups);
 void sl_groups_unref(struct sl_groups *groups);
+struct sl_group *sl_group_ref(struct sl_group *group);
+void sl_group_unref(struct sl_group *group); /* accepts NULL */
 /* Borrowed; NULL: there is none in force. */
 struct sl_group *sl_groups_find(const struct sl_groups *groups, struct sl_str path);
 bool sl_group_is_of_file(const struct sl_group *group);

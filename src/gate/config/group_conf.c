@@ -6,11 +6,22 @@
 
 #include "gate/config/group.h"
 #include "gate/config/group_path.h"
+#include "gate/config/limits_json.h"
+#include "gate/policy/limit_rule.h"
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 
+struct file_rules {
+    struct sl_limit_rule v[SL_LIMIT_RULES_MAX];
+    uint32_t n;
+};
+
 struct file_group {
     struct sl_str name;
+    struct file_rules limits;
+    struct {
+        struct file_rules limits;
+    } children;
 };
 
 static int name_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
@@ -20,9 +31,29 @@ static int name_check(struct sl_bind *bind, const struct sl_opt *row, const stru
     return fault ? FAIL(bind, val, "%s", fault) : 0;
 }
 
+static int limits_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct file_rules *rules = field;
+    int n = sl_limits_bind_file(bind, val, rules->v);
+    rules->n = n < 0 ? 0 : (uint32_t)n;
+    return n < 0 ? n : 0;
+}
+
+static const struct sl_opt children_opts[] = {
+    { "limits", SL_OPT_CUSTOM, offsetof(struct file_group, children.limits) - offsetof(struct file_group, children),
+      NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
+      "the limits that it begins with, unless it is made with some" },
+    { NULL },
+};
+
 const struct sl_opt sl_group_opts[] = {
     { "name", SL_OPT_STR, offsetof(struct file_group, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
       name_check, "its path: acme, or acme/search for a group in acme, which must be there too" },
+    { "limits", SL_OPT_CUSTOM, offsetof(struct file_group, limits), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
+      "the limits of all calls with keys in it and in the groups below it; default: none" },
+    { "children", SL_OPT_MAP, offsetof(struct file_group, children), NULL, 0, 0, 0, NULL, children_opts, NULL,
+      "for groups that calls make in it" },
     { NULL },
 };
 
@@ -36,7 +67,9 @@ static int group_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_
     if (r < 0) {
         return r;
     }
-    struct sl_group_def *def = sl_group_def_new(conf.name);
+    const struct sl_group_rules limits = { conf.limits.v, conf.limits.n };
+    const struct sl_group_rules children = { conf.children.limits.v, conf.children.limits.n };
+    struct sl_group_def *def = sl_group_def_new(conf.name, 0, limits, children);
     r = def ? sl_map_put(names, def->path, def) : SL_E_NOMEM;
     if (r < 0) {
         const struct sl_group_def *first = sl_map_find(names, conf.name);

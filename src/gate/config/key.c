@@ -11,6 +11,7 @@
 #include "base/word.h"
 #include "base/random.h"
 #include "gate/config/group_path.h"
+#include "gate/policy/limit_rule.h"
 
 /* Holds a key and its few texts: thousands of keys must not cost a page each. */
 #define KEY_CHUNK 480
@@ -77,7 +78,10 @@ struct sl_key *sl_key_new(const struct sl_key_spec *spec)
     key->expires_sec = spec->expires_sec;
     key->is_of_file = spec->is_of_file;
     memcpy(key->hash, spec->hash, sizeof(key->hash));
-    if (!key->id.p || !key->name.p || !key->group.p || !key->principal.p ||
+    int r = !spec->n_rules || !key->name.p ? 0
+                                           : sl_limits_new(&key->arena, SL_LIMIT_OF_KEY, key->name, key->number,
+                                                           spec->rules, spec->n_rules, &key->limits);
+    if (r < 0 || !key->id.p || !key->name.p || !key->group.p || !key->principal.p ||
         strs_dup(&key->arena, spec->routes, &key->routes) < 0) {
         sl_key_unref(key);
         return NULL;

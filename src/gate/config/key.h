@@ -11,6 +11,9 @@
 #include "base/err.h"
 #include "gate/config/role.h"
 
+struct sl_limit_rule;
+struct sl_limits;
+
 #define SL_KEY_PREFIX "sk-sluice-"
 /* Prefix and 43 characters of base64url (RFC 4648 section 5), NUL included. */
 #define SL_KEY_TOKEN_SIZE (sizeof(SL_KEY_PREFIX) + 43)
@@ -25,8 +28,9 @@ struct sl_key {
     uint64_t number;       /* for a stored key; 0: of the file */
     uint64_t version;      /* the number of the change that made it what it is */
     struct sl_str name;
-    struct sl_str principal; /* the name that limits and the log use; by default the key's name, below its group */
-    struct sl_str group;     /* its path; n == 0: none */
+    struct sl_str principal;  /* the name that limits and the log use; by default the key's name, below its group */
+    struct sl_str group;      /* its path; n == 0: none */
+    struct sl_limits *limits; /* of the key itself; NULL: none */
     enum sl_role role;
     bool has_routes; /* may use only `routes` */
     struct sl_strs routes;
@@ -50,6 +54,8 @@ struct sl_key_spec {
     uint64_t created_sec, expires_sec;
     unsigned char hash[SL_KEY_HASH_BYTES];
     bool is_of_file;
+    const struct sl_limit_rule *rules; /* its limits */
+    uint32_t n_rules;
 };
 
 /* What is wrong with a key in its group; NULL: nothing. */

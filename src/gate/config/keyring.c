@@ -9,6 +9,8 @@
 #include "gate/config/group_path.h"
 #include "gate/config/instant.h"
 #include "gate/config/key.h"
+#include "gate/config/limits_json.h"
+#include "gate/policy/limit_rule.h"
 
 static struct sl_str hash_str(const unsigned char *hash)
 {
@@ -46,6 +48,8 @@ struct file_key {
     int role;
     struct sl_strs routes;
     unsigned char hash[SL_KEY_HASH_BYTES];
+    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
+    uint32_t n_rules;
 };
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
@@ -89,6 +93,15 @@ static int group_check(struct sl_bind *bind, const struct sl_opt *row, const str
     return fault ? FAIL(bind, val, "%s", fault) : 0;
 }
 
+static int limits_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct file_key *conf = SL_CONTAINER_OF(field, struct file_key, rules);
+    int n = sl_limits_bind_file(bind, val, conf->rules);
+    conf->n_rules = n < 0 ? 0 : (uint32_t)n;
+    return n < 0 ? n : 0;
+}
+
 /* Two keys of one name are allowed, but neither the log nor the list of keys can tell them apart. */
 static int name_look(struct sl_bind *bind, const struct sl_val *val, struct sl_map *by_name, struct sl_key *key)
 {
@@ -97,6 +110,11 @@ static int name_look(struct sl_bind *bind, const struct sl_val *val, struct sl_m
         return r;
     }
     const struct sl_key *other = sl_map_find(by_name, key->name);
+    if (key->limits || other->limits) {
+        return FAIL(bind, val,
+                    "another key is called \"%.*s\" too (line %u), and limits count by name: give each its own",
+                    SL_STR_ARG(key->name), other->line);
+    }
     sl_bind_problem(bind, SL_PROBLEM_WARNING, val->pos, NULL,
                     "another key is called \"%.*s\" too (line %u): give each its own name, and both one principal",
                     SL_STR_ARG(key->name), other->line);
@@ -120,6 +138,8 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
           "the routes that it may use (role query only); default: all" },
         { "expires_at", SL_OPT_STR, offsetof(struct file_key, expires_at), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
           "when it expires, as 2026-12-31T23:59:59Z; default: never" },
+        { "limits", SL_OPT_CUSTOM, offsetof(struct file_key, rules), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
+          limits_check, "the limits of all calls with it; default: none" },
         { "key", SL_OPT_CUSTOM, offsetof(struct file_key, hash), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL,
           NULL, key_text_check, "the key: $NAME, { file: PATH }, or { sha256: HEX }" },
         { NULL },
@@ -160,6 +180,8 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
         .has_routes = conf.routes.v != NULL,
         .routes = conf.routes,
         .expires_sec = expires_sec,
+        .rules = conf.rules,
+        .n_rules = conf.n_rules,
         .is_of_file = true,
         .line = val->pos.line,
     };
@@ -171,7 +193,10 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
     struct sl_key *key = sl_key_new(&spec);
     r = key ? sl_keyring_add(ring, key) : SL_E_NOMEM;
     r = r < 0 ? r : name_look(bind, val, by_name, key);
-    sl_key_unref(key); /* the ring holds its own reference */
+    sl_key_unref(key);     /* the ring holds its own reference */
+    if (r == SL_E_INVAL) { /* reported already */
+        return r;
+    }
     if (r == SL_E_EXISTS) {
         return FAIL(bind, val, "the key of \"%.*s\" is in another entry already", SL_STR_ARG(conf.name));
     }

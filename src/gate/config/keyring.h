@@ -21,8 +21,8 @@ SL_MUST int sl_keyring_add(struct sl_keyring *ring, struct sl_key *key);
 /* Borrowed; NULL: not found. */
 struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned char hash[SL_KEY_HASH_BYTES]);
 
-/* Reads `auth.keys` of the file: a list of {name, principal, group, role, routes, expires_at, key: a secret or {sha256:
- * HEX}}. Every problem goes to bind->problems. */
+/* Reads `auth.keys` of the file: a list of {name, principal, group, limits, role, routes, expires_at, key: a secret or
+ * {sha256: HEX}}. Every problem goes to bind->problems. */
 SL_MUST int sl_keys_bind(struct sl_bind *bind, const struct sl_val *list, struct sl_keyring *ring);
 
 /* Reads one key of the file: a reference to a secret, or { sha256: HEX }. At least SL_KEY_OWN_MIN characters. */

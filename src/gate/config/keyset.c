@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "base/map.h"
+#include "gate/config/limits_json.h"
+#include "gate/policy/limit_rule.h"
 #include "json/json.h"
 #include "store/store.h"
 
@@ -131,7 +133,11 @@ static int key_make(const struct sl_store_key *row, struct sl_key **ret)
                                 .has_routes = row->routes.p != NULL,
                                 .created_sec = row->created_sec,
                                 .expires_sec = row->expires_sec };
-    int r = row->hash.n == sizeof(spec.hash) ? sl_role_parse(row->role, &spec.role) : SL_E_INVAL;
+    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
+    int n = row->limits.p ? sl_limits_list_read(row->limits, rules) : 0;
+    spec.rules = rules;
+    spec.n_rules = n < 0 ? 0 : (uint32_t)n;
+    int r = n < 0 ? n : row->hash.n == sizeof(spec.hash) ? sl_role_parse(row->role, &spec.role) : SL_E_INVAL;
     if (r == 0 && row->routes.p) {
         r = routes_read(row->routes, &doc, &arena, &spec.routes);
     }

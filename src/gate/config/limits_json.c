@@ -314,6 +314,20 @@ int sl_limits_bind(const struct sl_val *list, const struct sl_limits_words *word
     return (int)reading.n;
 }
 
+int sl_limits_bind_file(struct sl_bind *bind, const struct sl_val *list, struct sl_limit_rule *rules)
+{
+    struct sl_limits_fault where;
+    struct sl_err err = { 0 };
+    int n = sl_limits_bind(list, &sl_limits_mixed, rules, &where, &err);
+    if (n < 0) {
+        size_t before = strlen(bind->path); /* it ends with "limits", and so does where.path begin */
+        snprintf(bind->path + before, sizeof(bind->path) - before, "%s", where.path + strlen(sl_limits_mixed.list));
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, where.at->pos, NULL, "%s", err.text);
+        bind->path[before] = '\0';
+    }
+    return n;
+}
+
 /* Reads the rules of a JSON list. */
 static int list_read(struct sl_json_val list, const struct sl_limits_words *words, struct sl_limit_rule *rules,
                      struct sl_err *err)
@@ -352,6 +366,16 @@ int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *w
     sl_jw_init(&w, out);
     sl_limits_write(&w, &sl_limits_mixed, &(struct sl_limits){ .rules = rules, .n = (uint32_t)n });
     return sl_buf_status(out) < 0 ? sl_fail_nomem(err) : n;
+}
+
+int sl_limits_list_read(struct sl_str list, struct sl_limit_rule *rules)
+{
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    int r = sl_json_parse(&doc, list);
+    r = r < 0 ? r : list_read(sl_json_root(&doc), &sl_limits_mixed, rules, NULL);
+    sl_json_done(&doc);
+    return r;
 }
 
 /* --- what the store has --- */

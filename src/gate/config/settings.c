@@ -424,7 +424,7 @@ static const struct sl_opt auth_opts[] = {
       "who may read /metrics: everyone (open), keys of role viewer or above (viewer), or of role admin only (admin), "
       "all of them without a group; auto: open if every listener is loopback or a unix socket, else viewer" },
     { "keys", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, ring), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, keys_check,
-      "API keys of the file: a list of { name, key, principal, group, role, routes, expires_at }" },
+      "API keys of the file: a list of { name, key, principal, group, limits, role, routes, expires_at }" },
     END_OF_TABLE,
 };
 

@@ -13,7 +13,8 @@ static int audit(struct sl_db *db, const struct sl_store_group_job *job, const c
     struct sl_audit_row row = {
         .at_usec = job->now_usec, .who = job->base.who, .action = sl_str_c(action), .target = job->group.path
     };
-    *(job->verb == SL_STORE_GROUP_DELETE ? &row.before : &row.after) = job->text;
+    row.before = job->before;
+    row.after = job->text;
     return sl_audit_add(db, &row, err);
 }
 
@@ -46,27 +47,88 @@ int sl_sqlite_group_exists(struct sl_db *db, struct sl_str path, struct sl_err *
     return r;
 }
 
-static int create(struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
+/* Binds what a call says about a group, from the first parameter on. Returns the number of the next one. */
+static int row_bind(sqlite3_stmt *stmt, const struct sl_store_group *group)
+{
+    sqlite3_bind_int64(stmt, 1, (int64_t)group->version);
+    sqlite3_bind_int64(stmt, 2, (int64_t)group->updated_usec);
+    if (group->limits.p) {
+        sl_db_bind_str(stmt, 3, group->limits);
+    }
+    if (group->children.p) {
+        sl_db_bind_str(stmt, 4, group->children);
+    }
+    sl_db_bind_str(stmt, 5, group->path);
+    return 6;
+}
+
+static int insert(struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
 {
     struct sl_store_group *group = &job->group;
     int r = job->above.n ? sl_sqlite_group_exists(db, job->above, err) : 1;
     if (r <= 0) {
         return r < 0 ? r : sl_fail(err, SL_E_INVAL, "there is no group '%.*s'", SL_STR_ARG(job->above));
     }
-    sqlite3_stmt *stmt = sl_db_stmt(
-        db, "INSERT INTO key_groups (path, version, created_usec, updated_usec) VALUES (?, ?, ?, ?)", err);
+    sqlite3_stmt *stmt = sl_db_stmt(db,
+                                    "INSERT INTO key_groups (version, updated_usec, limits, children, path, "
+                                    "created_usec) VALUES (?, ?, ?, ?, ?, ?)",
+                                    err);
     if (!stmt) {
         return err->code;
     }
     group->version = sl_db_next_change(db);
     group->created_usec = group->updated_usec = job->now_usec;
-    sl_db_bind_str(stmt, 1, group->path);
-    sqlite3_bind_int64(stmt, 2, (int64_t)group->version);
-    sqlite3_bind_int64(stmt, 3, (int64_t)group->created_usec);
-    sqlite3_bind_int64(stmt, 4, (int64_t)group->updated_usec);
+    sqlite3_bind_int64(stmt, row_bind(stmt, group), (int64_t)group->created_usec);
     r = sl_db_run(db, stmt, err);
     group->id = (uint64_t)sqlite3_last_insert_rowid(db->handle);
+    return r;
+}
+
+static int create(struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
+{
+    int r = insert(db, job, err);
     r = r < 0 ? r : audit(db, job, "group.create", err);
+    if (r == 0) {
+        job->is_new = true;
+        event_set(job, SL_STORE_GROUP_PUT, job->group.version);
+    }
+    return r;
+}
+
+/* Checks that the row is as the asker knows it, and takes from it what no call says. */
+static int seen_check(struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
+{
+    sqlite3_stmt *stmt;
+    int r = row_find(db, "SELECT version, id, created_usec FROM key_groups WHERE path = ?", job->group.path, &stmt,
+                     err);
+    uint64_t version = r > 0 ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
+    if (r > 0) {
+        job->group.id = (uint64_t)sqlite3_column_int64(stmt, 1);
+        job->group.created_usec = (uint64_t)sqlite3_column_int64(stmt, 2);
+        sqlite3_reset(stmt);
+    }
+    return r < 0                        ? r
+           : version != job->if_version ? sl_fail(err, SL_E_STALE, "the group was changed in the meantime")
+                                        : 0;
+}
+
+static int replace(struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
+{
+    struct sl_store_group *group = &job->group;
+    int r = seen_check(db, job, err);
+    if (r < 0 || !job->if_version) {
+        return r < 0 ? r : create(db, job, err);
+    }
+    sqlite3_stmt *stmt = sl_db_stmt(
+        db, "UPDATE key_groups SET version = ?, updated_usec = ?, limits = ?, children = ? WHERE path = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    group->version = sl_db_next_change(db);
+    group->updated_usec = job->now_usec;
+    row_bind(stmt, group);
+    r = sl_db_run(db, stmt, err);
+    r = r < 0 ? r : audit(db, job, "group.replace", err);
     if (r == 0) {
         event_set(job, SL_STORE_GROUP_PUT, group->version);
     }
@@ -96,8 +158,10 @@ static int empty_check(struct sl_db *db, struct sl_str path, const char *sql, co
 static int delete (struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
 {
     struct sl_str path = job->group.path;
-    int r = empty_check(db, path, "SELECT 'key-' || id FROM keys WHERE group_path = ?1 ORDER BY id LIMIT 4", "keys",
-                        err);
+    int r = job->if_version ? seen_check(db, job, err) : 0;
+    r = r < 0 ? r
+              : empty_check(db, path, "SELECT 'key-' || id FROM keys WHERE group_path = ?1 ORDER BY id LIMIT 4", "keys",
+                            err);
     r = r < 0 ? r
               : empty_check(db, path,
                             "SELECT path FROM key_groups WHERE path > ?1 || '/' AND path < ?1 || '0' ORDER BY path "
@@ -121,15 +185,26 @@ static int delete (struct sl_db *db, struct sl_store_group_job *job, struct sl_e
 
 int sl_sqlite_group_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
+    static int (*const verbs[])(struct sl_db *, struct sl_store_group_job *, struct sl_err *) = {
+        [SL_STORE_GROUP_CREATE] = create,
+        [SL_STORE_GROUP_REPLACE] = replace,
+        [SL_STORE_GROUP_DELETE] = delete,
+    };
     struct sl_store_group_job *job = SL_CONTAINER_OF(base, struct sl_store_group_job, base);
-    return job->verb == SL_STORE_GROUP_DELETE ? delete (db, job, err) : create(db, job, err);
+    return verbs[job->verb](db, job, err);
+}
+
+static bool is_text_or_null(sqlite3_stmt *stmt, int at)
+{
+    return sqlite3_column_type(stmt, at) == SQLITE_NULL || sl_db_column_is_text(stmt, at);
 }
 
 int sl_store_load_groups(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                          struct sl_err *err)
 {
     sqlite3_stmt *stmt = sl_db_stmt(
-        db, "SELECT id, version, created_usec, updated_usec, path FROM key_groups ORDER BY path", err);
+        db, "SELECT id, version, created_usec, updated_usec, path, limits, children FROM key_groups ORDER BY path",
+        err);
     int r = stmt ? 1 : err->code;
     while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
         struct sl_store_group group = {
@@ -138,12 +213,16 @@ int sl_store_load_groups(struct sl_db *db, sl_on_event_fn on_event, void *arg, s
             .created_usec = (uint64_t)sqlite3_column_int64(stmt, 2),
             .updated_usec = (uint64_t)sqlite3_column_int64(stmt, 3),
             .path = sl_db_column_str(stmt, 4),
+            .limits = sl_db_column_str(stmt, 5),
+            .children = sl_db_column_str(stmt, 6),
         };
         struct sl_store_event event = {
             .kind = SL_STORE_GROUP_PUT, .number = group.version, .name = group.path, .group = &group
         };
-        if (!sl_db_column_is_text(stmt, 4) || !sl_db_column_is_number(stmt, 1)) {
-            sl_bad_rows_add(bad, "group", group.path, "its path is no text, or its version is not above 0");
+        if (!sl_db_column_is_text(stmt, 4) || !sl_db_column_is_number(stmt, 1) || !is_text_or_null(stmt, 5) ||
+            !is_text_or_null(stmt, 6)) {
+            sl_bad_rows_add(bad, "group", group.path,
+                            "its path or its limits are no text, or its version is not above 0");
             continue;
         }
         on_event(arg, &event);

@@ -8,7 +8,7 @@
 #define HASH_BYTES 32
 #define COLUMNS                                                                                   \
     "id, version, name, principal, role, routes, hash, created_sec, expires_sec, last_used_sec, " \
-    "group_path"
+    "group_path, limits"
 
 /* Borrowed from the statement. */
 static struct sl_store_key row_read(sqlite3_stmt *stmt)
@@ -25,6 +25,7 @@ static struct sl_store_key row_read(sqlite3_stmt *stmt)
         .expires_sec = (uint64_t)sqlite3_column_int64(stmt, 8),
         .last_used_sec = (uint64_t)sqlite3_column_int64(stmt, 9),
         .group = sl_db_column_str(stmt, 10),
+        .limits = sl_db_column_str(stmt, 11),
     };
 }
 
@@ -66,14 +67,17 @@ static int row_bind(sqlite3_stmt *stmt, const struct sl_store_key *key)
     }
     sqlite3_bind_int64(stmt, 6, (int64_t)key->expires_sec);
     sl_db_bind_str(stmt, 7, key->group);
-    return 8;
+    if (key->limits.p) {
+        sl_db_bind_str(stmt, 8, key->limits);
+    }
+    return 9;
 }
 
 static int insert(struct sl_db *db, struct sl_store_key *key, struct sl_err *err)
 {
     sqlite3_stmt *stmt = sl_db_stmt(db,
                                     "INSERT INTO keys (version, name, principal, role, routes, expires_sec, "
-                                    "group_path, hash, created_sec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                    "group_path, limits, hash, created_sec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                                     err);
     if (!stmt) {
         return err->code;
@@ -130,7 +134,7 @@ static int replace(struct sl_db *db, struct sl_store_key_job *job, struct sl_err
     sqlite3_stmt *stmt = r < 0 ? NULL
                                : sl_db_stmt(db,
                                             "UPDATE keys SET version = ?, name = ?, principal = ?, role = ?, routes = "
-                                            "?, expires_sec = ?, group_path = ? WHERE id = ?",
+                                            "?, expires_sec = ?, group_path = ?, limits = ? WHERE id = ?",
                                             err);
     if (!stmt) {
         return r < 0 ? r : err->code;
@@ -191,9 +195,10 @@ static const char *row_fault(sqlite3_stmt *stmt)
            : !sl_db_column_is_text(stmt, 2) ? "its name is no text"
            : !sl_db_column_is_text(stmt, 3) ? "its principal is no text"
            : !sl_db_column_is_text(stmt, 4) ? "its role is no text"
-           : has_routes && (!sl_db_column_is_text(stmt, 5) || sqlite3_column_int(stmt, 11) != 1)
+           : has_routes && (!sl_db_column_is_text(stmt, 5) || sqlite3_column_int(stmt, 12) != 1)
                ? "its routes are no JSON"
-           : !sl_db_column_is_text(stmt, 10)             ? "its group is no text"
+           : sqlite3_column_type(stmt, 11) != SQLITE_NULL && !sl_db_column_is_text(stmt, 11) ? "its limits are no text"
+           : !sl_db_column_is_text(stmt, 10)                                                 ? "its group is no text"
            : sqlite3_column_bytes(stmt, 6) != HASH_BYTES ? "its hash has not 32 bytes"
                                                          : NULL;
 }

@@ -160,6 +160,11 @@ const char *const sl_db_migrations[] = {
     " updated_usec INTEGER NOT NULL);"
     "ALTER TABLE keys ADD COLUMN group_path TEXT NOT NULL DEFAULT '';"
     "CREATE INDEX keys_group ON keys (group_path);",
+    /* 9 */
+    /* JSON lists, NULL for none. children: the limits that a new group in it begins with. */
+    "ALTER TABLE key_groups ADD COLUMN limits TEXT;"
+    "ALTER TABLE key_groups ADD COLUMN children TEXT;"
+    "ALTER TABLE keys ADD COLUMN limits TEXT;",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

@@ -326,6 +326,30 @@ static void test_groups_come_from_both(void **state)
     world_done(&w);
 }
 
+/* A group whose limits cannot be read is out of force: its keys open nothing, rather than everything. */
+static void test_a_group_with_unreadable_limits_opens_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, file_none);
+    struct sl_store_group row = { .id = 7, .version = 1, .path = SL_STR("own") };
+    struct sl_store_event event = { .kind = SL_STORE_GROUP_PUT, .name = row.path, .group = &row };
+    row.limits = SL_STR("[{\"requests\":5,\"per\":\"day\"}]");
+    row.children = SL_STR("[{\"concurrent\":2}]");
+    apply(&w, &event);
+    const struct sl_group *found = sl_groups_find(now(&w)->groups, row.path);
+    assert_int_equal(found->def->limits->rules[0].cap, 5);
+    assert_int_equal(found->def->limits->incarnation, 7);
+    assert_int_equal(found->def->children->rules[0].kind, SL_LIMIT_CONCURRENT);
+    row.limits = SL_STR("[{\"dreams\":5}]");
+    apply(&w, &event);
+    assert_int_equal(group_is(&w, "own"), '-');
+    row.limits = SL_STR_NONE;
+    apply(&w, &event);
+    assert_int_equal(group_is(&w, "own"), 's');
+    world_done(&w);
+}
+
 #define LOOKS(name, health)                                                                                       \
     "- {name: " name ", endpoint_type: llm/v1/chat, model: {provider: openai, name: m, config: {openai_api_key: " \
     "k}}, sluice: {health: " health "}}\n"
@@ -484,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_the_file_wins_and_gives_back),
         cmocka_unit_test(test_limits_follow_their_route),
         cmocka_unit_test(test_groups_come_from_both),
+        cmocka_unit_test(test_a_group_with_unreadable_limits_opens_nothing),
         cmocka_unit_test(test_who_is_looked_at_is_known),
         cmocka_unit_test(test_a_load_takes_the_place_of_what_was_known),
         cmocka_unit_test(test_readers_never_see_half_a_change),

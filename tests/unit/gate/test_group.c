@@ -4,6 +4,7 @@
 #include "gate/config/group_path.h"
 #include "gate/config/key.h"
 #include "gate/config/keyring.h"
+#include "gate/policy/limit_rule.h"
 #include "help.h"
 
 static void what_is_a_path(void **state)
@@ -99,6 +100,26 @@ static void the_files_groups(void **state)
           "f } } ] }\ngroups: [ { name: acme } ]",
           "auth.keys[0]: the role operator goes without a group" },
         { "auth: { keys: [ { name: k, role: operator, key: { sha256: " HEX "f } } ] }", NULL },
+        { "auth: {}\ngroups: [ { name: acme, limits: [ { requests: 5, per: day, zone: UTC }, { concurrent: 2 } ], "
+          "children: "
+          "{ limits: [ { tokens: 9, per: hour } ] } } ]",
+          NULL },
+        { "auth: {}\ngroups: [ { name: acme, limits: [ { requests: 5 } ] } ]",
+          "f:2:35: error: groups[0].limits[0].per: must be second, minute" },
+        { "auth: {}\ngroups: [ { name: acme, limits: [ { requests: -5, per: day } ] } ]",
+          "groups[0].limits[0].requests: must be a whole number" },
+        { "auth: {}\ngroups: [ { name: acme, limits: { requests: 5, per: day } } ]",
+          "groups[0].limits: must be a list" },
+        { "auth: {}\ngroups: [ { name: acme, children: { limits: [ { per: day } ] } } ]",
+          "groups[0].children.limits[0]: must have one of requests, tokens" },
+        { "auth: {}\ngroups: [ { name: acme, children: { limit: [] } } ]", "did you mean \"limits\"?" },
+        { "auth: { keys: [ { name: k, limits: [ { requests: 1, per: day } ], key: { sha256: " HEX "f } } ] }", NULL },
+        { "auth: { keys: [ { name: k, limits: [ { requests: 1 } ], key: { sha256: " HEX "f } } ] }",
+          "auth.keys[0].limits[0].per: must be second" },
+        { "auth: { keys: [ { name: k, limits: [ { requests: 1, per: day } ], key: { sha256: " HEX
+          "f } }, { name: k, key: { sha256: " HEX "e } } ] }",
+          "error: auth.keys[1]: another key is called \"k\" too (line 1), and limits count by name: give each its "
+          "own" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         char text[1024];
@@ -143,9 +164,15 @@ static void a_principal_is_its_groups(void **state)
 
 /* --- the tree --- */
 
+static const struct sl_limit_rule one_call = {
+    .cap = 1, .period_usec = 1000000, .multiple = 1, .unit = "second", .kind = SL_LIMIT_REQUESTS
+};
+
 static struct sl_group_def *def_of(const char *path, uint64_t version)
 {
-    struct sl_group_def *def = sl_group_def_new(sl_str_c(path));
+    /* Those of version 8 have a limit. */
+    const struct sl_group_rules none = { NULL, 0 }, one = { &one_call, 1 };
+    struct sl_group_def *def = sl_group_def_new(sl_str_c(path), version, version == 8 ? one : none, none);
     assert_non_null(def);
     def->version = version;
     return def;
@@ -199,7 +226,12 @@ static void the_tree_has_both_kinds(void **state)
     assert_int_equal(sl_groups_build(&file, &stored, before, &groups), 0);
     assert_ptr_equal(sl_groups_find(groups, SL_STR("acme/search/a")), sl_groups_find(before, SL_STR("acme/search/a")));
     assert_ptr_not_equal(sl_groups_find(groups, SL_STR("b")), sl_groups_find(before, SL_STR("b")));
-    assert_ptr_equal(sl_groups_find(groups, SL_STR("b/c"))->above, sl_groups_find(groups, SL_STR("b")));
+    const struct sl_group *b = sl_groups_find(groups, SL_STR("b")), *c = sl_groups_find(groups, SL_STR("b/c"));
+    assert_ptr_equal(c->above, b);
+    assert_true(b->has_limits && c->has_limits && !c->def->limits); /* those of b hold in it */
+    assert_false(sl_groups_find(groups, SL_STR("acme"))->has_limits);
+    assert_int_equal(b->def->limits->incarnation, 8);
+    assert_true(sl_str_eq_c(b->def->limits->name, "b"));
     sl_groups_unref(before);
 
     /* Without the file the stored one comes back, out of force as long as acme is missing. */

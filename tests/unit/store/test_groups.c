@@ -44,7 +44,8 @@ static void on_load(void *arg, const struct sl_store_event *event)
     char *at = loaded + n;
     switch (event->kind) {
     case SL_STORE_GROUP_PUT:
-        snprintf(at, sizeof(loaded) - n, "+%.*s;", SL_STR_ARG(event->group->path));
+        snprintf(at, sizeof(loaded) - n, "+%.*s%.*s%.*s;", SL_STR_ARG(event->group->path),
+                 SL_STR_ARG(event->group->limits), SL_STR_ARG(event->group->children));
         break;
     case SL_STORE_GROUP_DELETED:
         snprintf(at, sizeof(loaded) - n, "-%.*s;", SL_STR_ARG(event->name));
@@ -223,6 +224,41 @@ static void a_group_with_something_in_it_stays(void **state)
     sl_store_close(store);
 }
 
+/* Replaces its limits, if it is as the asker knows it. Returns the result; *io_version is the new one. */
+static int replace(struct sl_store *store, const char *path, const char *limits, const char *children,
+                   uint64_t *io_version, bool *ret_is_new)
+{
+    struct sl_store_group_job job;
+    assert_int_equal(sl_store_group_job_init(&job, SL_STORE_GROUP_REPLACE, sl_str_c(path)), 0);
+    job.group.limits = sl_str_c(limits);
+    job.group.children = sl_str_c(children);
+    job.if_version = *io_version;
+    job.text = SL_STR("{}");
+    int r = job_wait(store, &job.base);
+    *io_version = r == 0 ? job.group.version : *io_version;
+    *ret_is_new = job.is_new;
+    sl_store_group_job_done(&job);
+    return r;
+}
+
+static void limits_are_replaced_as_they_were_seen(void **state)
+{
+    (void)state;
+    struct sl_store *store = store_open();
+    uint64_t version = 0, none = 0;
+    bool is_new = false;
+    assert_int_equal(replace(store, "a", "[1]", NULL, &version, &is_new), 0);
+    assert_true(is_new);
+    assert_int_equal(replace(store, "a", "[2]", NULL, &none, &is_new), SL_E_STALE);
+    assert_int_equal(replace(store, "a", NULL, "[3]", &version, &is_new), 0);
+    assert_false(is_new);
+    assert_string_equal(loaded, "+a[1];+a[3];");
+    sl_store_close(store);
+    store = store_open();
+    assert_string_equal(loaded, "+a[3];");
+    sl_store_close(store);
+}
+
 static void a_key_moves_as_it_was_seen(void **state)
 {
     (void)state;
@@ -250,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_group_is_in_one_that_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(a_group_with_something_in_it_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(limits_are_replaced_as_they_were_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(a_key_moves_as_it_was_seen, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,9 @@ def test_groups_of_the_file_and_of_calls(gate):
     ({"name": "acme/"}, 400, "name: must be names with a / between them"), ({"name": ".."}, 400, "name: must be names"), ({"name": "a b"}, 400, "name: must be names"),
     ({"name": "a/b/c/d/e/f/g/h/i"}, 400, "at most 8 levels"), ({"name": "x" * 256}, 400, "at most 255 bytes"), ({"name": 5}, 400, "name: must be a string"),
     ({}, 400, "name: is missing"), ({"name": "new", "limit": []}, 400, "no such member"),
+    ({"name": "new", "limits": {}}, 400, "limits: must be a list"), ({"name": "new", "limits": [{"requests": -1, "per": "day"}]}, 400, "limits[0].requests: must be a whole number"),
+    ({"name": "new", "limits": [{"requests": 1}]}, 400, "limits[0].per: must be"), ({"name": "new", "children": []}, 400, "children: must be an object"),
+    ({"name": "new", "children": {"limit": []}}, 400, "no such member"), ({"name": "new", "children": {"limits": [{}]}}, 400, "limits[0]: must have one of"),
 ])
 def test_bad_groups(gate, body, status, said):
     daemon = gate()
@@ -338,3 +341,135 @@ def test_a_running_call_stays_where_it_began(gate, upstream):
     go_on.set()
     assert running.reply().status == later.reply().status == 200
     assert daemon.log_line("running")["group"] == "acme/search" and daemon.log_line("later")["group"] == "rival"
+
+
+# --- limits ---
+
+HOUR = {"per": "hour"}
+
+
+def put(daemon, name, key=ADMIN, status=200, **members):
+    r = ask(daemon, "PUT", f"{GROUPS}/{name}", members, key)
+    assert r.status == status, r.body
+    return r.json()
+
+
+def test_a_groups_limits_hold_for_all_below_it(gate):
+    daemon = gate(None, "--workers", "2")
+    put(daemon, "team", status=201, limits=[{"requests": 4, **HOUR}])
+    put(daemon, "team/a", status=201, limits=[{"requests": 3, **HOUR}])
+    put(daemon, "team/b", status=201)
+    a, b, also_a, other = (make_key(daemon, g)["key"] for g in ("team/a", "team/b", "team/a", "acme"))
+    assert [invoke(daemon, k) for k in (a, also_a, a, a)] == [200, 200, 200, 429]
+    r = ask(daemon, "POST", "/v1/chat/completions", CHAT, also_a)
+    assert r.json()["error"]["limit"] == {**r.json()["error"]["limit"], "owner": "group", "name": "team/a", "kind": "requests", "cap": 3, "used": 3}
+    assert "the group 'team/a'" in r.json()["error"]["message"]
+    # What was refused below took nothing above: one is left of four.
+    assert [invoke(daemon, k) for k in (b, b, b)] == [200, 429, 429]
+    assert "the group 'team'" in ask(daemon, "POST", "/v1/chat/completions", CHAT, b).json()["error"]["message"]
+    assert invoke(daemon, other) == 200 and ask(daemon, "GET", "/v1/models", key=a).status == 200
+    r = ask(daemon, "POST", "/gateway/chat/invocations", {"messages": CHAT["messages"]}, b)
+    assert r.status == 429 and r.json() == {"error": "Rate limit exceeded: 4 per 1 hour (group 'team')"}
+
+
+def test_a_keys_own_limits(gate):
+    daemon = gate()
+    key, twin = (make_key(daemon, "acme", limits=[{"requests": 2, **HOUR}, {"tokens": 1000000, "per": "day"}]) for _ in range(2))
+    assert key["limits"] == [{"requests": 2, "per": "hour"}, {"tokens": 1000000, "per": "day"}]
+    assert [invoke(daemon, key["key"]) for _ in range(3)] == [200, 200, 429] and invoke(daemon, twin["key"]) == 200
+    assert "the key 'ci'" in ask(daemon, "POST", "/v1/chat/completions", CHAT, key["key"]).json()["error"]["message"]
+    listed = {k["id"]: k["limits"] for k in ask(daemon, "GET", KEYS).json()["keys"]}
+    assert listed[key["id"]] == key["limits"] and listed["file:query"] == []
+    # Another cap keeps the count; no limits lift it.
+    r = ask(daemon, "PUT", f"{KEYS}/{key['id']}", definition(key, limits=[{"requests": 3, **HOUR}]))
+    assert r.status == 200 and [invoke(daemon, key["key"]) for _ in range(2)] == [200, 429]
+    assert ask(daemon, "PUT", f"{KEYS}/{key['id']}", definition(key)).json()["limits"] == []
+    assert invoke(daemon, key["key"]) == 200
+    for limits in ([{"requests": "2", **HOUR}], {}, [{"requests": 2}], [{"dreams": 2, **HOUR}]):
+        r = ask(daemon, "POST", KEYS, {"name": "x", "role": "query", "group": "acme", "limits": limits})
+        assert r.status == 400 and message(r).startswith("limits"), r.body
+
+
+def test_limits_of_the_file(gate, upstream):
+    base = upstream(lambda x: x.reply(CHAT_REPLY)).base
+    conf = config(base)
+    conf["groups"] = [{"name": "acme", "limits": [{"requests": 3, **HOUR}], "children": {"limits": [{"requests": 1, **HOUR}]}}]
+    conf["auth"]["keys"][0]["limits"] = [{"requests": 2, **HOUR}]
+    daemon = gate(conf)
+    assert ask(daemon, "GET", GROUPS + "/acme").json()["limits"] == [{"requests": 3, "per": "hour"}]
+    assert [invoke(daemon, text("query")) for _ in range(3)] == [200, 200, 429]
+    assert [invoke(daemon, text("boss")) for _ in range(2)] == [200, 429]
+
+
+def test_a_new_group_begins_with_its_parents_template(gate):
+    daemon = gate()
+    template = [{"requests": 1, "per": "hour"}]
+    made = put(daemon, "team", status=201, children={"limits": template})
+    assert made["limits"] == [] and made["children"] == {"limits": template}
+    assert make_group(daemon, "team/a")["limits"] == template and put(daemon, "team/b", status=201)["limits"] == template
+    assert put(daemon, "team/c", status=201, limits=None)["limits"] == [] == put(daemon, "team/d", status=201, limits=[])["limits"]
+    assert put(daemon, "team/e", status=201, limits=[{"concurrent": 3}])["limits"] == [{"concurrent": 3}]
+    assert make_group(daemon, "team/a/x")["limits"] == []  # only of the group that it is in
+    key = make_key(daemon, "team/a")["key"]
+    assert [invoke(daemon, key) for _ in range(2)] == [200, 429]
+    # Another template changes no group that is there. PUT without limits takes them away.
+    assert put(daemon, "team")["children"] is None and ask(daemon, "GET", GROUPS + "/team/a").json()["limits"] == template
+    assert put(daemon, "team/a")["limits"] == [] and invoke(daemon, key) == 200
+    rows = [r for r in ask(daemon, "GET", AUDIT).json()["audit"] if r["target"] == "team"]
+    assert [r["action"] for r in rows] == ["group.replace", "group.create"] and rows[0]["before"] == rows[1]["after"] == {"name": "team", "limits": [], "children": {"limits": template}}
+    r = ask(daemon, "PUT", GROUPS + "/acme", {})
+    assert r.status == 409 and "sluice.yaml:" in message(r)
+    assert ask(daemon, "PUT", GROUPS + "/none/x", {}).status == 404 and ask(daemon, "PUT", GROUPS + "/a%20b", {}).status == 400
+
+
+def test_an_admin_of_a_group_sets_limits_below_it_only(gate):
+    daemon = gate()
+    make_group(daemon, "rival/secret")
+    boss = text("boss")
+    put(daemon, "acme/own", boss, 201, limits=[{"requests": 1, **HOUR}])
+    assert put(daemon, "acme/own", boss, limits=[{"requests": 2, **HOUR}])["limits"] == [{"requests": 2, "per": "hour"}]
+    for name in ("acme", "rival", "rival/secret", "nowhere", "nowhere/secret", "acme2"):
+        r = ask(daemon, "PUT", f"{GROUPS}/{name}", {"limits": []}, boss)
+        assert r.status == 403 and message(r) == "A key of the group 'acme' changes groups below it only.", (name, r.body)
+    assert "nowhere" not in names(daemon) and "acme2" not in names(daemon)
+
+
+def test_concurrent_calls_of_a_group_and_of_a_key_that_moved(gate, upstream):
+    """A call holds its place in the group in which it began, until it ends."""
+    go_on = threading.Event()
+    up = upstream(lambda x: (go_on.wait(20), x.reply(CHAT_REPLY)))
+    daemon = gate(config(up.base))
+    for name in ("one", "two"):
+        put(daemon, name, status=201, limits=[{"concurrent": 1}])
+    key, other = make_key(daemon, "one"), make_key(daemon, "one")
+    running = daemon.connect()
+    running.request("POST", "/v1/chat/completions", CHAT, bearer(key["key"]))
+    wait_for(lambda: up.requests, "the call")
+    assert invoke(daemon, other["key"]) == 429
+    assert ask(daemon, "PUT", f"{KEYS}/{key['id']}", definition(key, group="two")).status == 200
+    assert invoke(daemon, other["key"]) == 429  # its place in the first group is still taken
+    later = daemon.connect()
+    later.request("POST", "/v1/chat/completions", CHAT, bearer(key["key"]))  # and this one has the place in the second
+    wait_for(lambda: len(up.requests) == 2, "the second call")
+    assert invoke(daemon, key["key"]) == 429
+    go_on.set()
+    assert running.reply().status == later.reply().status == 200
+    assert invoke(daemon, other["key"]) == invoke(daemon, key["key"]) == 200
+
+
+def test_counts_survive_kill_and_end_with_their_group(gate):
+    daemon = gate()
+    put(daemon, "team", status=201, limits=[{"requests": 3, "per": "day"}])
+    key = make_key(daemon, "team", limits=[{"requests": 2, "per": "day"}])
+    assert [invoke(daemon, key["key"]) for _ in range(3)] == [200, 200, 429]
+    daemon.stop()
+    daemon.stopped = True
+    daemon = gate()
+    other = make_key(daemon, "team")
+    assert invoke(daemon, key["key"]) == 429 and [invoke(daemon, other["key"]) for _ in range(2)] == [200, 429]
+    for id in (key["id"], other["id"]):
+        assert ask(daemon, "DELETE", f"{KEYS}/{id}").status == 200
+    assert ask(daemon, "DELETE", GROUPS + "/team").status == 200
+    put(daemon, "team", status=201, limits=[{"requests": 1, "per": "day"}])  # a new one of that name counts from nothing
+    key = make_key(daemon, "team")["key"]
+    assert [invoke(daemon, key) for _ in range(2)] == [200, 429]

@@ -272,7 +272,7 @@ def test_the_audit_tells_every_change(gate):
     assert replace["before"]["secrets"]["openai_api_key"]["fingerprint"] != replace["after"]["secrets"]["openai_api_key"]["fingerprint"]
     assert delete["before"] == replace["after"] and delete["after"] is None
     assert rows[3]["before"] is None and rows[3]["after"][0]["calls"] == 5 and rows[2]["before"] == rows[3]["after"] and rows[2]["after"] is None
-    assert rows[6]["after"] == rows[0]["before"] == {"name": "boss", "principal": "the-boss", "role": "admin", "group": None, "routes": None, "expires_at": None}
+    assert rows[6]["after"] == rows[0]["before"] == {"name": "boss", "principal": "the-boss", "role": "admin", "group": None, "routes": None, "limits": [], "expires_at": None}
     assert "sk-canary" not in str(rows) and admin["key"] not in str(rows)
 
 

@@ -56,8 +56,8 @@ RIGHTS = {
     OWN + "/routes/{}": {"GET": OPERATOR, "PUT": OPERATOR, "DELETE": OPERATOR},
     OWN + "/routes/{}/limits": {"GET": OPERATOR, "PUT": OPERATOR},
     OWN + "/groups": {"GET": TEAM_VIEWER, "POST": TEAM_ADMIN},
-    OWN + "/groups/{}": {"GET": TEAM_VIEWER, "DELETE": TEAM_ADMIN},
-    OWN + "/groups/{}/{}": {"GET": TEAM_VIEWER, "DELETE": TEAM_ADMIN},
+    **{f"{OWN}/groups/{path}": {"GET": TEAM_VIEWER, "PUT": ADMINS, "DELETE": TEAM_ADMIN} for path in ("{}", "{}/{}")},  # to those of other groups nothing is there
+    OWN + "/groups/acme/search/{}": {"GET": TEAM_VIEWER, "PUT": TEAM_ADMIN, "DELETE": TEAM_ADMIN},
     OWN + "/keys": {"GET": TEAM_ADMIN, "POST": TEAM_ADMIN},
     OWN + "/keys/{}": {"PUT": TEAM_ADMIN, "DELETE": TEAM_ADMIN},
     OWN + "/secret/rotate": {"POST": ADMINS},
