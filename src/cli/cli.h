@@ -110,6 +110,7 @@ int cli_keys_revoke(const struct cli_args *args);
 int cli_groups_list(const struct cli_args *args);
 int cli_groups_get(const struct cli_args *args);
 int cli_groups_create(const struct cli_args *args);
+int cli_groups_limits(const struct cli_args *args);
 int cli_groups_delete(const struct cli_args *args);
 int cli_targets_list(const struct cli_args *args);
 int cli_targets_reset(const struct cli_args *args);

@@ -143,6 +143,11 @@ static const struct cli_opt key_opts[] = {
     OPTIONS_END,
 };
 
+static const struct cli_opt group_limits_opts[] = {
+    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the list of limits; [] for none", 0 },
+    OPTIONS_END,
+};
+
 static const struct cli_opt audit_opts[] = {
     { "all", 0, CLI_SWITCH, AT(is_all), NULL, "everything, not only the newest hundred", 0 },
     OPTIONS_END,
@@ -233,6 +238,9 @@ const struct cli_command cli_commands[] = {
     { "groups create", "groups add|groups new", "GROUP", 1, 1,
       "make a group; the one that it is in must be there already", "sluice groups create acme/search", NULL, false,
       OF_CLIENT(cli_groups_create) },
+    { "groups limits", NULL, "GROUP", 1, 1, "show a group's limits, or with --data replace them",
+      "sluice groups limits acme -d '[{\"tokens\":2000000,\"per\":\"day\"},{\"concurrent\":50}]'", group_limits_opts,
+      false, OF_CLIENT(cli_groups_limits) },
     { "groups delete", "groups rm|groups remove", "GROUP", 1, 1, "delete a group with nothing in it",
       "sluice groups delete acme/search", NULL, false, OF_CLIENT(cli_groups_delete) },
     { "targets list", "targets ls", "", 0, 0, "list the targets of routes with several targets, and their states",

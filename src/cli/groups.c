@@ -23,12 +23,13 @@ static int group_print(const struct cli_args *args, const sluice_result *group)
         return CLI_DONE;
     }
     static const char *const columns[] = { "FIELD", "VALUE" };
-    static const char *const members[] = { "name", "created_at", "updated_at", "owner", "defined_at" };
+    static const char *const members[] = { "name",       "limits", "children",  "created_at",
+                                           "updated_at", "owner",  "defined_at" };
     struct cli_table table = { .heading = columns, .n_columns = 2 };
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        int kind = sluice_json_kind(group, members[i]);
         cli_table_add(&table, members[i]);
-        cli_table_add(&table,
-                      sluice_json_kind(group, members[i]) == 's' ? sluice_json_get(group, members[i], NULL) : NULL);
+        cli_table_add(&table, kind == 0 || kind == '0' ? NULL : sluice_json_get(group, members[i], NULL));
     }
     return cli_table_end(args, &table);
 }
@@ -82,6 +83,55 @@ int cli_groups_create(const struct cli_args *args)
     sluice_result_free(result);
     sluice_close(client);
     free(json);
+    return r;
+}
+
+/* The whole group with another list of limits: what the server takes in place of the one that it has. */
+static int limits_make(const sluice_result *group, const char *limits, char **ret)
+{
+    size_t len, n_children;
+    FILE *out = open_memstream(ret, &len);
+    if (!out) {
+        return cli_fail(CLI_LOCAL, "out of memory");
+    }
+    const char *children = sluice_json_kind(group, "children") == 'o' ? sluice_json_get(group, "children", &n_children)
+                                                                      : NULL;
+    fprintf(out, "{\"limits\":%s,\"children\":%.*s}", limits, children ? (int)n_children : 4,
+            children ? children : "null");
+    return fclose(out) == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+}
+
+int cli_groups_limits(const struct cli_args *args)
+{
+    sluice_client *client = NULL;
+    sluice_result *group = NULL, *result = NULL;
+    char *limits = NULL, *json = NULL, *path = declare_path(OWN_GROUPS, args->words[0]);
+    int r = path ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+    r = r || !args->data ? r : cli_read(args->data, &limits);
+    r = r ? r : cli_open(args, &client);
+    r = r ? r : cli_call(args, client, "GET", path, NULL, &group);
+    if (r == 0 && !limits) {
+        size_t len;
+        const char *list = sluice_json_get(group, "limits", &len);
+        cli_put_json(list, len);
+    }
+    r = r || !limits ? r : limits_make(group, limits, &json);
+    if (r == 0 && json && args->is_dry_run) {
+        cli_put_json(json, strlen(json));
+    } else if (r == 0 && json) {
+        r = cli_call(args, client, "PUT", path, json, &result);
+        if (r == 0 && args->is_json) {
+            cli_put_result(result);
+        } else if (r == 0 && !args->is_quiet) {
+            cli_print(stderr, "the group %s has other limits now", args->words[0]);
+        }
+    }
+    sluice_result_free(result);
+    sluice_result_free(group);
+    sluice_close(client);
+    free(json);
+    free(limits);
+    free(path);
     return r;
 }
 

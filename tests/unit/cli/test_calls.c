@@ -45,7 +45,10 @@ static const struct cli_answer answers[] = {
       "{\"usage\":[{\"route\":\"chat\",\"key\":\"key-1\",\"day\":\"2026-01-31\",\"requests\":3,\"errors\":1,"
       "\"input_tokens\":70,\"output_tokens\":9,\"cached_tokens\":5,\"cost\":0.0027625}],\"kept\":\"disk\"}" },
     { "GET /api/sluice/v1/groups/acme%2Fsearch", NULL,
-      "{\"name\":\"acme/search\",\"updated_at\":\"U\",\"owner\":\"api\"}" },
+      "{\"name\":\"acme/"
+      "search\",\"limits\":[{\"concurrent\":5}],\"children\":{\"limits\":[{\"tokens\":7,\"per\":\"day\"}]},"
+      "\"updated_at\":\"U\",\"owner\":\"api\"}" },
+    { "PUT /api/sluice/v1/groups/acme%2Fsearch", NULL, "{\"name\":\"acme/search\"}" },
     { "GET /api/sluice/v1/groups", NULL,
       "{\"groups\":[{\"name\":\"acme\",\"updated_at\":null,\"owner\":\"file\"},{\"name\":\"acme/"
       "search\",\"updated_at\":"
@@ -126,6 +129,13 @@ static void what_works(void **state)
         { "groups create acme/search", "POST /api/sluice/v1/groups {\"name\":\"acme/search\"}",
           "made the group acme/search", 0 },
         { "groups create acme/search --dry-run", "", "{\"name\":\"acme/search\"}", 0 },
+        { "groups limits acme/search", "GET /api/sluice/v1/groups/acme%2Fsearch", "[{\"concurrent\":5}]\n", 0 },
+        { "groups limits acme/search -d [{\"concurrent\":6}]",
+          "PUT /api/sluice/v1/groups/acme%2Fsearch "
+          "{\"limits\":[{\"concurrent\":6}],\"children\":{\"limits\":[{\"tokens\":7,\"per\":\"day\"}]}}",
+          "the group acme/search has other limits now", 0 },
+        { "groups limits acme/search -d [] --dry-run", NULL, "{\"limits\":[],\"children\":{", 0 },
+        { "groups limits none", NULL, "(404)", CLI_NOT_FOUND },
         { "groups delete acme/search --yes", "DELETE /api/sluice/v1/groups/acme%2Fsearch",
           "deleted the group acme/search", 0 },
         { "groups delete acme/search --dry-run", "", "would delete the group acme/search", 0 },

@@ -51,6 +51,9 @@ def test_json_of_every_command(run):
     run("groups", "create", "acme/search")
     check("groups get", run("groups", "get", "acme/search", "--json"))
     check("groups list", run("groups", "list", "--json"))
+    check("groups get", run("groups", "limits", "acme", "-d", '[{"concurrent": 5}]', "--json"))
+    check("groups limits", run("groups", "limits", "acme", "--json"))
+    assert run("groups", "limits", "acme") == '[{"concurrent":5}]\n'
     check("keys create", run("keys", "create", "--name", "ci", "--group", "acme/search", "--json"))
     check("query chat", run("query", "chat", "hello", "--json"))
     for line in run("query", "chat", "hello", "--json", "--stream").splitlines():
