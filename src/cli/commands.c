@@ -155,7 +155,7 @@ static const struct cli_opt audit_opts[] = {
 
 static const struct cli_opt usage_opts[] = {
     { "by", 0, CLI_TEXT, AT(by), "WORD,…",
-      "a sum for each (default: route): route, target, provider, model, key, principal, minute, hour, day", 0 },
+      "a sum for each (default: route): route, target, provider, model, group, key, principal, minute, hour, day", 0 },
     { "since", 0, CLI_TEXT, AT(since), "TIME", "only from then on: 7d, 12h, or 2026-01-31T00:00:00Z", 0 },
     { "csv", 0, CLI_SWITCH, AT(is_csv), NULL, "print CSV", 0 },
     OPTIONS_END,

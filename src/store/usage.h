@@ -92,6 +92,7 @@ struct sl_usage_query {
     uint32_t span_sec;         /* the same for the time; 0: all in one */
     uint32_t sums;             /* bits of enum sl_usage_sum; the store leaves the others 0 */
     struct sl_str key;         /* only this one; p == NULL: all */
+    struct sl_str group;       /* only this one and those in it; p == NULL: all */
     uint32_t max;              /* for sheets: more rows are SL_E_LIMIT */
 };
 
@@ -100,6 +101,12 @@ SL_INLINE int64_t sl_usage_plus(int64_t a, int64_t b)
 {
     int64_t sum = a + b; /* both are at most SL_USAGE_SUM_MAX */
     return sum > SL_USAGE_SUM_MAX ? SL_USAGE_SUM_MAX : sum;
+}
+
+/* True: it is the group `of`, or one in it. */
+SL_INLINE bool sl_usage_is_in(struct sl_str group, struct sl_str of)
+{
+    return sl_str_has_prefix(group, of) && (group.n == of.n || group.p[of.n] == '/');
 }
 
 /* --- for on_tick --- */

@@ -30,11 +30,13 @@ static const struct word {
     uint32_t span_sec; /* a part of the time; 0: it is a name */
     enum sl_usage_of of;
 } words[] = {
-    { "route", 0, SL_USAGE_ROUTE },   { "target", 0, SL_USAGE_TARGET }, { "provider", 0, SL_USAGE_PROVIDER },
-    { "model", 0, SL_USAGE_MODEL },   { "key", 0, SL_USAGE_KEY },       { "principal", 0, SL_USAGE_PRINCIPAL },
-    { "minute", SL_USAGE_MINUTE, 0 }, { "hour", SL_USAGE_HOUR, 0 },     { "day", SL_USAGE_DAY, 0 },
+    { "route", 0, SL_USAGE_ROUTE },         { "target", 0, SL_USAGE_TARGET },
+    { "provider", 0, SL_USAGE_PROVIDER },   { "model", 0, SL_USAGE_MODEL },
+    { "group", 0, SL_USAGE_GROUP },         { "key", 0, SL_USAGE_KEY },
+    { "principal", 0, SL_USAGE_PRINCIPAL }, { "minute", SL_USAGE_MINUTE, 0 },
+    { "hour", SL_USAGE_HOUR, 0 },           { "day", SL_USAGE_DAY, 0 },
 };
-#define WORDS_TEXT "route, target, provider, model, key, principal, minute, hour, day"
+#define WORDS_TEXT "route, target, provider, model, group, key, principal, minute, hour, day"
 
 /* The sums that are shown, in this order; the cost comes after them. */
 static const struct {
@@ -300,22 +302,27 @@ static bool time_or_refuse(struct sl_xchg *x, const char *name, uint64_t *io_sec
     return false;
 }
 
-/* A key of role query sees its own usage. */
+/* A key of role query sees its own usage, any other that of its group and those in it. */
+static int scope_set(struct report *report, const struct sl_key *key)
+{
+    bool is_own = key && key->role == SL_ROLE_QUERY, is_of_group = key && !is_own && key->group.n;
+    struct sl_usage_query *query = &report->query;
+    query->key = is_own ? sl_arena_dup(&report->arena, key->id) : SL_STR_NONE;
+    query->group = is_of_group ? sl_arena_dup(&report->arena, key->group) : SL_STR_NONE;
+    return (is_own && !query->key.p) || (is_of_group && !query->group.p) ? SL_E_NOMEM : 0;
+}
+
 static bool query_or_refuse(struct sl_xchg *x, struct report *report)
 {
     struct sl_usage_query *query = &report->query;
-    const struct sl_key *key = x->caller.key;
     *query = (struct sl_usage_query){ .to_sec = SL_INSTANT_MAX + 1, .max = ROWS_MAX };
     query->sums = SL_BIT(SL_USAGE_PRICED) | SL_BIT(SL_USAGE_COST);
     for (size_t i = 0; i < SL_ARRAY_LEN(shown); i++) {
         query->sums |= SL_BIT(shown[i].sum);
     }
-    if (key && key->role == SL_ROLE_QUERY) {
-        query->key = sl_arena_dup(&report->arena, key->id);
-        if (!query->key.p) {
-            sl_xchg_fail_nomem(x);
-            return false;
-        }
+    if (scope_set(report, x->caller.key) < 0) {
+        sl_xchg_fail_nomem(x);
+        return false;
     }
     if (!by_or_refuse(x, report) || !time_or_refuse(x, "from", &query->from_sec) ||
         !time_or_refuse(x, "to", &query->to_sec)) {
@@ -374,7 +381,8 @@ const struct sl_path sl_usage_rows[] = {
       .pattern = "/api/sluice/v1/usage",
       .handle = handle_usage,
       .access = SL_ACCESS_QUERY,
-      .told = SL_TOLD("What was used: calls, tokens and their cost, summed up. A key of role query sees its own.",
+      .told = SL_TOLD("What was used: calls, tokens and their cost, summed up. A key of role query sees its own, one "
+                      "with a group that of its group.",
                       .parameters = "usage_by usage_from usage_to", .reply = "UsageReport") },
     { 0 },
 };

@@ -98,14 +98,19 @@ int sl_sheet_take(struct sl_sheet *sheet, const struct sl_usage_row *row, const 
     return r == 0 && sheet->rows.n > query->max ? SL_E_LIMIT : r;
 }
 
+static bool is_asked(const struct sl_usage_row *row, const struct sl_usage_query *query)
+{
+    return row->at_sec >= query->from_sec && row->at_sec < query->to_sec &&
+           (!query->key.p || sl_str_eq(query->key, row->of[SL_USAGE_KEY])) &&
+           (!query->group.p || sl_usage_is_in(row->of[SL_USAGE_GROUP], query->group));
+}
+
 int sl_sheet_ask(struct sl_sheet *sheet, const struct sl_sheet *from, const struct sl_usage_query *query)
 {
     const struct sl_usage_row *row;
     int r = 0;
     for (size_t i = 0; r == 0 && (row = sl_sheet_each(from, &i)) != NULL;) {
-        bool is_asked = row->at_sec >= query->from_sec && row->at_sec < query->to_sec &&
-                        (!query->key.p || sl_str_eq(query->key, row->of[SL_USAGE_KEY]));
-        if (!is_asked) {
+        if (!is_asked(row, query)) {
             continue;
         }
         struct sl_usage_row asked = *row;

@@ -371,7 +371,7 @@ static void row_fill(const struct sum *sum, struct sl_usage_row *ret)
                                                         : SL_STR("model"),
                 [SL_USAGE_PROVIDER] = of->target ? sl_str_c(of->provider) : SL_STR(""),
                 [SL_USAGE_MODEL] = of->target ? of->model : SL_STR(""),
-                [SL_USAGE_GROUP] = SL_STR(""),
+                [SL_USAGE_GROUP] = of->key ? of->key->group : SL_STR(""),
                 [SL_USAGE_KEY] = of->key ? of->key->id : SL_STR(""),
                 [SL_USAGE_PRINCIPAL] = of->key ? of->key->principal : of->principal,
                 [SL_USAGE_TIER] = sl_str_c(tiers[of->tier]),

@@ -127,7 +127,8 @@ static int names_read(struct walk *walk, sqlite3_stmt *stmt, struct series *ret)
             return SL_E_NOMEM;
         }
     }
-    ret->is_asked = !query->key.p || sl_str_eq(query->key, sl_db_column_str(stmt, SL_USAGE_KEY));
+    ret->is_asked = (!query->key.p || sl_str_eq(query->key, sl_db_column_str(stmt, SL_USAGE_KEY))) &&
+                    (!query->group.p || sl_usage_is_in(sl_db_column_str(stmt, SL_USAGE_GROUP), query->group));
     return 0;
 }
 

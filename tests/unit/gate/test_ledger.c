@@ -189,6 +189,28 @@ static void replies_without_a_count_are_counted(void **state)
     assert_string_equal(ask(NULL, SL_BIT(SL_USAGE_ABOVE)), ",2/0;1000k,20000/9007199254740992;");
 }
 
+static void groups_have_what_is_in_them(void **state)
+{
+    (void)state;
+    static const char *const groups[] = { "acme", "acme/search", "acme2", "acm", "" };
+    struct sl_tally *tally = join();
+    for (size_t i = 0; i < SL_ARRAY_LEN(groups); i++) {
+        keys[0]->group = sl_str_c(groups[i]);
+        struct sl_tally_call call = call_of(&routes[0], keys[0], "");
+        sl_tally_add(tally, &call, 1);
+        sl_ledger_hold(ledger);
+    }
+    assert_string_equal(ask(NULL, SL_BIT(SL_USAGE_GROUP)), ",1/10;acm,1/10;acme,1/10;acme/search,1/10;acme2,1/10;");
+    const struct sl_usage_query query = { .to_sec = ALL_TIME, .group = SL_STR("acme"), .max = MANY };
+    struct sl_sheet sheet;
+    struct sl_err err;
+    size_t i = 0;
+    sl_sheet_init(&sheet);
+    assert_int_equal(sl_ledger_ask(ledger, NULL, &query, &sheet, &err), 0);
+    assert_int_equal(sl_sheet_each(&sheet, &i)->sums[SL_USAGE_REQUESTS], 2);
+    sl_sheet_done(&sheet);
+}
+
 static void costs_are_summed_and_what_is_unknown_is_counted(void **state)
 {
     (void)state;
@@ -485,15 +507,11 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(calls_are_summed_by_what_they_are_for),
-        TEST(replies_without_a_count_are_counted),
-        TEST(costs_are_summed_and_what_is_unknown_is_counted),
-        TEST(every_part_of_the_usage_is_kept),
-        TEST(names_of_other_routes_are_copied),
-        TEST(callers_without_a_key_are_bounded),
-        TEST(memory_is_bounded_and_sums_stay),
-        TEST(nothing_is_lost_while_others_take),
-        TEST(transactions_count_once),
+        TEST(calls_are_summed_by_what_they_are_for), TEST(replies_without_a_count_are_counted),
+        TEST(groups_have_what_is_in_them),           TEST(costs_are_summed_and_what_is_unknown_is_counted),
+        TEST(every_part_of_the_usage_is_kept),       TEST(names_of_other_routes_are_copied),
+        TEST(callers_without_a_key_are_bounded),     TEST(memory_is_bounded_and_sums_stay),
+        TEST(nothing_is_lost_while_others_take),     TEST(transactions_count_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

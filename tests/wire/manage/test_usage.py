@@ -102,6 +102,27 @@ def test_what_was_answered_is_in_the_next_report(gate):
     assert short(usage(daemon, "?by=principal", KEYS["viewer"]), "principal") == [("ann", 3, 0, 27, 9), ("bob", 2, 1, INPUT, OUTPUT)]
 
 
+def test_a_key_of_a_group_sees_what_its_group_used(sluice, upstream, tmp_path):
+    up = upstream(answer)
+    keys = {name: "sk-sluice-" + name[0] * 43 for name in ("inner", "outer", "rival", "viewer", "boss")}
+    groups = {"inner": "acme/search", "outer": "acme", "rival": "acme2", "viewer": "acme/search", "boss": "acme"}
+    roles = {"viewer": "viewer", "boss": "admin"}
+    named = [{"name": n, "group": groups[n], "role": roles.get(n, "query"), "key": f"$KEY_{n.upper()}"} for n in keys]
+    daemon = sluice({"auth": {"admin_key": "$THE_ADMIN", "keys": named}, "groups": [{"name": n} for n in ("acme", "acme/search", "acme2")], "endpoints": [chat_route(up.base)]},
+                    args=["--data", str(tmp_path / "data"), "--workers", "2"], env={"THE_ADMIN": ADMIN, **{f"KEY_{n.upper()}": k for n, k in keys.items()}})
+    for name in ("inner", "outer", "rival", ADMIN):
+        assert ask(daemon, keys.get(name, name)) == 200
+
+    def seen(key):
+        return [(row["group"], row["requests"]) for row in usage(daemon, "?by=group", key)]
+
+    assert seen(ADMIN) == [("", 1), ("acme", 1), ("acme/search", 1), ("acme2", 1)]
+    assert seen(keys["boss"]) == [("acme", 1), ("acme/search", 1)]
+    assert seen(keys["viewer"]) == [("acme/search", 1)]
+    assert seen(keys["outer"]) == [("acme", 1)]
+    assert [r["requests"] for r in usage(daemon, "", keys["boss"])] == [2]
+
+
 def test_usage_is_there_after_a_restart_and_a_kill(gate):
     daemon = gate()
     fill(daemon)

@@ -203,6 +203,36 @@ static void rows_add_up(void **state)
     }
 }
 
+static void groups_have_what_is_in_them(void **state)
+{
+    (void)state;
+    static const char *const groups[] = { "acme", "acme/search", "acme/search/x", "acme2", "acm", "" };
+    struct sl_err err;
+    bool is_other;
+    for (size_t i = 0; i < SL_ARRAY_LEN(groups); i++) {
+        struct sl_usage_row row = row_of(DAY0, "r", "k", "p");
+        row.of[SL_USAGE_GROUP] = sl_str_c(groups[i]);
+        assert_int_equal(sl_store_usage_put(store, &row, &is_other, &err), 0);
+    }
+    const struct {
+        const char *group, *want;
+    } asked[] = {
+        { "acme", "0 acme=1;0 acme/search=1;0 acme/search/x=1;" },
+        { "acme/search", "0 acme/search=1;0 acme/search/x=1;" },
+        { "acme/s", "" },
+        { "acme/search/x", "0 acme/search/x=1;" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(asked); i++) {
+        const struct sl_usage_query query = { .sums = UINT32_MAX,
+                                              .to_sec = UINT64_MAX,
+                                              .by = SL_BIT(SL_USAGE_GROUP),
+                                              .group = sl_str_c(asked[i].group),
+                                              .max = 9 };
+        assert_int_equal(ask_r(&query), 0);
+        assert_string_equal(answer, asked[i].want);
+    }
+}
+
 static void a_reader_sees_the_moment_of_its_mark(void **state)
 {
     (void)state;
@@ -330,6 +360,7 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(groups_have_what_is_in_them),
         TEST(rows_add_up),
         TEST(a_reader_sees_the_moment_of_its_mark),
         TEST(large_sums_stay_whole),
