@@ -213,6 +213,18 @@ def test_an_admin_of_a_group_sees_only_what_is_in_it(gate):
     assert ask(daemon, "DELETE", f"{KEYS}/{ids['acme/own']}", key=boss).status == 200
 
 
+def test_a_key_of_a_group_sees_no_requests_of_others(gate):
+    daemon = gate()
+    requests = "/api/sluice/v1/requests"
+    for key in (make_key(daemon, "rival")["key"], ADMIN, text("boss")):
+        assert invoke(daemon, key) == 200
+    rows = wait_for(lambda: (lambda rows: len(rows) == 3 and rows)(ask(daemon, "GET", requests).json()["requests"]), "the rows")
+    theirs = next(r for r in rows if r["principal"] == "rival/ci")
+    for key, seen in ((text("boss"), ["acme/boss"]), (text("viewer"), []), (text("query"), [])):
+        assert [r["principal"] for r in ask(daemon, "GET", requests, key=key).json()["requests"]] == seen
+        assert ask(daemon, "GET", f"{requests}/{theirs['id']}", key=key).status == 404
+
+
 def test_what_an_admin_of_a_group_may_make(gate):
     daemon = gate()
     boss = text("boss")
