@@ -226,7 +226,7 @@ int sl_parse_dollars(struct sl_str s, uint64_t max_nano, uint64_t *ret_nano)
     uint64_t nano;
     double dollars;
     int r = decimal_parse(s, &nano);
-    if (r < 0 && (sl_str_find_char(s, 'e', 0) >= 0 || sl_str_find_char(s, 'E', 0) >= 0)) {
+    if (r < 0) {
         r = sl_parse_double(s, &dollars);
         if (r == 0 && (dollars < 0 || dollars > 1e10)) {
             return SL_E_RANGE;

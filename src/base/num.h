@@ -22,8 +22,8 @@ SL_MUST int sl_parse_hex64(struct sl_str s, uint64_t *ret);
 SL_MUST int sl_parse_duration(struct sl_str s, uint64_t *ret_usec);
 /* "512B", "64KiB", "32MiB", "1GiB", also kB, MB, GB (powers of 1000); the unit is required. */
 SL_MUST int sl_parse_size(struct sl_str s, uint64_t *ret_bytes);
-/* Dollars as a decimal number, "12.50" or "1e3", in nano-dollars. A digit behind the ninth of the fraction is
- * SL_E_INVAL. */
+/* Dollars as a number, "12.50" or "1e3", in nano-dollars. Exact for a decimal with up to nine digits behind the point.
+ */
 SL_MUST int sl_parse_dollars(struct sl_str s, uint64_t max_nano, uint64_t *ret_nano);
 /* true/false, yes/no, on/off. */
 SL_MUST int sl_parse_bool(struct sl_str s, bool *ret);

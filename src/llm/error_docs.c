@@ -26,6 +26,8 @@ static const char *const advice[SL_ERR_COUNT] = {
     [SL_ERR_CALLER_CANCELLED] = "Nothing: the client went away; the attempt was aborted.",
     [SL_ERR_POLICY_RATE_LIMITED] = "Wait as long as `retry-after` or `x-ratelimit-reset-requests` says, or raise the "
                                    "route's limit.",
+    [SL_ERR_POLICY_BUDGET_EXCEEDED] = "Wait for the budget's next period, or raise it; the message says whose it is. "
+                                      "Asking again before does not help.",
     [SL_ERR_PROVIDER_AUTH_FAILED] = "The operator must correct the route's credential; asking again does not help.",
     [SL_ERR_PROVIDER_BILLING] = "The operator must settle the account at the provider.",
     [SL_ERR_PROVIDER_RATE_LIMITED] =

@@ -18,6 +18,7 @@
 #include "llm/core/call.h"
 #include "llm/core/language.h"
 #include "llm/core/target.h"
+#include "llm/price/price.h"
 #include "wire/headers.h"
 
 /* A longer name of a session counts by its beginning. */
@@ -25,7 +26,9 @@
 
 struct sl_charge {
     struct sl_admission admission;
-    bool has_amounts;                  /* a limit counts tokens or money */
+    bool has_amounts; /* a limit counts tokens or money */
+    bool has_money;
+    bool is_unpriced;                  /* nobody knows what a target of the route costs */
     uint64_t text_bytes, image_tokens; /* of the call, for the factor of its model */
     uint64_t input, output;            /* the tokens that are reserved */
 };
@@ -45,6 +48,26 @@ static struct sl_str session_of(const struct sl_xchg *x)
 static bool has_output(enum sl_llm_type type)
 {
     return type == SL_LLM_CHAT || type == SL_LLM_COMPLETIONS;
+}
+
+/* What so many tokens cost at a target; SL_COST_UNKNOWN. */
+static int64_t cost_of(const struct sl_target *target, struct sl_usage usage, uint64_t input, uint64_t output)
+{
+    usage.input = usage.input >= 0 ? usage.input : (int64_t)input;
+    usage.output = usage.output >= 0 ? usage.output : (int64_t)output;
+    return sl_price_cost(target->price, &usage);
+}
+
+/* Which target will be asked is not known yet: the dearest one counts. */
+static void money_fill(const struct sl_route *route, struct sl_charge *charge)
+{
+    int64_t most = 0;
+    for (uint32_t i = 0; i < route->n_targets; i++) {
+        int64_t cost = cost_of(&route->targets[i], SL_USAGE_NONE, charge->input, charge->output);
+        charge->is_unpriced |= cost == SL_COST_UNKNOWN;
+        most = SL_MAX(most, cost);
+    }
+    charge->admission.call.amounts[SL_LIMIT_MONEY] = (uint64_t)most;
 }
 
 /* Estimates what the call needs at a route. */
@@ -69,6 +92,9 @@ static void amounts_fill(const struct sl_xchg *x, const struct sl_route *route, 
     call->amounts[SL_LIMIT_INPUT_TOKENS] = charge->input;
     call->amounts[SL_LIMIT_OUTPUT_TOKENS] = charge->output;
     call->amounts[SL_LIMIT_TOKENS] = charge->input + charge->output;
+    if (charge->has_money) {
+        money_fill(route, charge);
+    }
 }
 
 static struct sl_charge *charge_new(const struct sl_xchg *x)
@@ -84,7 +110,8 @@ static struct sl_charge *charge_new(const struct sl_xchg *x)
 static int owner_add(const struct sl_xchg *x, struct sl_charge *charge, const struct sl_limits *limits)
 {
     sl_admission_add(&charge->admission, limits);
-    charge->has_amounts |= limits->has_tokens;
+    charge->has_amounts |= limits->has_tokens || limits->has_money;
+    charge->has_money |= limits->has_money;
     if (limits->has_sessions && !charge->admission.call.session.p) {
         charge->admission.call.session = session_of(x);
         return charge->admission.call.session.p ? 0 : SL_E_NOMEM;
@@ -132,9 +159,18 @@ int sl_charge_begin(struct sl_xchg *x)
     return r;
 }
 
+/* True: money is limited, and the operator wants no calls whose price is not known. */
+static bool is_refused_unpriced(const struct sl_xchg *x, const struct sl_charge *charge)
+{
+    return charge->is_unpriced && x->settings->prices_refuse_unknown;
+}
+
 int sl_charge_take(struct sl_xchg *x)
 {
     amounts_fill(x, x->route, x->charge);
+    if (is_refused_unpriced(x, x->charge)) {
+        return SL_E_LIMIT;
+    }
     return sl_admit(&x->charge->admission, x->env->wall_usec);
 }
 
@@ -142,12 +178,24 @@ void sl_charge_error(const struct sl_xchg *x, struct sl_llm_error *ret_error)
 {
     const struct sl_limit_view *view = &x->charge->admission.view;
     const struct sl_limit_shown *by = &view->refusing;
+    if (is_refused_unpriced(x, x->charge)) {
+        *ret_error = (struct sl_llm_error){
+            .type = SL_ERR_POLICY_BUDGET_EXCEEDED,
+            .message = sl_arena_printf(x->arena,
+                                       "Budget exceeded: nobody knows what a call of the route '%.*s' costs, and such "
+                                       "calls are refused where money is limited (prices.unknown).",
+                                       SL_STR_ARG(x->route->name)),
+            .is_final = true,
+        };
+        return;
+    }
+    bool is_money = by->rule->kind == SL_LIMIT_MONEY;
     *ret_error = (struct sl_llm_error){
-        .type = SL_ERR_POLICY_RATE_LIMITED,
+        .type = is_money ? SL_ERR_POLICY_BUDGET_EXCEEDED : SL_ERR_POLICY_RATE_LIMITED,
         .message = sl_limit_words(view, x->dialect->manners->limit_names_wait, x->arena),
         .limit = sl_limit_json(by, x->arena),
         .retry_after_sec = sl_wait_sec(by->reset_usec),
-        .is_final = by->is_final,
+        .is_final = by->is_final || is_money,
     };
 }
 
@@ -200,6 +248,13 @@ static void used_fill(const struct sl_xchg *x, const struct sl_charge *charge, u
                                                            : 0;
     used[SL_LIMIT_OUTPUT_TOKENS] = record->usage.output >= 0 ? (uint64_t)record->usage.output : is_billed ? output : 0;
     used[SL_LIMIT_TOKENS] = used[SL_LIMIT_INPUT_TOKENS] + used[SL_LIMIT_OUTPUT_TOKENS];
+    int64_t cost = record->cost_nano;
+    if (charge->has_money && is_billed && record->target && (record->usage.input < 0 || record->usage.output < 0)) {
+        /* What nobody reported is estimated. */
+        cost = SL_MAX(
+            cost, cost_of(record->target, record->usage, used[SL_LIMIT_INPUT_TOKENS], used[SL_LIMIT_OUTPUT_TOKENS]));
+    }
+    used[SL_LIMIT_MONEY] = cost > 0 ? (uint64_t)cost : 0;
 }
 
 static void learn(const struct sl_xchg *x, const struct sl_charge *charge)
@@ -251,7 +306,7 @@ bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route)
     }
     amounts_fill(x, route, &charge);
     sl_limiter_peek(charge.admission.limiter, &charge.admission.call, x->env->wall_usec, &view);
-    return !view.is_refused;
+    return !view.is_refused && !is_refused_unpriced(x, &charge);
 }
 
 bool sl_charge_go(struct sl_xchg *x, const struct sl_route *route)
@@ -269,5 +324,5 @@ bool sl_charge_go(struct sl_xchg *x, const struct sl_route *route)
     }
     amounts_fill(x, route, charge);
     x->charge_away = charge;
-    return sl_admit(&charge->admission, x->env->wall_usec) == 0;
+    return !is_refused_unpriced(x, charge) && sl_admit(&charge->admission, x->env->wall_usec) == 0;
 }

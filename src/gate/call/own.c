@@ -139,7 +139,11 @@ static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
         return 0;
     }
     int r = limit_add(x, io_headers, request_names, &view.requests);
-    return r < 0 ? r : limit_add(x, io_headers, token_names, &view.tokens);
+    r = r < 0 ? r : limit_add(x, io_headers, token_names, &view.tokens);
+    bool shows_money = view.money.rule && x->settings->server.headers;
+    return r == 0 && shows_money ? own_add(x, io_headers, SL_STR("x-sluice-budget-remaining"),
+                                           dollars(x->arena, (int64_t)view.money.remaining))
+                                 : r;
 }
 
 /* For a stream only the time until its head: the provider's part is not known then. */

@@ -98,9 +98,10 @@ static int plain_read(const struct sl_val *item, const struct sl_limits_words *w
 
 /* --- our form --- */
 
-static const char *const own_keys[] = { "requests", "tokens", "input_tokens", "output_tokens", "concurrent",
+static const char *const own_keys[] = { "requests", "tokens", "input_tokens", "output_tokens", "money", "concurrent",
                                         "session",  "per",    "zone",         "each",          NULL };
-static const char *const session_keys[] = { "requests", "calls", "tokens", "input_tokens", "output_tokens", NULL };
+static const char *const session_keys[] = { "requests",      "calls", "tokens", "input_tokens",
+                                            "output_tokens", "money", NULL };
 
 static int keys_check(const struct sl_val *map, const char *const *names, struct sl_limits_fault *ret_fault,
                       struct sl_err *err)
@@ -132,8 +133,7 @@ static int cap_read(const struct sl_val *map, const char *member, enum sl_limit_
     const struct sl_val *val = sl_val_find(map, member);
     if (kind == SL_LIMIT_MONEY) {
         return val->kind != SL_VAL_NUMBER || sl_parse_dollars(val->text, NANO_MAX, ret) < 0
-                   ? fault(ret_fault, map, member, err,
-                           "must be US dollars from 0 to 1000000000, with at most nine digits behind the point")
+                   ? fault(ret_fault, map, member, err, "must be US dollars from 0 to 1000000000, as in 12.50")
                    : 0;
     }
     return val->kind != SL_VAL_NUMBER || sl_parse_whole(val->text, 0, most[kind], ret) < 0
@@ -185,7 +185,7 @@ static int rule_add(struct reading *reading, const struct sl_val *at, uint32_t i
     return 0;
 }
 
-/* { calls: 200, tokens: 1000000 }: a rule for each. */
+/* { calls: 200, money: 5 }: a rule for each. */
 static int session_read(struct reading *reading, const struct sl_val *item, uint32_t index)
 {
     const struct sl_val *map = sl_val_find(item, "session");
@@ -196,8 +196,9 @@ static int session_read(struct reading *reading, const struct sl_val *item, uint
         }
     }
     if (map->kind != SL_VAL_MAP || !map->n) {
-        return fault(reading->fault, item, "session", reading->err,
-                     "must be a map like { calls: 200 }, of calls, tokens, input_tokens and output_tokens");
+        return fault(
+            reading->fault, item, "session", reading->err,
+            "must be a map like { calls: 200, money: 5 }, of calls, tokens, input_tokens, output_tokens and money");
     }
     size_t n = strlen(reading->fault->path);
     snprintf(reading->fault->path + n, sizeof(reading->fault->path) - n, ".session");
@@ -252,7 +253,7 @@ static int own_read(struct reading *reading, const struct sl_val *item, uint32_t
     const char *member = kind_member(item);
     if (!member) {
         return fault(where, item, "", err,
-                     "must have one of requests, tokens, input_tokens, output_tokens, concurrent and session");
+                     "must have one of requests, tokens, input_tokens, output_tokens, money, concurrent and session");
     }
     if (sl_str_eq_c(SL_STR("session"), member)) {
         return session_read(reading, item, index);

@@ -2,7 +2,7 @@
 /* Lists of limits, in two forms that may stand beside each other:
  *   MLflow's LimitsConfig   {"calls": 100, "key": "user", "renewal_period": "minute"}
  *   ours                    {"tokens": 2000000, "per": "day", "zone": "Europe/Berlin", "each": "principal"}
- *                           {"session": {"calls": 200, "tokens": 1000000}}
+ *                           {"session": {"calls": 200, "money": 5}}
  * as the file, set_limits and our own API take them, the store keeps them and get_limits shows them. Other APIs have
  * the first with other names. */
 #ifndef SL_GATE_LIMITS_JSON_H

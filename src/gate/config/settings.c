@@ -462,12 +462,17 @@ static const struct sl_opt responses_opts[] = {
     END_OF_TABLE,
 };
 
+static const char *const unknown_words[] = { "allow", "refuse", NULL };
+
 static const struct sl_opt prices_opts[] = {
     ROW(struct sl_settings, "file", SL_OPT_PATH, prices_file, NULL, 0, 0, SL_OPT_RELOAD,
         "a price table (JSON, up to 64 MiB) in the form of the public one, which loads as it stands"),
     ROW_CHECK(struct sl_settings, "models", SL_OPT_CUSTOM, prices_models, NULL, SL_OPT_RELOAD, sl_prices_models_check,
               "prices over those of the table: a map from PROVIDER/MODEL (or the model alone) to prices with the "
               "table's names (docs/usage.md)"),
+    { "unknown", SL_OPT_ENUM, offsetof(struct sl_settings, prices_refuse_unknown), "allow", 0, 0, SL_OPT_RELOAD,
+      unknown_words, NULL, NULL,
+      "calls of a model without a known price where money is limited: allow (they count as nothing), or refuse" },
     END_OF_TABLE,
 };
 

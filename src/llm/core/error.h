@@ -23,6 +23,7 @@
     X(CALLER_UPGRADE_REQUIRED, "caller_upgrade_required", 426)         \
     X(CALLER_CANCELLED, "caller_cancelled", 499)                       \
     X(POLICY_RATE_LIMITED, "policy_rate_limited", 429)                 \
+    X(POLICY_BUDGET_EXCEEDED, "policy_budget_exceeded", 429)           \
     X(PROVIDER_AUTH_FAILED, "provider_auth_failed", 502)               \
     X(PROVIDER_BILLING, "provider_billing", 502)                       \
     X(PROVIDER_RATE_LIMITED, "provider_rate_limited", 502)             \

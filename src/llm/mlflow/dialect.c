@@ -164,7 +164,7 @@ void sl_mlflow_write_error(struct sl_llm_error *error, struct sl_buf *out)
         detail_raw(out, error->detail);
     } else if (error->upstream_status) {
         upstream_write(error, out);
-    } else if (error->type == SL_ERR_POLICY_RATE_LIMITED) {
+    } else if (error->type == SL_ERR_POLICY_RATE_LIMITED || error->type == SL_ERR_POLICY_BUDGET_EXCEEDED) {
         struct sl_jw w;
         sl_jw_init(&w, out);
         sl_jw_object(&w);

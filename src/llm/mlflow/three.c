@@ -219,7 +219,8 @@ static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct s
 
 static void write_error(struct sl_llm_error *error, struct sl_buf *out)
 {
-    if (error->type == SL_ERR_POLICY_RATE_LIMITED && !error->detail.p) {
+    bool is_limit = error->type == SL_ERR_POLICY_RATE_LIMITED || error->type == SL_ERR_POLICY_BUDGET_EXCEEDED;
+    if (is_limit && !error->detail.p) {
         struct sl_jw w;
         error->status = error->status ? error->status : sl_error_type_status(error->type);
         sl_jw_init(&w, out);

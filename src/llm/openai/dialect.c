@@ -100,7 +100,7 @@ static const struct error_words upstream_words[] = {
 
 static struct error_words words_of(const struct sl_llm_error *error, int status)
 {
-    if (error->type == SL_ERR_PROVIDER_BILLING) {
+    if (error->type == SL_ERR_PROVIDER_BILLING || error->type == SL_ERR_POLICY_BUDGET_EXCEEDED) {
         return (struct error_words){ status, "insufficient_quota", "insufficient_quota" };
     }
     const struct error_words *rows = error->upstream_status ? upstream_words : own_words;

@@ -260,14 +260,15 @@ static void dollars_are_exact(void **state)
         { "1000000000", 0, 1000000000000000000, "1000000000" },
         { "1000000000.000000001", SL_E_RANGE, 0, NULL },
         { "1e99", SL_E_RANGE, 0, NULL },
-        { "0.0000000001", SL_E_INVAL, 0, NULL },
-        { "-1", SL_E_INVAL, 0, NULL },
+        { "0.0000000001", 0, 0, NULL },
+        { "0.12345678951", 0, 123456790, NULL },
+        { "-1", SL_E_RANGE, 0, NULL },
         { "-1e3", SL_E_RANGE, 0, NULL },
         { "$5", SL_E_INVAL, 0, NULL },
         { "1.", SL_E_INVAL, 0, NULL },
         { ".5", SL_E_INVAL, 0, NULL },
         { "", SL_E_INVAL, 0, NULL },
-        { "99999999999999999999", SL_E_INVAL, 0, NULL },
+        { "99999999999999999999", SL_E_RANGE, 0, NULL },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         uint64_t nano = 0;

@@ -18,9 +18,11 @@ USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
 class World:
     """A route `chat` with these limits, and its upstream, which answers as the last handler says."""
 
-    def __init__(self, directory, limits, args=(), config=None):
+    def __init__(self, directory, limits, args=(), config=None, model="gpt-4o-mini"):
         self.up = Upstream(None)
-        self.daemon = Sluice(directory, {"endpoints": [chat_route(self.up.base) | {"limits": limits}], **(config or {})}, args=args)
+        route = chat_route(self.up.base) | {"limits": limits}
+        route["model"]["name"] = model
+        self.daemon = Sluice(directory, {"endpoints": [route], **(config or {})}, args=args)
 
     def call(self, handler=None, path="/v1/chat/completions", body=None, headers=(), **more):
         self.up.handler = handler or (lambda x: x.reply(CHAT_REPLY))
@@ -329,3 +331,71 @@ def test_counts_of_days_survive(tmp_path, sig):
     assert int(numbers(r)[1]) == MILLION - 36
     daemon.stop()
     up.close()
+
+
+# --- money ---
+
+PRICES = {"prices": {"models": {"openai/gpt-4o-mini": {"input_cost_per_token": 1e-4, "output_cost_per_token": 2e-4}}}}
+COST = 9 * 1e-4 + 3 * 2e-4  # of CHAT_REPLY
+
+
+def test_money_is_reserved_and_settled(world):
+    w = world([{"money": 1, "per": "month", "zone": "Europe/Berlin"}], config=PRICES)
+    r = w.call(max_tokens=1000)
+    left = float(r.get("x-sluice-budget-remaining"))
+    assert r.status == 200 and 0.79 < left < 0.8  # a thousand tokens of the answer, and a few of input
+    assert float(r.get("x-sluice-cost")) == pytest.approx(COST)
+    assert w.ratio() == round(COST * MILLION)
+    assert float(w.call(max_tokens=1000).get("x-sluice-budget-remaining")) == pytest.approx(left - COST)
+    said = {**chunk_of("hi", "stop"), "usage": None}, {**chunk_of(), "choices": [], "usage": USAGE}
+    assert w.call(streamed(*said), stream=True).status == 200
+    assert w.ratio() == round(3 * COST * MILLION)
+    assert w.call(lambda x: x.reply({"error": {"message": "no"}}, status="500 Oops")).status >= 400
+    assert w.ratio() == round(3 * COST * MILLION)
+
+
+def over_budget(r):
+    assert (r.status, r.get("x-sluice-error-type"), r.get("x-should-retry")) == (429, "policy_budget_exceeded", "false"), r.body
+    return r
+
+
+def test_the_words_of_a_used_up_budget(world):
+    w = world([{"money": 0.005, "per": "month"}], config=PRICES)
+    dear = json.loads(CHAT_REPLY) | {"usage": {"prompt_tokens": 40, "completion_tokens": 5, "total_tokens": 45}}
+    assert w.call(lambda x: x.reply(dear), max_tokens=1).status == 200 and w.ratio() == MILLION
+    r = over_budget(w.call(path="/gateway/chat/invocations", body={"messages": CHAT["messages"], "max_tokens": 1}))
+    assert r.json() == {"error": "Budget exceeded: $0.005 per 1 month"} and r.get("x-sluice-budget-remaining") == "0"
+    error = over_budget(w.call(max_tokens=1)).json()["error"]
+    assert (error["code"], error["type"]) == ("insufficient_quota", "insufficient_quota")
+    assert re.fullmatch(r"Budget exceeded for the route 'chat': \$0\.005 per 1 month\. Try again in \d+h\d+m\d+s\.", error["message"])
+    assert error["limit"]["cap"] == error["limit"]["used"] == 0.005 and error["limit"]["kind"] == "money"
+    assert over_budget(w.call(path="/v1/messages", body={**CHAT, "max_tokens": 1})).json()["error"]["type"] == "rate_limit_error"
+    assert len(w.up.requests) == 1
+
+
+def test_what_a_cut_stream_cost_is_estimated(world):
+    w = world([{"money": 1, "per": "day"}], config=PRICES)
+
+    def handler(x):
+        x.stream_head()
+        for _ in range(10):
+            x.event(chunk_of("word "))
+        x.reset()
+
+    w.call(handler, stream=True, max_tokens=100)
+    wait_for(lambda: 2000 < w.ratio() < 10000, "input and ten events are booked")
+
+
+@pytest.mark.parametrize("unknown", ["allow", "refuse"])
+def test_a_price_that_nobody_knows(world, unknown):
+    w = world([{"money": 1, "per": "day"}], config={"prices": {"unknown": unknown}}, model="nobody-knows")
+    r = w.call()
+    if unknown == "allow":
+        assert r.status == 200 and w.ratio() == 0
+    else:
+        assert "nobody knows what a call of the route 'chat' costs" in over_budget(r).json()["error"]["message"]
+
+
+def test_a_session_has_a_budget(world):
+    w = world([{"session": {"money": 0.003}}], config=PRICES)
+    assert [w.call(max_tokens=1).status for _ in range(2)] == [200, 429]
