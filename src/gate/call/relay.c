@@ -42,7 +42,8 @@ static int held_start(struct sl_relay *relay)
         if (!relay->scan) {
             return SL_E_NOMEM;
         }
-        sl_json_scan_init(relay->scan, language->reply_members, SL_REPLY_COUNT);
+        /* Only prices need the tier, which is the last member. */
+        sl_json_scan_init(relay->scan, language->reply_members, relay->target->price ? SL_REPLY_COUNT : SL_REPLY_TIER);
         relay->scan->ends = relay->bond ? &sl_sealed_ends : NULL;
     }
     return 0;

@@ -10,6 +10,7 @@
 #include "json/scan.h"
 #include "llm/core/call.h"
 #include "llm/core/language.h"
+#include "llm/core/target.h"
 #include "llm/price/price.h"
 
 /* "priority", or Amazon's {"type":"priority"}. */
@@ -17,7 +18,8 @@ static void tier_read(struct sl_relay *relay)
 {
     struct sl_json *doc = relay->x->desk->doc;
     struct sl_str raw;
-    if (!sl_json_scan_value(relay->scan, SL_REPLY_TIER, &raw) || sl_json_parse(doc, raw) < 0) {
+    bool is_found = relay->target->price && sl_json_scan_value(relay->scan, SL_REPLY_TIER, &raw);
+    if (!is_found || sl_json_parse(doc, raw) < 0) {
         return;
     }
     struct sl_json_val said = sl_json_root(doc);

@@ -29,7 +29,8 @@ enum sl_reply_member {
     SL_REPLY_DATA,   /* the same for embeddings */
     SL_REPLY_ID,     /* its id, if the answer can be read again */
     SL_REPLY_META,   /* the usage of embeddings, if it has another name */
-    SL_REPLY_TIER,   /* the service tier that served the call, where it is not in the usage */
+    SL_REPLY_TIER, /* the service tier that served the call, where it is not in the usage; only looked for where a price
+                      needs it */
     SL_REPLY_COUNT
 };
 

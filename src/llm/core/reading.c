@@ -100,9 +100,23 @@ int sl_reading_cut(struct sl_err *err)
     return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
 }
 
+/* Numbers with more digits are larger than any count, or have another form. */
+#define PLAIN_MAX 13
+
 int64_t sl_count_of(struct sl_json_val v)
 {
-    int64_t n;
+    if (!sl_json_is(v, SL_JSON_NUMBER)) {
+        return -1;
+    }
+    int64_t n = 0;
+    struct sl_str raw = sl_json_raw(v);
+    size_t i = 0;
+    for (; i < raw.n && i < PLAIN_MAX && raw.p[i] >= '0' && raw.p[i] <= '9'; i++) {
+        n = n * 10 + (raw.p[i] - '0');
+    }
+    if (i == raw.n) { /* nearly all are digits only */
+        return n <= SL_USAGE_COUNT_MAX ? n : -1;
+    }
     bool is_count = sl_json_int(v, true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX;
     return is_count ? n : -1;
 }
