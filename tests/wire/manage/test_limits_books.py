@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The books of limits against the upstream's own record: many calls at once, whole and streamed, that fail, are refused or leave."""
+import json
+import random
+import sqlite3
+import threading
+
+import pytest
+
+from harness import CHAT, Sluice, chat_route
+from lab import DONE, chunk_of, event_of
+from upstream import Upstream
+
+KEYS = [{"name": n, "principal": n, "role": "query", "key": "sk-sluice-" + n * 43} for n in "abcdefgh"]
+PRICES = {"models": {"openai/gpt-4o-mini": {"input_cost_per_token": 1e-6, "output_cost_per_token": 4e-6}}}
+N_THREADS, N_EACH = 24, 50
+
+
+class Record:
+    """What the upstream has seen: who called, what it told of each call, and how many ran at one time."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.running = self.most = self.n = 0
+        self.told = {}
+
+    def begin(self):
+        with self.lock:
+            self.n += 1
+            self.running += 1
+            self.most = max(self.most, self.running)
+
+    def tell(self, who, usage):
+        with self.lock:
+            kept = self.told.setdefault(who, [0, 0])
+            kept[0] += usage["prompt_tokens"]
+            kept[1] += usage["completion_tokens"]
+
+    def end(self):
+        with self.lock:
+            self.running -= 1
+
+
+def upstream_of(record):
+    def handler(x):
+        call = x.json()
+        who, kind = call["messages"][0]["content"].split(" ")[:2]
+        usage = {"prompt_tokens": random.randrange(1, 900), "completion_tokens": random.randrange(1, 3000)}
+        usage["total_tokens"] = sum(usage.values())
+        record.begin()
+        if kind == "fail":
+            record.end()
+            x.reply({"error": {"message": "no"}}, status=random.choice(["500 Oops", "400 Bad", "429 Slow"]))
+            return
+        record.tell(who, usage)
+        if kind == "whole":
+            record.end()
+            x.reply({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "usage": usage,
+                     "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}]})
+            return
+        x.stream_head()
+        x.event(chunk_of("word "))
+        x.chunk(event_of({**chunk_of(), "choices": [], "usage": usage}))
+        if kind == "leave":
+            x.hold()
+            record.end()
+        else:
+            record.end()
+            x.chunk(DONE)
+            x.last_chunk()
+
+    return handler
+
+
+def run(daemon, who, kind, refused):
+    conn = daemon.connect()
+    body = {**CHAT, "messages": [{"role": "user", "content": f"{who} {kind}"}], "max_tokens": random.choice([1, 50, 900])}
+    if kind in ("stream", "leave"):
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    conn.request("POST", "/v1/chat/completions", body, [("authorization", "Bearer sk-sluice-" + who * 43)])
+    if kind == "leave":
+        try:
+            if b" 429 " in conn.until(b"\r\n").split(b"\n")[0]:
+                refused.append(who)
+            else:
+                conn.until(b"total_tokens")
+        finally:
+            conn.reset()
+        return
+    if conn.reply().status == 429 and kind != "fail":
+        refused.append(who)
+    conn.close()
+
+
+def books(data):
+    with sqlite3.connect(f"file:{data}/sluice.db?mode=ro", uri=True) as db:
+        return {(kind, who): used for kind, who, used in db.execute("SELECT kind, who, used FROM counters")}
+
+
+def many(daemon):
+    refused, failed = [], []
+    gate = threading.Barrier(N_THREADS)
+
+    def calls(seed):
+        rng = random.Random(seed)
+        gate.wait(30)
+        for _ in range(N_EACH):
+            try:
+                run(daemon, rng.choice("abcdefgh"), rng.choice(["whole", "whole", "stream", "stream", "fail", "leave"]), refused)
+            except Exception as e:
+                failed.append(repr(e))
+
+    threads = [threading.Thread(target=calls, args=(i,)) for i in range(N_THREADS)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(240)
+    assert not failed, failed[:3]
+    return refused
+
+
+def world(tmp_path, limits):
+    record = Record()
+    up = Upstream(upstream_of(record))
+    daemon = Sluice(tmp_path / "d", {"endpoints": [chat_route(up.base, retries=0) | {"limits": limits}], "prices": PRICES,
+                                     "auth": {"admin_key": "sk-sluice-" + "x" * 43, "keys": KEYS}},
+                    args=["--data", str(tmp_path / "data"), "--workers", "4"])
+    return record, up, daemon
+
+
+@pytest.mark.timeout(300)
+def test_the_books_are_those_of_the_upstream(tmp_path):
+    huge = 10**15
+    record, up, daemon = world(tmp_path, [{"requests": huge, "per": "day"}, {"tokens": huge, "per": "day"}, {"money": 10**9, "per": "day"}, {"concurrent": 1000},
+                                          {"tokens": huge, "per": "day", "each": "principal"}, {"output_tokens": huge, "per": "month", "zone": "Europe/Berlin", "each": "principal"}])
+    assert not many(daemon)
+    daemon.stop()
+    up.close()
+    kept = books(tmp_path / "data")
+    assert kept["requests", ""] == record.n == N_THREADS * N_EACH
+    assert kept["tokens", ""] == sum(i + o for i, o in record.told.values())
+    assert kept["money", ""] == sum(1000 * i + 4000 * o for i, o in record.told.values())
+    for who, (i, o) in record.told.items():
+        assert (kept["tokens", who], kept["output_tokens", who]) == (i + o, o), who
+
+
+@pytest.mark.timeout(300)
+def test_caps_hold_under_a_crowd(tmp_path):
+    cap, places, calls = 400000, 7, 700
+    record, up, daemon = world(tmp_path, [{"requests": calls, "per": "day"}, {"tokens": cap, "per": "day"}, {"concurrent": places}])
+    refused = many(daemon)
+    daemon.stop()
+    up.close()
+    kept = books(tmp_path / "data")
+    used = sum(i + o for i, o in record.told.values())
+    assert refused and kept["requests", ""] == record.n <= calls
+    assert record.most <= places
+    assert kept["tokens", ""] == used
+    assert used <= cap + places * 3900  # no more than what the calls that ran used beyond their reservations
