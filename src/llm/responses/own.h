@@ -28,13 +28,12 @@ enum sl_responses_echo {
     SL_ECHO_COUNT
 };
 
-struct sl_headers;
 struct sl_responses_tool;
 
 /* Notes of a call, on its arena: sl_call's `own`. */
 struct sl_responses_own {
     struct sl_str echo[SL_ECHO_COUNT]; /* raw JSON; p == NULL: not given, or null */
-    const struct sl_headers *headers;  /* of the call; they live as long as it does */
+    bool offers_all;                   /* the client always offers OpenAI's own tools */
     struct sl_responses_tool *tools;   /* in a translated call, tools whose functions have another name: tools.h */
     size_t n_tools;
 };

@@ -20,7 +20,8 @@ static int own_note(const struct sl_incoming *in, const struct sl_json_val said[
     for (size_t i = 0; i < SL_ECHO_COUNT; i++) {
         own->echo[i] = sl_json_is_nothing(said[i]) ? SL_STR_NONE : sl_json_raw(said[i]);
     }
-    own->headers = in->headers;
+    own->offers_all = own->echo[SL_ECHO_TOOLS].n &&
+                      sl_str_find(sl_headers_get(in->headers, "user-agent"), SL_STR("codex"), 0) >= 0;
     call->own = own;
     return 0;
 }

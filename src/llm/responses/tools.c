@@ -7,7 +7,6 @@
 #include "llm/core/request.h"
 #include "llm/openai/read_tools.h"
 #include "llm/responses/own.h"
-#include "wire/headers.h"
 
 #define HOSTED_NAMED 4 /* this many tools of a server are named when they are left out; further ones are not */
 
@@ -90,7 +89,7 @@ static int custom_read(struct sl_chat_reader *rd, struct sl_json_val v, struct s
 static bool hosted_leave_out(struct sl_chat_reader *rd, const struct sl_tool *tool, size_t *io_n)
 {
     const struct sl_responses_own *own = rd->call->own;
-    if (!own || sl_str_find(sl_headers_get(own->headers, "user-agent"), SL_STR("codex"), 0) < 0) {
+    if (!own || !own->offers_all) {
         return false;
     }
     struct sl_str name = (*io_n)++ < HOSTED_NAMED
