@@ -117,12 +117,13 @@ def narrowed(doc):
         for model in schemas[name]["oneOf"]:
             config = next(v for k, v in model["properties"].items() if k.endswith("config"))
             next(v for k, v in config["properties"].items() if k.endswith("api_base"))["pattern"] = r"^https://[a-z]{3,9}\.example\.com/v1$"
-    schemas["Zone"] = {"enum": ["UTC", "Europe/Berlin"]}
+    schemas["Zone"] = {"enum": ["UTC", "Europe/Berlin", None]}
     for name in ("LimitList", "AllLimitList", "DatabricksLimitList"):
         schemas[name]["maxItems"] = 1
     for key in ("fallback", "shadow"):  # they name other routes of the same type
         del schemas["RouteSettings"]["properties"][key]
     rules_narrow(schemas["RouteSettings"])
+    del schemas["PutGroupRequest"]["properties"]["name"]  # it is the path's
     for name in ("CreateRouteRequest", "PutRouteRequest"):
         schemas[name]["required"].append("model")  # it has no targets here
     schemas["CreateKeyRequest"]["properties"]["group"] = {"enum": [None, "acme/search"]}
