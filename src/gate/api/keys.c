@@ -315,9 +315,20 @@ static void on_replaced(struct sl_xchg *x, struct sl_question *question)
 }
 
 /* Calls that are running stay in the group that they began in. */
+/* A key of a group does not change itself: who is above it said its limits and its end. */
+static bool is_itself(const struct sl_xchg *x)
+{
+    return x->caller.key && x->caller.key->group.n && sl_str_eq(x->caller.key->id, x->match.arg);
+}
+
 static void handle_key_replace(struct sl_xchg *x)
 {
     struct sl_key_body body = { 0 };
+    if (is_itself(x)) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN,
+                          "A key of a group cannot change itself: an admin of a group above it can.");
+        return;
+    }
     if (!sl_key_body_or_refuse(x, &body)) {
         return;
     }

@@ -340,6 +340,16 @@ def test_an_admin_of_a_group_moves_keys_within_its_reach(gate):
     assert {k["id"]: k["group"] for k in ask(daemon, "GET", KEYS).json()["keys"] if k["owner"] == "api"} == {mine["id"]: "acme", other["id"]: "rival", top["id"]: None}
 
 
+def test_a_key_of_a_group_does_not_change_itself(gate):
+    """Whoever made it said its limits and when it ends."""
+    daemon = gate()
+    boss = make_key(daemon, "acme", role="admin", limits=[{"requests": 5, **HOUR}])
+    path = f"{KEYS}/{boss['id']}"
+    r = ask(daemon, "PUT", path, definition(boss, limits=[]), boss["key"])
+    assert r.status == 403 and "cannot change itself" in r.json()["error"]["message"]
+    assert ask(daemon, "PUT", path, definition(boss)).status == 200
+
+
 def test_a_running_call_stays_where_it_began(gate, upstream):
     go_on = threading.Event()
     up = upstream(lambda x: (go_on.wait(20), x.reply(CHAT_REPLY)))
