@@ -7,6 +7,8 @@
 
 /* A shorter text is no image, whatever it looks like. */
 #define BASE64_MIN 256
+/* A longer text is no name of a number, however it is escaped. */
+#define NAME_MAX_ESCAPED 160
 /* How many of its characters are looked at. */
 #define BASE64_LOOK 64
 
@@ -18,7 +20,8 @@ struct scan {
     struct sl_str before; /* the text before this one */
     uint32_t n_base64, n_named;
     uint64_t base64_bytes;
-    int64_t max_output;
+    int64_t max_output; /* the greatest: which one holds, its dialect decides */
+    bool is_strange;    /* a name or a number that cannot be read here may say more */
 };
 
 static bool is_base64(struct sl_str text)
@@ -64,20 +67,32 @@ static struct sl_str text_take(struct scan *scan)
     return sl_str_sub(scan->body, from, p ? scan->at - 1 : scan->at);
 }
 
-/* The number behind the colon; -1: no whole number stands there. */
-static int64_t number_behind(const struct scan *scan)
+/* True: the text that was just taken is a member's name. */
+static bool is_name(const struct scan *scan)
+{
+    struct sl_str rest = sl_str_trim(sl_str_sub(scan->body, scan->at, SL_MIN(scan->at + 64, scan->body.n)));
+    return rest.n && rest.p[0] == ':';
+}
+
+/* Notes the whole number behind the colon. */
+static void number_note(struct scan *scan)
 {
     struct sl_str rest = sl_str_trim(sl_str_sub(scan->body, scan->at, SL_MIN(scan->at + 64, scan->body.n)));
     uint64_t v;
     if (!rest.n || rest.p[0] != ':') {
-        return -1;
+        return;
     }
     rest = sl_str_trim(sl_str_sub(rest, 1, rest.n));
     size_t n = 0;
     while (n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9') {
         n++;
     }
-    return sl_parse_u64(sl_str_sub(rest, 0, n), 0, INT64_MAX, &v) < 0 ? -1 : (int64_t)v;
+    bool is_whole = n < rest.n && (rest.p[n] == ',' || rest.p[n] == '}' || sl_char_is_blank(rest.p[n]));
+    if (is_whole && sl_parse_u64(sl_str_sub(rest, 0, n), 0, INT64_MAX, &v) == 0) {
+        scan->max_output = SL_MAX(scan->max_output, (int64_t)v);
+    } else {
+        scan->is_strange |= !sl_str_has_prefix(rest, SL_STR("null"));
+    }
 }
 
 static void text_look(struct scan *scan, struct sl_str text)
@@ -97,9 +112,12 @@ static void text_look(struct scan *scan, struct sl_str text)
     } else if (scan->depth == 1) {
         bool is_most = is_one_of(text, most, SL_ARRAY_LEN(most));
         scan->is_in_config = is_one_of(text, configs, SL_ARRAY_LEN(configs));
-        scan->max_output = is_most && number_behind(scan) >= 0 ? number_behind(scan) : scan->max_output;
+        scan->is_strange |= text.n <= NAME_MAX_ESCAPED && sl_str_find_char(text, '\\', 0) >= 0 && is_name(scan);
+        if (is_most) {
+            number_note(scan);
+        }
     } else if (scan->depth == 2 && scan->is_in_config && is_one_of(text, most_inside, SL_ARRAY_LEN(most_inside))) {
-        scan->max_output = number_behind(scan) >= 0 ? number_behind(scan) : scan->max_output;
+        number_note(scan);
     }
     scan->before = text;
 }
@@ -120,6 +138,6 @@ void sl_reckon(struct sl_str body, struct sl_reckoning *ret)
     *ret = (struct sl_reckoning){
         .text_bytes = body.n - scan.base64_bytes,
         .n_images = SL_MAX(scan.n_base64, scan.n_named),
-        .max_output = scan.max_output,
+        .max_output = scan.is_strange ? -1 : scan.max_output,
     };
 }

@@ -35,6 +35,14 @@ static void the_most_of_an_answer_is_found(void **state)
         { "{\"max_tokens\":null}", -1 },
         { "{\"max_tokens\":\"9\"}", -1 },
         { "{\"max_tokens\":-4}", -1 },
+        /* Which one holds is the dialect's matter: the greatest counts. */
+        { "{\"max_tokens\":100000,\"max_output_tokens\":1}", 100000 },
+        { "{\"max_tokens\":7,\"max_output_tokens\":null}", 7 },
+        /* What cannot be read here may say more. */
+        { "{\"max_tokens\":1e5,\"max_completion_tokens\":1}", -1 },
+        { "{\"max_tokens\":1.5}", -1 },
+        { "{\"max\\u005ftokens\":9000,\"max_output_tokens\":1}", -1 },
+        { "{\"prompt\":\"a\\nb\",\"max_tokens\":3}", 3 },
         /* Where it stands in a text or deep inside, it is not the call's own. */
         { "{\"messages\":[{\"content\":\"\\\"max_tokens\\\":1\"}]}", -1 },
         { "{\"messages\":[{\"role\":\"assistant\",\"input\":{\"max_tokens\":1}}],\"max_tokens\":900}", 900 },
