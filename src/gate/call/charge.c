@@ -17,6 +17,7 @@
 #include "llm/chat/reckon.h"
 #include "llm/core/call.h"
 #include "llm/core/language.h"
+#include "llm/core/passage.h"
 #include "llm/core/target.h"
 #include "llm/price/price.h"
 #include "wire/headers.h"
@@ -59,9 +60,10 @@ static int64_t cost_of(const struct sl_target *target, struct sl_usage usage, ui
 }
 
 /* Which target will be asked is not known yet: the dearest one counts. */
-static void money_fill(const struct sl_route *route, struct sl_charge *charge)
+static void money_fill(const struct sl_call *call, const struct sl_route *route, struct sl_charge *charge)
 {
     int64_t most = 0;
+    charge->is_unpriced = call->passage && !call->passage->tail; /* there the client names the model */
     for (uint32_t i = 0; i < route->n_targets; i++) {
         int64_t cost = cost_of(&route->targets[i], SL_USAGE_NONE, charge->input, charge->output);
         charge->is_unpriced |= cost == SL_COST_UNKNOWN;
@@ -93,7 +95,7 @@ static void amounts_fill(const struct sl_xchg *x, const struct sl_route *route, 
     call->amounts[SL_LIMIT_OUTPUT_TOKENS] = charge->output;
     call->amounts[SL_LIMIT_TOKENS] = charge->input + charge->output;
     if (charge->has_money) {
-        money_fill(route, charge);
+        money_fill(x->call, route, charge);
     }
 }
 
@@ -239,20 +241,25 @@ static void used_fill(const struct sl_xchg *x, const struct sl_charge *charge, u
 {
     const struct sl_record *record = &x->record;
     bool is_billed = may_be_billed(record);
-    /* An event of a stream is about a token. */
+    /* An event of a stream is about a token. A stream that ended early said of its output what it knew at its begin. */
     uint64_t events = record->n_events;
-    uint64_t output = record->error_type == SL_ERR_NONE ? SL_MAX(charge->output, events)
-                                                        : SL_MIN(charge->output, events);
+    bool is_whole = record->error_type == SL_ERR_NONE;
+    uint64_t output = is_whole ? SL_MAX(charge->output, events) : events;
+    uint64_t said = record->usage.output >= 0 ? (uint64_t)record->usage.output : 0;
     used[SL_LIMIT_INPUT_TOKENS] = record->usage.input >= 0 ? (uint64_t)record->usage.input
                                   : is_billed              ? charge->input
                                                            : 0;
-    used[SL_LIMIT_OUTPUT_TOKENS] = record->usage.output >= 0 ? (uint64_t)record->usage.output : is_billed ? output : 0;
+    used[SL_LIMIT_OUTPUT_TOKENS] = record->usage.output >= 0 && (is_whole || !is_billed) ? said
+                                   : is_billed                                           ? SL_MAX(said, output)
+                                                                                         : 0;
     used[SL_LIMIT_TOKENS] = used[SL_LIMIT_INPUT_TOKENS] + used[SL_LIMIT_OUTPUT_TOKENS];
     int64_t cost = record->cost_nano;
-    if (charge->has_money && is_billed && record->target && (record->usage.input < 0 || record->usage.output < 0)) {
+    bool is_partial = record->usage.input < 0 || record->usage.output < 0 || !is_whole || cost < 0;
+    if (charge->has_money && is_billed && record->target && is_partial) {
         /* What nobody reported is estimated. */
-        cost = SL_MAX(
-            cost, cost_of(record->target, record->usage, used[SL_LIMIT_INPUT_TOKENS], used[SL_LIMIT_OUTPUT_TOKENS]));
+        struct sl_usage usage = record->usage;
+        usage.output = (int64_t)used[SL_LIMIT_OUTPUT_TOKENS];
+        cost = SL_MAX(cost, cost_of(record->target, usage, used[SL_LIMIT_INPUT_TOKENS], 0));
     }
     used[SL_LIMIT_MONEY] = cost > 0 ? (uint64_t)cost : 0;
 }
@@ -293,10 +300,25 @@ void sl_charge_settle(struct sl_xchg *x)
 
 /* --- other routes --- */
 
+/* True: the caller's money is limited, and nobody knows what this route costs. */
+static bool is_unpriced_away(const struct sl_xchg *x, const struct sl_route *route)
+{
+    bool is_asked = x->charge && x->charge->has_money && x->settings->prices_refuse_unknown;
+    for (uint32_t i = 0; is_asked && i < route->n_targets; i++) {
+        if (cost_of(&route->targets[i], SL_USAGE_NONE, x->charge->input, x->charge->output) == SL_COST_UNKNOWN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route)
 {
     struct sl_charge charge = { .input = 0 };
     struct sl_limit_view view;
+    if (is_unpriced_away(x, route)) {
+        return false;
+    }
     if (!route->limits) {
         return true;
     }

@@ -54,6 +54,7 @@ static int delta_write(struct sl_relay *relay, const struct sl_delta *delta)
         }
     }
     relay->has_words |= delta->kind != SL_DELTA_CHUNK && delta->kind != SL_DELTA_LOST;
+    x->record.n_events += delta->kind == SL_DELTA_BLOCK;
     if (delta->kind == SL_DELTA_ERROR) {
         return error_push(relay, delta->error);
     }
@@ -103,6 +104,7 @@ static int item_note(void *arg, const struct sl_delta *delta)
     struct item *item = arg;
     struct sl_record *record = &item->relay->x->record;
     item->relay->has_words |= delta->kind == SL_DELTA_START || delta->kind == SL_DELTA_ERROR;
+    record->n_events += delta->kind == SL_DELTA_BLOCK;
     if (delta->kind == SL_DELTA_USAGE) {
         record->usage = delta->usage;
     } else if (delta->kind == SL_DELTA_ERROR) {

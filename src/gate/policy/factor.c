@@ -5,7 +5,7 @@
 
 #define FIRST 256 /* a token for four bytes */
 #define LEAST 16
-#define MOST  4096
+#define MOST  1024 /* a token for one byte */
 /* A call with fewer bytes says little: what every call has beside its text weighs too much. */
 #define BYTES_MIN 256
 /* How much one call counts: an eighth. */

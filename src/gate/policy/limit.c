@@ -6,6 +6,8 @@
 #include "gate/policy/limit_shard.h"
 
 #define CLAIMS_MAX (SL_LIMIT_OWNERS_MAX * SL_LIMITS_MAX)
+/* What one counter counts at most, so that no sum wraps. */
+#define USED_MAX ((uint64_t)1 << 62)
 /* When the wall clock steps back, a window would stay open too long. Clocks of workers differ by less than this. */
 #define CLOCK_SLACK_USEC SL_USEC_PER_SEC
 
@@ -356,7 +358,9 @@ void sl_limiter_settle(struct sl_limiter *limiter, const struct sl_limit_held *h
         SL_ASSERT(c->reserved >= held[i].reserved && c->used >= held[i].reserved);
         c->reserved -= held[i].reserved;
         c->used -= held[i].reserved;
-        c->used += c->kind == SL_LIMIT_CONCURRENT ? 0 : used[c->kind];
+        if (c->kind != SL_LIMIT_CONCURRENT) { /* an upstream may say any number */
+            c->used = SL_MIN(c->used + SL_MIN(used[c->kind], USED_MAX), USED_MAX + c->reserved);
+        }
         sl_counter_changed(&limiter->shards[held[i].shard], c);
     }
     sl_limit_shards_unlock(limiter, mask);

@@ -148,6 +148,22 @@ def test_a_client_that_leaves_pays_for_what_came(world):
     wait_for(lambda: 6 < w.ratio() < 100, "input and the events that came are booked")
 
 
+@pytest.mark.parametrize("path, body", [("/v1/chat/completions", {**CHAT, "max_tokens": 4}), ("/v1/messages", {**CHAT, "max_tokens": 4}), ("/v1beta/models/chat:streamGenerateContent", {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 4}})])
+def test_a_broken_stream_is_booked_whole(world, path, body):
+    """Each event counts, translated or not, also beyond what was reserved."""
+    w = world(tokens())
+
+    def handler(x):
+        x.stream_head()
+        for _ in range(200):
+            x.event(chunk_of("word "))
+        x.close()  # in the middle
+
+    w.up.handler = handler
+    w.call(handler, path=path, body=body if "contents" in body else {**body, "stream": True})
+    wait_for(lambda: 200 <= w.ratio() < 300, "input and two hundred events are booked")
+
+
 def test_a_client_that_leaves_before_the_answer_pays_for_its_input(world):
     w = world(tokens())
     asked = threading.Event()
@@ -394,6 +410,18 @@ def test_a_price_that_nobody_knows(world, unknown):
         assert r.status == 200 and w.ratio() == 0
     else:
         assert "nobody knows what a call of the route 'chat' costs" in over_budget(r).json()["error"]["message"]
+
+
+def test_nobody_knows_what_a_raw_call_costs(world):
+    """Its client names the model. With `allow` it costs at least what the route's own model would."""
+    path = "/gateway/proxy/chat/v1/chat/completions"
+    w = world([{"money": 1, "per": "day"}], config={"prices": {**PRICES["prices"], "unknown": "refuse"}})
+    assert w.call().status == 200
+    r = w.call(path=path, body={**CHAT, "model": "dearest"})
+    assert r.status == 429 and b"nobody knows what" in r.body
+    w = world([{"money": 1, "per": "day"}], config=PRICES)
+    r = w.call(path=path, body={**CHAT, "model": "dearest"})
+    assert r.status == 200 and w.ratio() > 0, r.body
 
 
 def test_a_session_has_a_budget(world):
