@@ -15,6 +15,7 @@
 #include "gate/config/config.h"
 #include "gate/config/events.h"
 #include "gate/config/route.h"
+#include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "store/store.h"
 
