@@ -34,7 +34,8 @@ static struct sl_route *route_of(struct sl_xchg *x, struct sl_str name)
     return route;
 }
 
-static void handle_limits_get(struct sl_xchg *x)
+/* Replies with the limits of the path's route, in those words. */
+static void limits_show(struct sl_xchg *x, const struct sl_limits_words *words)
 {
     const struct sl_route *route = route_of(x, x->match.arg);
     if (!route) {
@@ -43,9 +44,14 @@ static void handle_limits_get(struct sl_xchg *x)
     struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
     sl_jw_object(w);
     sl_jw_key(w, "limits");
-    sl_limits_write(w, &sl_limits_requests, route->limits);
+    sl_limits_write(w, words, route->limits);
     sl_jw_end(w);
     sl_api_reply(x, 200);
+}
+
+static void handle_limits_get(struct sl_xchg *x)
+{
+    limits_show(x, &sl_limits_requests);
 }
 
 static void limits_reply(struct sl_xchg *x, struct sl_str stored, const struct sl_limits_words *words)
@@ -176,16 +182,7 @@ static void handle_limits_set(struct sl_xchg *x)
 
 static void own_reply(struct sl_xchg *x)
 {
-    const struct sl_route *route = route_of(x, x->match.arg);
-    if (!route) {
-        return;
-    }
-    struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
-    sl_jw_object(w);
-    sl_jw_key(w, "limits");
-    sl_limits_write(w, &sl_limits_ours, route->limits);
-    sl_jw_end(w);
-    sl_api_reply(x, 200);
+    limits_show(x, &sl_limits_ours);
 }
 
 static void on_own_put(struct sl_xchg *x, struct sl_question *question)
