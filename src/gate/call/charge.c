@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gate/call/measure.h"
 #include "gate/call/state.h"
 #include "gate/config/group.h"
 #include "gate/config/key.h"
@@ -17,7 +18,6 @@
 #include "llm/chat/reckon.h"
 #include "llm/core/call.h"
 #include "llm/core/language.h"
-#include "llm/core/passage.h"
 #include "llm/core/target.h"
 #include "llm/price/price.h"
 #include "wire/headers.h"
@@ -60,10 +60,10 @@ static int64_t cost_of(const struct sl_target *target, struct sl_usage usage, ui
 }
 
 /* Which target will be asked is not known yet: the dearest one counts. */
-static void money_fill(const struct sl_call *call, const struct sl_route *route, struct sl_charge *charge)
+static void money_fill(const struct sl_xchg *x, const struct sl_route *route, struct sl_charge *charge)
 {
     int64_t most = 0;
-    charge->is_unpriced = call->passage && !call->passage->tail; /* there the client names the model */
+    charge->is_unpriced = !sl_measure_has_price(x);
     for (uint32_t i = 0; i < route->n_targets; i++) {
         int64_t cost = cost_of(&route->targets[i], SL_USAGE_NONE, charge->input, charge->output);
         charge->is_unpriced |= cost == SL_COST_UNKNOWN;
@@ -95,7 +95,7 @@ static void amounts_fill(const struct sl_xchg *x, const struct sl_route *route, 
     call->amounts[SL_LIMIT_OUTPUT_TOKENS] = charge->output;
     call->amounts[SL_LIMIT_TOKENS] = charge->input + charge->output;
     if (charge->has_money) {
-        money_fill(x->call, route, charge);
+        money_fill(x, route, charge);
     }
 }
 

@@ -230,9 +230,7 @@ static void measure_success(struct sl_xchg *x, const struct sl_metric_labels *la
     }
 }
 
-/* True: the target's price holds for what was asked. In a raw passage the client names the model; and an answer that is
- * read again was paid before. */
-static bool has_price(const struct sl_xchg *x)
+bool sl_measure_has_price(const struct sl_xchg *x)
 {
     const struct sl_call *call = x->call;
     return !call->follow && !(call->passage && !call->passage->tail);
@@ -242,7 +240,7 @@ void sl_measure_cost(struct sl_xchg *x)
 {
     struct sl_record *record = &x->record;
     const struct sl_target *target = record->target;
-    if (target && (target->price || record->usage.cost_nano >= 0) && has_price(x)) {
+    if (target && (target->price || record->usage.cost_nano >= 0) && sl_measure_has_price(x)) {
         record->cost_nano = sl_price_cost(target->price, &record->usage);
     }
 }
