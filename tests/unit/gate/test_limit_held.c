@@ -57,6 +57,26 @@ static const struct sl_limit_rule tokens_a_minute = {
     .cap = 1000, .period_usec = MINUTE, .multiple = 1, .unit = "minute", .kind = SL_LIMIT_TOKENS
 };
 
+/* An upstream may say any number: a counter that wrapped would begin anew, and one below its reservations would end the
+ * process. */
+static void what_is_absurd_does_not_wrap(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new();
+    struct sl_limit_rule rule = tokens_a_minute;
+    rule.cap = 1000000;
+    struct open_call calls[16], late;
+    for (size_t i = 0; i < SL_ARRAY_LEN(calls); i++) {
+        assert_true(begin(limiter, &calls[i], "p", &rule, 1, 600, T0));
+    }
+    const uint64_t used[SL_LIMIT_KINDS] = { [SL_LIMIT_TOKENS] = UINT64_MAX / 4 + 600 };
+    for (size_t i = 0; i < SL_ARRAY_LEN(calls); i++) {
+        sl_limiter_settle(limiter, calls[i].held, calls[i].n_held, used);
+        assert_false(begin(limiter, &late, "p", &rule, 1, 1, T0));
+    }
+    sl_limiter_free(limiter);
+}
+
 static void tokens_are_reserved_then_settled(void **state)
 {
     (void)state;
@@ -420,6 +440,7 @@ static void a_life_agrees_with_the_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_absurd_does_not_wrap),
         cmocka_unit_test(tokens_are_reserved_then_settled),
         cmocka_unit_test(a_call_belongs_to_the_window_in_which_it_began),
         cmocka_unit_test(places_are_given_back),

@@ -43,6 +43,17 @@ def header(target, name):
     return next((v for k, v in target.upstream.requests[0].headers if k.lower() == name), None)
 
 
+@pytest.mark.parametrize("unknown", ["allow", "refuse"])
+def test_where_money_is_limited_no_unknown_price_is_gone_to(lab, unknown):
+    """The other route has no limits of its own; those of the one that was called hold."""
+    down, up = lab.target(error("500 Oops")), lab.target()
+    lab.start(route("chat", down, ["other"], entry={"limits": [{"money": 1, "per": "day"}]}),
+              route("other", up, entry={"model": {**model(up.base), "name": "nobody-knows"}}),
+              prices={"models": {"openai/gpt-4o-mini": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}}, "unknown": unknown})
+    r = lab.call()
+    assert (r.status, len(up.upstream.requests)) == ((200, 1) if unknown == "allow" else (500, 0)), r.body
+
+
 # --- where it goes ---
 
 
