@@ -3,7 +3,6 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "gate/call/measure.h"
 #include "gate/call/state.h"
 #include "gate/config/group.h"
 #include "gate/config/key.h"
@@ -63,7 +62,7 @@ static int64_t cost_of(const struct sl_target *target, struct sl_usage usage, ui
 static void money_fill(const struct sl_xchg *x, const struct sl_route *route, struct sl_charge *charge)
 {
     int64_t most = 0;
-    charge->is_unpriced = !sl_measure_has_price(x);
+    charge->is_unpriced = !sl_xchg_has_price(x);
     for (uint32_t i = 0; i < route->n_targets; i++) {
         int64_t cost = cost_of(&route->targets[i], SL_USAGE_NONE, charge->input, charge->output);
         charge->is_unpriced |= cost == SL_COST_UNKNOWN;

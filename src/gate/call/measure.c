@@ -16,7 +16,6 @@
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "llm/core/language.h"
-#include "llm/core/passage.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "llm/price/price.h"
@@ -230,17 +229,11 @@ static void measure_success(struct sl_xchg *x, const struct sl_metric_labels *la
     }
 }
 
-bool sl_measure_has_price(const struct sl_xchg *x)
-{
-    const struct sl_call *call = x->call;
-    return !call->follow && !(call->passage && !call->passage->tail);
-}
-
 void sl_measure_cost(struct sl_xchg *x)
 {
     struct sl_record *record = &x->record;
     const struct sl_target *target = record->target;
-    if (target && (target->price || record->usage.cost_nano >= 0) && sl_measure_has_price(x)) {
+    if (target && (target->price || record->usage.cost_nano >= 0) && sl_xchg_has_price(x)) {
         record->cost_nano = sl_price_cost(target->price, &record->usage);
     }
 }

@@ -10,9 +10,6 @@ struct sl_xchg;
 
 /* Call this just before the reply is complete, so that a client that has its reply finds it counted. */
 void sl_measure_exchange(struct sl_xchg *x, int status);
-/* True: the target's price holds for what was asked. In a raw passage the client names the model; and an answer that is
- * read again was paid before. */
-bool sl_measure_has_price(const struct sl_xchg *x);
 /* Sets the record's cost from its usage and from the price of the target that answered. sl_measure_exchange does this,
  * too; call it before where the reply tells the cost. */
 void sl_measure_cost(struct sl_xchg *x);

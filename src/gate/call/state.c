@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/state.h"
 
+#include "llm/core/call.h"
+#include "llm/core/passage.h"
+
 static const unsigned allowed[SL_XS_COUNT] = {
     [SL_XS_HEAD] = SL_BIT(SL_XS_BODY) | SL_BIT(SL_XS_DONE),
     [SL_XS_BODY] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_DONE),
@@ -19,4 +22,10 @@ void sl_xchg_set_state(struct sl_xchg *x, enum sl_xchg_state to)
 bool sl_xchg_is_invocation(const struct sl_xchg *x)
 {
     return x->path && !x->path->handle;
+}
+
+bool sl_xchg_has_price(const struct sl_xchg *x)
+{
+    const struct sl_call *call = x->call;
+    return !call->follow && !(call->passage && !call->passage->tail);
 }

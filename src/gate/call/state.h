@@ -140,5 +140,8 @@ void sl_xchg_set_state(struct sl_xchg *x, enum sl_xchg_state to);
 
 /* True: it is a call of a model. */
 bool sl_xchg_is_invocation(const struct sl_xchg *x);
+/* True: the target's price holds for what was asked. In a raw passage the client names the model; and an answer that is
+ * read again was paid before. */
+bool sl_xchg_has_price(const struct sl_xchg *x);
 
 #endif
