@@ -4,21 +4,19 @@
 #include <stdlib.h>
 
 #include "base/num.h"
-#include "base/spool.h"
 #include "gate/config/group.h"
 #include "gate/config/group_conf.h"
 #include "gate/config/key.h"
 #include "gate/config/keyring.h"
 #include "gate/config/models.h"
-#include "gate/config/origins.h"
+#include "gate/config/networks.h"
 #include "gate/config/prices.h"
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
+#include "gate/config/server_conf.h"
 #include "llm/price/table.h"
-#include "net/bind.h"
 #include "net/noproxy.h"
 #include "net/tls.h"
-#include "wire/uri.h"
 
 #define SEC  SL_USEC_PER_SEC
 #define MSEC SL_USEC_PER_MSEC
@@ -38,167 +36,11 @@ static const char *const metrics_access[] = { "auto", "open", "viewer", "admin",
 
 /* --- values of their own form --- */
 
-/* Warns at once; else the first large upload would show the problem. */
-static int spool_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
-{
-    (void)row;
-    struct sl_spool spool = SL_SPOOL_INIT;
-    struct sl_err err = { 0 };
-    int r = sl_spool_open(&spool, *(struct sl_str *)field, NULL, &err);
-    if (r == SL_E_LIMIT) {
-        sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL, "%s", err.text);
-        return SL_E_INVAL;
-    }
-    if (r < 0) {
-        sl_bind_problem(bind, SL_PROBLEM_WARNING, val->pos, NULL,
-                        "no file can be made there, so large uploads are refused: %s; it must be a folder that the "
-                        "gateway may write to",
-                        err.text);
-    }
-    sl_spool_close(&spool);
-    return 0;
-}
-
-/* Takes "auto" or a number. */
-static int workers_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
-{
-    (void)row;
-    uint32_t *ret = field;
-    if (sl_str_eq_c(val->text, "auto")) {
-        *ret = 0;
-        return 0;
-    }
-    uint64_t n;
-    if (val->kind > SL_VAL_STRING || sl_parse_u64(val->text, 1, 256, &n) < 0) {
-        return FAIL(bind, val, "must be auto or a number from 1 to 256");
-    }
-    *ret = (uint32_t)n;
-    return 0;
-}
-
-static const struct sl_opt listen_opts[] = {
-    { "address", SL_OPT_STR, offsetof(struct sl_listen_conf, address), NULL, 0, 0, SL_OPT_REQUIRED, NULL, NULL, NULL,
-      "host:port or unix:/path" },
-    { "proxy_protocol", SL_OPT_BOOL, offsetof(struct sl_listen_conf, has_proxy_protocol), "false", 0, 0, 0, NULL, NULL,
-      NULL, "connections begin with a PROXY protocol header" },
-    END_OF_TABLE,
-};
-
-static int listen_one(struct sl_bind *bind, const struct sl_val *val, struct sl_listen_conf *ret)
-{
-    if (val->kind == SL_VAL_MAP) {
-        int r = sl_opt_bind(bind, listen_opts, val, ret);
-        if (r < 0) {
-            return r;
-        }
-    } else if (val->kind == SL_VAL_STRING) {
-        *ret = (struct sl_listen_conf){ .address = sl_arena_dup(bind->arena, val->text) };
-    } else {
-        return FAIL(bind, val, "must be host:port, [v6]:port, unix:/path, or { address: … }");
-    }
-    struct sl_bind_addr addr;
-    struct sl_err err = { 0 };
-    return sl_bind_parse(ret->address, &addr, &err) < 0 ? FAIL(bind, val, "%s", err.text) : 0;
-}
-
-static bool listen_same(const void *a, const void *b)
-{
-    const struct sl_server_settings *x = SL_CONTAINER_OF((void *)(uintptr_t)a, struct sl_server_settings, listen);
-    const struct sl_server_settings *y = SL_CONTAINER_OF((void *)(uintptr_t)b, struct sl_server_settings, listen);
-    bool same = x->n_listen == y->n_listen;
-    for (uint32_t i = 0; same && i < x->n_listen; i++) {
-        same = sl_str_eq(x->listen[i].address, y->listen[i].address) &&
-               x->listen[i].has_proxy_protocol == y->listen[i].has_proxy_protocol;
-    }
-    return same;
-}
-
-static bool u32_same(const void *a, const void *b)
-{
-    return *(const uint32_t *)a == *(const uint32_t *)b;
-}
-
-/* Takes "auto" or a duration. */
-static int drain_delay_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
-{
-    uint64_t *ret = field, v;
-    if (val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, "auto")) {
-        *ret = SL_DRAIN_DELAY_AUTO;
-        return 0;
-    }
-    if (val->kind > SL_VAL_STRING || sl_parse_duration(val->text, &v) < 0 || v > row->max) {
-        return FAIL(bind, val, "must be auto or a duration from 0s to 24h, with its unit (ms, s, m, h)");
-    }
-    *ret = v;
-    return 0;
-}
-
-static int listen_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
-{
-    (void)row;
-    struct sl_server_settings *server = SL_CONTAINER_OF(field, struct sl_server_settings, listen);
-    uint32_t n = val->kind == SL_VAL_LIST ? val->n : 1;
-    struct sl_listen_conf *list = SL_ARENA_ARRAY(bind->arena, struct sl_listen_conf, n ? n : 1);
-    if (!list) {
-        return FAIL(bind, val, "out of memory");
-    }
-    if (n == 0) {
-        return FAIL(bind, val, "must name at least one address");
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        int r = listen_one(bind, val->kind == SL_VAL_LIST ? val->items[i].val : val, &list[i]);
-        if (r < 0) {
-            return r;
-        }
-        for (uint32_t k = 0; k < i; k++) {
-            if (sl_str_eq(list[k].address, list[i].address)) {
-                return FAIL(bind, val->items[i].val, "\"%.*s\" is there twice", SL_STR_ARG(list[i].address));
-            }
-        }
-    }
-    server->listen = list;
-    server->n_listen = n;
-    return 0;
-}
-
-static int cidrs_bind(struct sl_bind *bind, const struct sl_val *val, const struct sl_strs *strs, struct sl_cidrs *ret)
-{
-    struct sl_cidrs cidrs = { SL_ARENA_ARRAY(bind->arena, struct sl_cidr, strs->n ? strs->n : 1), 0 };
-    if (!cidrs.v) {
-        return FAIL(bind, val, "out of memory");
-    }
-    for (uint32_t i = 0; i < strs->n; i++) {
-        if (sl_cidr_parse(strs->v[i], &cidrs.v[cidrs.n++]) < 0) {
-            return FAIL(bind, val, "\"%.*s\" is not an address or a network like 10.0.0.0/8", SL_STR_ARG(strs->v[i]));
-        }
-    }
-    *ret = cidrs;
-    return 0;
-}
-
-static int trusted_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
-{
-    (void)row;
-    struct sl_server_settings *server = SL_CONTAINER_OF(field, struct sl_server_settings, trusted_proxies);
-    return cidrs_bind(bind, val, &server->trusted_proxies, &server->trusted);
-}
-
 static int allow_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
     struct sl_upstream_settings *upstream = SL_CONTAINER_OF(field, struct sl_upstream_settings, allow);
-    return cidrs_bind(bind, val, &upstream->allow, &upstream->guard.allow);
-}
-
-static int url_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
-{
-    (void)row;
-    struct sl_uri uri;
-    struct sl_err err = { 0 };
-    if (sl_uri_parse(*(struct sl_str *)field, &uri, &err) < 0) {
-        return FAIL(bind, val, "is not a URL: %s", err.text);
-    }
-    return 0;
+    return sl_networks_bind(bind, val, &upstream->allow, &upstream->guard.allow);
 }
 
 static int except_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
@@ -288,79 +130,6 @@ static int groups_check(struct sl_bind *bind, const struct sl_opt *row, const st
     {                                                                                     \
         key_, SL_OPT_MAP, offsetof(type_, field_), NULL, 0, 0, 0, NULL, sub_, NULL, help_ \
     }
-
-#define LIMIT(key_, kind_, field_, def_, min_, max_, help_) \
-    ROW(struct sl_server_limits, key_, kind_, field_, def_, min_, max_, SL_OPT_RELOAD, help_)
-static const struct sl_opt server_limit_opts[] = {
-    LIMIT("head", SL_OPT_BYTES, head_bytes, "64KiB", 1024, MIB,
-          "size of a request's head; beyond it 431, or 414 for the request line"),
-    LIMIT("body", SL_OPT_BYTES, body_bytes, "32MiB", 1024, GIB, "size of a request's body; beyond it 413"),
-    LIMIT("form", SL_OPT_BYTES, form_bytes, "512MiB", 1024, 1024 * GIB,
-          "size of a form (multipart/form-data), which is passed on while it comes; beyond it 413"),
-    LIMIT("connections", SL_OPT_U32, connections, "10000", 1, 1000000,
-          "client connections of all workers; beyond it 503 and close"),
-    LIMIT("memory", SL_OPT_BYTES, memory_bytes, "1GiB", MIB, 1024 * GIB,
-          "memory for all buffered bodies (over 4 KiB), their JSON tapes, bodies made from them, and collected "
-          "replies; beyond it 503"),
-    LIMIT("spool", SL_OPT_BYTES, spool_bytes, "4GiB", 0, 1024 * GIB,
-          "size of all uploads in files of server.spool; beyond it 503"),
-    END_OF_TABLE,
-};
-
-#define TIME(key_, field_, def_, min_, help_) \
-    ROW(struct sl_server_timeouts, key_, SL_OPT_USEC, field_, def_, min_, DAY, SL_OPT_RELOAD, help_)
-static const struct sl_opt server_timeout_opts[] = {
-    TIME("head", head_usec, "10s", 100 * MSEC, "for a request's head, from its first byte; beyond it 408"),
-    TIME("body_idle", body_idle_usec, "60s", 100 * MSEC, "between two pieces of a request's body; beyond it 408"),
-    TIME("write_idle", write_idle_usec, "60s", 100 * MSEC,
-         "how long a client may take nothing of a reply; beyond it the connection is closed"),
-    TIME("keep_alive", keep_alive_usec, "75s", 100 * MSEC, "how long a connection without a request stays open"),
-    { "drain_delay", SL_OPT_CUSTOM, offsetof(struct sl_server_timeouts, drain_delay_usec), "auto", 0, DAY,
-      SL_OPT_RELOAD, NULL, NULL, drain_delay_check,
-      "after SIGTERM: how long /ready says 503 before new connections are refused; auto: 0s when stdin or stderr is a "
-      "terminal, else 5s" },
-    TIME("drain", drain_usec, "30s", 0, "after that: how long running calls may go on before they are cut"),
-    END_OF_TABLE,
-};
-
-static const struct sl_opt tls_opts[] = {
-    ROW(struct sl_server_settings, "cert", SL_OPT_PATH, tls_cert, NULL, 0, 0, SL_OPT_RELOAD, "certificate chain, PEM"),
-    ROW(struct sl_server_settings, "key", SL_OPT_PATH, tls_key, NULL, 0, 0, SL_OPT_RELOAD,
-        "private key of the certificate, PEM"),
-    END_OF_TABLE,
-};
-
-#define SERVER(key_, kind_, field_, def_, flags_, check_, help_) \
-    ROW_CHECK(struct sl_server_settings, key_, kind_, field_, def_, flags_, check_, help_)
-static const struct sl_opt server_opts[] = {
-    { "listen", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, listen), "127.0.0.1:5000", 0, 0, 0, NULL,
-      listen_opts, listen_check, "address or list of addresses: host:port, [v6]:port, unix:/path", listen_same },
-    { "workers", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, workers), "auto", 1, 256, 0, NULL, NULL,
-      workers_check, "event loops; auto: one a core, at most 4", u32_same },
-    { "tls", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, tls_opts, NULL, "serves HTTPS when both are set" },
-    MAP(struct sl_server_settings, "limits", limits, server_limit_opts, "sizes and counts"),
-    MAP(struct sl_server_settings, "timeouts", timeouts, server_timeout_opts, "of the client's side"),
-    SERVER("trusted_proxies", SL_OPT_STR_LIST, trusted_proxies, NULL, SL_OPT_RELOAD, trusted_check,
-           "networks (CIDR) of proxies whose forwarding headers are trusted"),
-    SERVER("public_url", SL_OPT_URL, public_url, NULL, SL_OPT_RELOAD, url_check,
-           "the gateway's URL as clients see it: route URLs begin with it, redirects begin with its path, and paths of "
-           "requests may begin with it; default: route URLs are relative"),
-    SERVER(
-        "cors", SL_OPT_STR_LIST, cors, NULL, SL_OPT_RELOAD, sl_origins_check,
-        "origins whose web pages may make calls and read the lists of routes, like https://app.example, or * for all "
-        "(CORS)"),
-    SERVER("spool", SL_OPT_STR, spool, "/var/tmp", SL_OPT_RELOAD, spool_check,
-           "folder for temporary files: uploads of more than 256 KiB whose route is not known yet, or has several "
-           "targets"),
-    ROW(struct sl_server_settings, "heartbeat", SL_OPT_USEC, heartbeat_usec, "15s", 0, DAY, SL_OPT_RELOAD,
-        "how long a stream may be silent before a sign of life is sent between two events, so that no proxy on the way "
-        "cuts the stream; 0s: none is sent"),
-    ROW(struct sl_server_settings, "tcp_keepalive", SL_OPT_USEC, tcp_keepalive_usec, "60s", 0, 7200 * SEC, 0,
-        "how long a client's connection may be silent before TCP asks whether it is still there; 0s: never"),
-    SERVER("headers", SL_OPT_BOOL, headers, "true", SL_OPT_RELOAD, NULL,
-           "false hides the x-sluice-… and server-timing headers"),
-    END_OF_TABLE,
-};
 
 #define UP(key_, kind_, field_, def_, min_, max_, help_) \
     ROW(struct sl_upstream_settings, key_, kind_, field_, def_, min_, max_, SL_OPT_RELOAD, help_)
@@ -542,7 +311,7 @@ static const struct sl_opt log_opts[] = {
 };
 
 static const struct sl_opt sections[] = {
-    MAP(struct sl_settings, "server", server, server_opts, "the client's side"),
+    MAP(struct sl_settings, "server", server, sl_server_rows, "the client's side"),
     MAP(struct sl_settings, "upstream", upstream, upstream_opts, "the providers' side"),
     { "auth", SL_OPT_CUSTOM, offsetof(struct sl_settings, auth), NULL, 0, 0, SL_OPT_RELOAD, NULL, auth_opts, auth_check,
       "who may call: a map, {} for the admin key only; none: everyone, on any address; left out: everyone, on loopback "

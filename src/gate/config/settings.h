@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "gate/config/per_route.h"
+#include "gate/config/server_settings.h"
 #include "net/cidr.h"
 
 struct sl_group_defs;
@@ -18,37 +19,6 @@ struct sl_own_models;
 struct sl_prices;
 struct sl_tls_ctx;
 struct sl_val;
-
-struct sl_listen_conf {
-    struct sl_str address; /* "127.0.0.1:5000", "[::1]:5000", "unix:/path" */
-    bool has_proxy_protocol;
-};
-
-struct sl_server_limits {
-    uint64_t head_bytes, body_bytes, form_bytes, memory_bytes, spool_bytes;
-    uint32_t connections;
-};
-
-struct sl_server_timeouts {
-    uint64_t head_usec, body_idle_usec, write_idle_usec, keep_alive_usec, drain_delay_usec, drain_usec;
-};
-
-struct sl_server_settings {
-    struct sl_listen_conf *listen;
-    uint32_t n_listen;
-    uint32_t workers;                /* 0: auto */
-    struct sl_str tls_cert, tls_key; /* paths; both or none */
-    struct sl_server_limits limits;
-    struct sl_server_timeouts timeouts;
-    struct sl_strs trusted_proxies;
-    struct sl_cidrs trusted; /* trusted_proxies, parsed */
-    struct sl_str public_url;
-    struct sl_str spool; /* a folder */
-    struct sl_strs cors; /* origins of web pages that may make calls; origins.h */
-    bool headers;        /* false: no x-sluice-… headers in replies */
-    uint64_t tcp_keepalive_usec;
-    uint64_t heartbeat_usec; /* 0: none */
-};
 
 struct sl_proxy_settings {
     struct sl_str url;        /* http://[user:pass@]host:port; p == NULL: none */
@@ -89,9 +59,6 @@ struct sl_auth_settings {
     bool has_admin_key;
     int metrics; /* enum sl_metrics_access */
 };
-
-/* For server.timeouts.drain_delay: auto. */
-#define SL_DRAIN_DELAY_AUTO UINT64_MAX
 
 struct sl_requests_settings {
     bool is_off;
