@@ -6,12 +6,12 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/random.h"
+#include "daemon/addresses.h"
 #include "daemon/admin_key.h"
 #include "daemon/daemon.h"
 #include "daemon/data.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
-#include "gate/call/auth.h"
 #include "gate/call/credential.h"
 #include "gate/config/events.h"
 #include "gate/config/publisher.h"
@@ -63,9 +63,7 @@ struct daemon {
     struct sl_arena arena;          /* for its name */
     const struct sl_config *config; /* the configuration at the start; the reload owns it */
     struct sl_reload reload;
-    struct sl_bind_addr *addrs;
-    int *inherited; /* sockets of a supervisor that replace server.listen, or NULL */
-    uint32_t n_addrs;
+    struct sl_addresses addresses;
     struct sl_thread *threads;
     uint32_t n_threads;
     uint32_t n_running;
@@ -179,16 +177,6 @@ static void on_hup(uv_signal_t *handle, int number)
     }
 }
 
-static void openness_tell(const struct daemon *d, const struct sl_settings *settings)
-{
-    for (uint32_t i = 0; i < d->n_addrs; i++) {
-        struct sl_err err = { 0 };
-        if (sl_auth_is_open(settings, sl_str_c(d->addrs[i].text), sl_bind_is_local(&d->addrs[i]), &err)) {
-            sl_log(SL_LOG_WARNING, "serve", "%s", err.text);
-        }
-    }
-}
-
 static void certificate_tell(const struct sl_settings *settings)
 {
     if (!settings->server_tls) {
@@ -234,7 +222,7 @@ static void on_published(void *arg)
     struct daemon *d = arg;
     const struct sl_auth_settings *auth = &d->reload.good->config->settings->auth;
     const struct sl_requests_settings *requests = &d->reload.good->config->settings->requests;
-    openness_tell(d, d->reload.good->config->settings);
+    sl_addresses_tell_open(&d->addresses, d->reload.good->config->settings);
     certificate_tell(d->reload.good->config->settings);
     if (d->gate.requests) {
         sl_rlog_set_bounds(d->gate.requests, requests->keep_usec, requests->size_bytes);
@@ -291,107 +279,7 @@ static uint32_t worker_count(const struct sl_settings *settings)
 static int addresses_allow(void *arg, const struct sl_settings *settings, struct sl_err *err)
 {
     const struct daemon *d = arg;
-    for (uint32_t i = 0; i < d->n_addrs; i++) {
-        if (!sl_auth_may_listen(settings, sl_str_c(d->addrs[i].text), sl_bind_is_local(&d->addrs[i]), err)) {
-            return SL_E_INVAL;
-        }
-    }
-    return 0;
-}
-
-static void addresses_judge(struct daemon *d)
-{
-    for (uint32_t i = 0; i < d->n_addrs; i++) {
-        d->gate.is_public |= !sl_bind_is_local(&d->addrs[i]);
-    }
-}
-
-/* A supervisor's sockets replace server.listen. */
-static int addresses_inherit(struct daemon *d, uint32_t n, struct sl_err *err)
-{
-    d->addrs = calloc(n, sizeof(*d->addrs));
-    d->inherited = calloc(n, sizeof(*d->inherited));
-    if (!d->addrs || !d->inherited) {
-        return sl_fail_nomem(err);
-    }
-    d->n_addrs = n;
-    int r = 0;
-    for (uint32_t i = 0; r == 0 && i < n; i++) {
-        r = sl_activation_get(i, &d->inherited[i], &d->addrs[i], err);
-    }
-    return r;
-}
-
-static int addresses_probe(struct daemon *d, struct sl_err *err)
-{
-    uint32_t n_inherited = sl_activation_count();
-    if (n_inherited) {
-        return addresses_inherit(d, n_inherited, err);
-    }
-    const struct sl_server_settings *s = &d->config->settings->server;
-    d->addrs = calloc(s->n_listen, sizeof(*d->addrs));
-    if (!d->addrs) {
-        return sl_fail_nomem(err);
-    }
-    d->n_addrs = s->n_listen;
-    for (uint32_t i = 0; i < s->n_listen; i++) {
-        int r = sl_bind_parse(s->listen[i].address, &d->addrs[i], err);
-        if (r < 0) {
-            return r;
-        }
-        if (!sl_auth_may_listen(d->config->settings, s->listen[i].address, sl_bind_is_local(&d->addrs[i]), err)) {
-            return SL_E_INVAL;
-        }
-        r = sl_bind_probe(&d->addrs[i], err);
-        if (r < 0) {
-            return r;
-        }
-    }
-    return 0;
-}
-
-/* One listening socket of one worker. All workers share a unix socket or an inherited one: the others get
- * duplicates. */
-static int socket_open(struct daemon *d, struct sl_thread *thread, uint32_t i, int *ret_fd, struct sl_err *err)
-{
-    bool is_first = thread == &d->threads[0];
-    if (!d->addrs[i].is_unix && !d->inherited) {
-        return sl_bind_listen(&d->addrs[i], ret_fd, err);
-    }
-    if (is_first && !d->inherited) {
-        return sl_bind_listen(&d->addrs[i], ret_fd, err);
-    }
-    int fd = is_first ? d->inherited[i] : fcntl(d->threads[0].fds[i], F_DUPFD_CLOEXEC, 0);
-    if (fd < 0) {
-        return sl_fail(err, SL_E_IO, "cannot share the socket %s", d->addrs[i].text);
-    }
-    *ret_fd = fd;
-    return 0;
-}
-
-static int thread_listen(struct daemon *d, struct sl_thread *thread, struct sl_err *err)
-{
-    uint32_t n = d->n_addrs;
-    thread->listeners = calloc(n, sizeof(*thread->listeners));
-    thread->fds = calloc(n, sizeof(*thread->fds));
-    thread->are_unix = calloc(n, sizeof(*thread->are_unix));
-    thread->is_inherited = d->inherited != NULL;
-    thread->have_proxy_protocol = calloc(n, sizeof(*thread->have_proxy_protocol));
-    if (!thread->listeners || !thread->fds || !thread->are_unix || !thread->have_proxy_protocol) {
-        return sl_fail_nomem(err);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        thread->are_unix[i] = d->addrs[i].is_unix;
-        thread->have_proxy_protocol[i] = i < d->config->settings->server.n_listen &&
-                                         d->config->settings->server.listen[i].has_proxy_protocol;
-        int r = socket_open(d, thread, i, &thread->fds[i], err);
-        if (r < 0) {
-            return r;
-        }
-        sl_tcp_keepalive(thread->fds[i], d->config->settings->server.tcp_keepalive_usec);
-        thread->n_listeners = i + 1;
-    }
-    return 0;
+    return sl_addresses_allow(&d->addresses, settings, err);
 }
 
 /* Opens the request log. Without it serving goes on. */
@@ -424,7 +312,7 @@ static int threads_start(struct daemon *d, struct sl_err *err)
     }
     /* All sockets first: when an address fails, nothing may be served yet. */
     for (uint32_t i = 0; r == 0 && i < d->n_threads; i++) {
-        r = thread_listen(d, &d->threads[i], err);
+        r = sl_addresses_listen(&d->addresses, &s->server, d->threads, &d->threads[i], err);
     }
     for (uint32_t i = 0; r == 0 && i < d->n_threads; i++) {
         struct sl_thread *thread = &d->threads[i];
@@ -503,8 +391,8 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     }
     r = sl_data_open(&d->gate, d->data_given, &d->arena, &d->data, err);
     r = r < 0 ? r : sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);
-    r = r < 0 ? r : addresses_probe(d, err);
-    addresses_judge(d);
+    r = r < 0 ? r : sl_addresses_probe(&d->addresses, load->config->settings, err);
+    d->gate.is_public = !sl_addresses_are_local(&d->addresses);
     r = r < 0 ? r : addresses_allow(d, load->config->settings, err);
     r = r < 0 ? r : main_loop_init(d, err);
     sl_env_secrets_freeze();
@@ -522,17 +410,10 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
 static void serve_free(struct daemon *d)
 {
     for (uint32_t i = 0; i < d->n_threads; i++) {
-        free(d->threads[i].listeners);
-        free(d->threads[i].fds);
-        free(d->threads[i].are_unix);
-        free(d->threads[i].have_proxy_protocol);
+        sl_addresses_unlisten(&d->threads[i]);
     }
     free(d->threads);
-    for (uint32_t i = 0; i < d->n_addrs && !d->inherited; i++) {
-        sl_bind_unlink(&d->addrs[i]);
-    }
-    free(d->addrs);
-    free(d->inherited);
+    sl_addresses_done(&d->addresses);
     sl_accesslog_close(d->gate.access_log);
     sl_rlog_close(d->gate.requests);
     atomic_store(&d->gate.is_ending, true);
@@ -559,12 +440,12 @@ static void serve_tell(const struct daemon *d, bool is_default)
     uint32_t n = d->config->n_routes;
     sl_log(SL_LOG_INFO, "serve", "sluice " SL_VERSION ", process id %ld, configuration %s, data directory %s",
            (long)getpid(), d->reload.path ? d->reload.path : SL_SETTINGS_EMBEDDED, d->data ? d->data : "none");
-    for (uint32_t i = 0; i < d->n_addrs; i++) {
-        sl_log(SL_LOG_INFO, "serve", "listening on %s%s, %u worker%s, %u route%s%s", d->addrs[i].text,
-               d->inherited ? " (handed over)" : "", d->n_threads, d->n_threads == 1 ? "" : "s", n, n == 1 ? "" : "s",
-               is_default ? " (the embedded default: provider mock)" : "");
+    for (uint32_t i = 0; i < d->addresses.n; i++) {
+        sl_log(SL_LOG_INFO, "serve", "listening on %s%s, %u worker%s, %u route%s%s", d->addresses.v[i].text,
+               d->addresses.inherited ? " (handed over)" : "", d->n_threads, d->n_threads == 1 ? "" : "s", n,
+               n == 1 ? "" : "s", is_default ? " (the embedded default: provider mock)" : "");
     }
-    openness_tell(d, d->config->settings);
+    sl_addresses_tell_open(&d->addresses, d->config->settings);
     certificate_tell(d->config->settings);
     sl_notify("READY=1\nSTATUS=serving, %u route%s\nMAINPID=%ld", n, n == 1 ? "" : "s", (long)getpid());
 }
