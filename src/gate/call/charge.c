@@ -76,7 +76,8 @@ static void amounts_fill(const struct sl_xchg *x, const struct sl_route *route, 
 {
     struct sl_limit_call *call = &charge->admission.call;
     struct sl_reckoning seen;
-    call->is_free = x->call->is_count || x->call->follow;
+    /* A call about an earlier response has no body; shortening a conversation has one, and makes a new answer. */
+    call->is_free = x->call->is_count || (x->call->follow && !x->call->follow->has_body);
     if (!charge->has_amounts || call->is_free) {
         return;
     }

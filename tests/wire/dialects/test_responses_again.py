@@ -223,6 +223,15 @@ def test_compact(sluice, upstream):
     assert daemon.log_lines(1)[0]["input_tokens"] == 9
 
 
+def test_compact_counts_like_any_call(sluice, upstream):
+    limited = {**openai_route(upstream(Keeper()).base), "limits": [{"tokens": 30, "per": "hour"}]}
+    client = client_of(sluice({"endpoints": [limited], "limits": {"reserve": {"output": 10}}}))
+    for _ in range(2):  # each reserves 18 tokens and uses ten
+        client.responses.compact(model="own", input="x")
+    with pytest.raises(openai.RateLimitError, match="30 tokens per 1 hour"):
+        client.responses.compact(model="own", input="x")
+
+
 def test_what_a_provider_without_it_says(sluice, upstream):
     up = upstream(lambda x: x.reply({"error": {"message": "nothing of this comes here"}}, "500 Internal Server Error"))
     route = {"name": "c", "endpoint_type": "llm/v1/chat", "model": {"provider": "groq", "name": "m", "config": {"api_key": "k", "api_base": up.base}}}
