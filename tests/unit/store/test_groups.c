@@ -1,35 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups in the store, and keys in them: what may be made and deleted, in every order, and what a load reports. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "help.h"
 
-#include <cmocka.h>
-
-#include "store/store.h"
-
-static char dir[64];
 static char loaded[4096]; /* what was reported: by the load, then by the changes */
-
-static int setup(void **state)
-{
-    (void)state;
-    unsetenv("SLUICE_SECRET_KEY");
-    snprintf(dir, sizeof(dir), "/tmp/sluice-groups-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
-}
 
 static void on_begin(void *arg)
 {
@@ -91,26 +64,6 @@ static struct sl_store *store_open(void)
         fail_msg("%s", err.text);
     }
     return store;
-}
-
-/* One at a time: the answer comes on the store's thread. */
-static atomic_bool is_done;
-
-static void on_done(struct sl_store_job *base)
-{
-    (void)base;
-    atomic_store(&is_done, true);
-}
-
-static int job_wait(struct sl_store *store, struct sl_store_job *base)
-{
-    atomic_store(&is_done, false);
-    base->on_done = on_done;
-    assert_int_equal(sl_store_submit(store, base), 0);
-    while (!atomic_load(&is_done)) {
-        usleep(100);
-    }
-    return base->r;
 }
 
 /* The error's text; "": it was done. */
@@ -284,10 +237,10 @@ static void a_key_moves_as_it_was_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_group_is_in_one_that_is_there, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_group_with_something_in_it_stays, setup, teardown),
-        cmocka_unit_test_setup_teardown(limits_are_replaced_as_they_were_seen, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_key_moves_as_it_was_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_group_is_in_one_that_is_there, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_group_with_something_in_it_stays, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(limits_are_replaced_as_they_were_seen, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_key_moves_as_it_was_seen, dir_setup, dir_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

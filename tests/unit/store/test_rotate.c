@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Another secret key: after any cut or failure in between, every credential can be read. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "help.h"
+
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "sqlite/shim.h"
 #include "store/dir.h"
-#include "store/store.h"
 #include "store/tool.h"
 
 #define CONFIG   "{\"openai_api_key\":\"sk-canary\"}"
@@ -61,30 +54,20 @@ int __wrap_unlink(const char *path)
 
 /* --- */
 
-static char dir[64];
 static int n_read;
 
 static int setup(void **state)
 {
-    (void)state;
-    unsetenv("SLUICE_SECRET_KEY");
-    unsetenv("SLUICE_SECRET_KEY_NEW");
     shim_reset();
     counts = false;
-    /* In memory: a disk that others use makes a minute of the syncs. What is asked is when they come, not how long they
-     * take. */
-    snprintf(dir, sizeof(dir), "%s/sluice-rotate-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return mkdtemp(dir) ? 0 : -1;
+    return dir_setup(state);
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    char command[128];
     shim_reset();
     counts = false;
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
+    return dir_teardown(state);
 }
 
 static void on_begin(void *arg)
@@ -127,27 +110,6 @@ static struct sl_store *store_open(void)
         fail_msg("%s", err.text);
     }
     return store;
-}
-
-static atomic_bool is_done;
-
-static void on_done(struct sl_store_job *job)
-{
-    (void)job;
-    atomic_store(&is_done, true);
-}
-
-static int job_wait(struct sl_store *store, struct sl_store_job *job)
-{
-    atomic_store(&is_done, false);
-    job->on_done = on_done;
-    if (sl_store_submit(store, job) < 0) {
-        return SL_E_CANCELLED;
-    }
-    while (!atomic_load(&is_done)) {
-        usleep(100);
-    }
-    return job->r;
 }
 
 static int route_make(struct sl_store *store, const char *name)

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "help.h"
 
-#include <cmocka.h>
+#include <pthread.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "sqlite/shim.h"
 #include "store/dir.h"
-#include "store/store.h"
 #include "store/tool.h"
 
 #define CONFIG "{\"openai_api_key\":\"sk-canary\"}"
@@ -23,31 +16,23 @@ struct job {
     atomic_bool is_done;
 };
 
-static char dir[64];
 static atomic_int n_unsynced; /* answers that were sent while the WAL had bytes that were not synced */
 static atomic_int n_events;
 static atomic_uint_fast64_t last_event;
 
 static int setup(void **state)
 {
-    (void)state;
-    /* In memory: a disk that others use makes a minute of the syncs. What is asked is when they come, not how long they
-     * take. */
-    snprintf(dir, sizeof(dir), "%s/sluice-store-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     shim_reset();
     atomic_store(&n_unsynced, 0);
     atomic_store(&n_events, 0);
     atomic_store(&last_event, 0);
-    return mkdtemp(dir) ? 0 : -1;
+    return dir_setup(state);
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    char command[128];
     shim_reset();
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
+    return dir_teardown(state);
 }
 
 static void on_events(void *arg, const struct sl_store_event *const *events, size_t n)

@@ -1,40 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that were changed by somebody or by a fault: each is reported, kept and not served; the others are served. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
+#include "../help.h"
+
 #include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "store/store.h"
 #include "store/tool.h"
 
 #define N_ROUTES 4
 #define N_KEYS   3
 
-static char dir[64];
 static int n_routes, n_keys, n_limits;
-
-static int setup(void **state)
-{
-    (void)state;
-    unsetenv("SLUICE_SECRET_KEY");
-    snprintf(dir, sizeof(dir), "/tmp/sluice-damage-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
-}
 
 static void on_begin(void *arg)
 {
@@ -68,25 +43,6 @@ static struct sl_store *store_open(void)
         fail_msg("%s", err.text);
     }
     return store;
-}
-
-static atomic_bool is_done;
-
-static void on_done(struct sl_store_job *job)
-{
-    (void)job;
-    atomic_store(&is_done, true);
-}
-
-static int job_wait(struct sl_store *store, struct sl_store_job *job)
-{
-    atomic_store(&is_done, false);
-    job->on_done = on_done;
-    assert_int_equal(sl_store_submit(store, job), 0);
-    while (!atomic_load(&is_done)) {
-        usleep(100);
-    }
-    return job->r;
 }
 
 static void fill(void)
@@ -167,7 +123,7 @@ static void test_a_changed_row(void **state)
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_store_report report;
         struct sl_err err = { 0 };
-        assert_int_equal(setup(state), 0);
+        assert_int_equal(dir_setup(state), 0);
         fill();
         change(cases[i].sql);
         int r = sl_store_check(dir, &report, &err);
@@ -183,7 +139,7 @@ static void test_a_changed_row(void **state)
         }
         assert_int_equal(sl_store_was_read(store), r == 0);
         sl_store_close(store);
-        assert_int_equal(teardown(state), 0);
+        assert_int_equal(dir_teardown(state), 0);
     }
 }
 
@@ -213,7 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_changed_row),
-        cmocka_unit_test_setup_teardown(test_a_backup_that_cannot_be_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_backup_that_cannot_be_written, dir_setup, dir_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A store of an older version that has rows: they are all there after the next start, and what is new works with them.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "../help.h"
 
 #include "store/sqlite/db.h"
-#include "store/store.h"
 #include "store/usage.h"
 
 #define LATER "9000000000000000"
-
-static char dir[64];
-
-static int setup(void **state)
-{
-    (void)state;
-    unsetenv("SLUICE_SECRET_KEY");
-    snprintf(dir, sizeof(dir), "/tmp/sluice-migrate-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
-}
 
 static void sql_run(sqlite3 *db, const char *sql)
 {
@@ -155,8 +129,8 @@ static void kept_responses_stay(void **state)
         store = store_open(&c); /* nothing is left to be migrated */
         answers_are(store, all);
         sl_store_close(store);
-        assert_int_equal(teardown(NULL), 0);
-        assert_int_equal(setup(NULL), 0);
+        assert_int_equal(dir_teardown(NULL), 0);
+        assert_int_equal(dir_setup(NULL), 0);
     }
 }
 
@@ -231,18 +205,18 @@ static void keys_stay(void **state)
             assert_string_equal(c.keys, "ci admin '' 9;");
             sl_store_close(store);
         }
-        assert_int_equal(teardown(NULL), 0);
-        assert_int_equal(setup(NULL), 0);
+        assert_int_equal(dir_teardown(NULL), 0);
+        assert_int_equal(dir_setup(NULL), 0);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(kept_responses_stay, setup, teardown),
-        cmocka_unit_test_setup_teardown(usage_begins, setup, teardown),
-        cmocka_unit_test_setup_teardown(counts_of_requests_stay, setup, teardown),
-        cmocka_unit_test_setup_teardown(keys_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(kept_responses_stay, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(usage_begins, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(counts_of_requests_stay, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(keys_stay, dir_setup, dir_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

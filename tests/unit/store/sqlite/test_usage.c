@@ -1,32 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The usage ledger in the file: rows add up, a reader sees one moment, old rows become fewer and keep their sums. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "../help.h"
 
 #include "store/sqlite/db.h"
-#include "store/store.h"
 #include "store/usage.h"
 
 #define DAY0 (1800000000 / SL_USAGE_DAY * SL_USAGE_DAY)
 
-static char dir[64];
 static struct sl_store *store;
 
 static int setup(void **state)
 {
-    (void)state;
-    unsetenv("SLUICE_SECRET_KEY");
-    snprintf(dir, sizeof(dir), "%s/sluice-usage-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    assert_non_null(mkdtemp(dir));
     const struct sl_store_conf conf = { .dir = dir };
     struct sl_err err = { 0 };
     bool is_ok = false;
+    assert_int_equal(dir_setup(state), 0);
     if (sl_store_open(&conf, &store, &is_ok, &err) < 0 || !is_ok) {
         fail_msg("%s", err.text);
     }
@@ -35,11 +23,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
-    char command[128];
     sl_store_close(store);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
+    return dir_teardown(state);
 }
 
 static void sql_run(const char *sql)
