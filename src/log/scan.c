@@ -314,7 +314,7 @@ uint64_t sl_rlog_end(struct sl_rlog *log)
 }
 
 /* Rows of a sealed block from number `from` on. */
-static int block_new(struct walk *walk, const struct sl_block *block, uint64_t *io_from)
+static int block_rows_from(struct walk *walk, const struct sl_block *block, uint64_t *io_from)
 {
     struct sl_columns columns;
     uint32_t n;
@@ -339,7 +339,7 @@ static int block_new(struct walk *walk, const struct sl_block *block, uint64_t *
     return r;
 }
 
-static void active_new(struct walk *walk, uint64_t *io_from)
+static void active_rows_from(struct walk *walk, uint64_t *io_from)
 {
     const struct sl_active *active = walk->view.active;
     uint64_t at = SL_MAX(*io_from, active->first_row);
@@ -353,8 +353,8 @@ static void active_new(struct walk *walk, uint64_t *io_from)
     *io_from = at;
 }
 
-int sl_rlog_scan_new(struct sl_rlog *log, const struct sl_rlog_query *query, uint64_t *io_from, sl_rlog_row_fn *fn,
-                     void *arg)
+int sl_rlog_scan_from(struct sl_rlog *log, const struct sl_rlog_query *query, uint64_t *io_from, sl_rlog_row_fn *fn,
+                      void *arg)
 {
     struct sl_rlog_scan scan = { .log = log, .query = query };
     struct walk walk = { .scan = &scan, .fd = -1, .fn = fn, .arg = arg };
@@ -366,13 +366,13 @@ int sl_rlog_scan_new(struct sl_rlog *log, const struct sl_rlog_query *query, uin
         b--;
     }
     for (; b < blocks->n && r != SL_E_NOMEM && !walk.is_enough; b++) {
-        r = block_new(&walk, blocks->v[b], io_from);
+        r = block_rows_from(&walk, blocks->v[b], io_from);
         if (r < 0 && r != SL_E_NOMEM && r != SL_E_NOTFOUND) {
             block_damaged(&walk, blocks->v[b], r);
         }
     }
     if (r != SL_E_NOMEM && !walk.is_enough) {
-        active_new(&walk, io_from);
+        active_rows_from(&walk, io_from);
     }
     walk_done(&walk);
     return r == SL_E_NOMEM ? r : 0;

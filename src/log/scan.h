@@ -29,8 +29,8 @@ SL_MUST int sl_rlog_scan_rows(struct sl_rlog_scan *scan, uint64_t until_usec, sl
 /* Calls fn for each row from number *io_from on, oldest first, until fn returns false or there are no more.
  * *io_from: the number behind the last one looked at. For those who read rows as they come; it is not cut into slices.
  * SL_E_NOMEM. */
-SL_MUST int sl_rlog_scan_new(struct sl_rlog *log, const struct sl_rlog_query *query, uint64_t *io_from,
-                             sl_rlog_row_fn *fn, void *arg);
+SL_MUST int sl_rlog_scan_from(struct sl_rlog *log, const struct sl_rlog_query *query, uint64_t *io_from,
+                              sl_rlog_row_fn *fn, void *arg);
 /* The number that the next row gets. */
 uint64_t sl_rlog_end(struct sl_rlog *log);
 

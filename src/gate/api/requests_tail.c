@@ -83,7 +83,7 @@ static bool on_row(void *arg, uint64_t number, const struct sl_rlog_row *row)
 static void tail_run(uv_work_t *work)
 {
     struct tail *tail = SL_CONTAINER_OF(work, struct tail, work);
-    tail->r = sl_rlog_scan_new(tail->log, &tail->query, &tail->from, on_row, tail);
+    tail->r = sl_rlog_scan_from(tail->log, &tail->query, &tail->from, on_row, tail);
 }
 
 static void tail_done(uv_work_t *work, int status);

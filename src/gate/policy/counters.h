@@ -8,7 +8,6 @@
 
 #include "base/err.h"
 
-struct sl_store;
 struct sl_limiter;
 struct sl_store;
 

@@ -199,7 +199,7 @@ static void new_rows_come_in_order(void **state)
         struct found found = { .max = 3000 };
         uint64_t from = starts[s];
         while (from < ROWS) {
-            assert_int_equal(sl_rlog_scan_new(shared, &query, &from, on_found, &found), 0);
+            assert_int_equal(sl_rlog_scan_from(shared, &query, &from, on_found, &found), 0);
         }
         assert_false(found.is_wrong);
         assert_int_equal(found.n, ROWS - starts[s]);
