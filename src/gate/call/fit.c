@@ -4,7 +4,7 @@
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
-#include "llm/chat/needs.h"
+#include "llm/form/needs.h"
 #include "llm/core/call.h"
 #include "llm/core/target.h"
 #include "llm/form/models.h"

@@ -11,7 +11,7 @@
 #include "gate/policy/hedge.h"
 #include "gate/policy/queue.h"
 #include "gate/watch/line.h"
-#include "llm/chat/needs.h"
+#include "llm/form/needs.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "llm/form/models.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "llm/chat/needs.h"
+#include "llm/form/needs.h"
 #include "llm/core/provider.h"
 #include "llm/form/models.h"
 

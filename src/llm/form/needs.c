@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "llm/chat/needs.h"
+#include "llm/form/needs.h"
 
 #include "llm/chat/chat.h"
 #include "llm/chat/estimate.h"
