@@ -35,8 +35,17 @@ NEVER = {
     "gate/worker": ("gate/call/", "gate/api/"),
     "gate/gate.h": ("gate/call/", "gate/api/", "gate/worker"),
     "gate/desk.h": ("gate/call/", "gate/api/", "gate/worker"),
-    "llm/core/": ("llm/openai/", "llm/anthropic/", "llm/cohere/", "llm/gemini/", "llm/mlflow/", "llm/mock/", "llm/providers/"),
 }
+# The folders of llm: which others each may include. A folder that is not here is a language, and providers may include all.
+LLM_MAY = {
+    "core": set(),
+    "chat": {"core"},
+    "form": {"chat", "core"},
+    "sign": {"core"},
+    "price": {"core"},
+    "providers": None,
+}
+LLM_LANGUAGE_MAY = {"openai", "form", "chat", "price", "core"}
 # The gate has no names of providers and dialects, except for resources of their APIs.
 NAMES = re.compile(r"anthropic|openai|mlflow|gemini|bedrock|cohere|databricks|vertex", re.I)
 NAMELESS = "gate/"
@@ -96,6 +105,17 @@ def graph_of(files, prefix):
     return graph
 
 
+def others_of_llm(name, text):
+    """The faults of a file in a folder of llm."""
+    folder = re.compile(r"llm/(\w+)/")
+    own = folder.match(name)
+    may = LLM_MAY.get(own[1], LLM_LANGUAGE_MAY) if own else None
+    for include in INCLUDE.findall(text):
+        to = folder.match(include)
+        if may is not None and to and to[1] not in may | {own[1]}:
+            yield f"llm/{own[1]} must not include {include}"
+
+
 def faults_of_folders(files):
     for name, text in files.items():
         rules = max((k for k in NEVER if name.startswith(k)), key=len, default=None)
@@ -106,6 +126,8 @@ def faults_of_folders(files):
             for number, line in enumerate(COMMENT.sub(lambda m: "\n" * m[0].count("\n"), text).split("\n"), 1):
                 if NAMES.search(line):
                     yield f"src/{name}:{number}: names a provider or a dialect: {line.strip()}"
+        for other in others_of_llm(name, text):
+            yield f"src/{name}: {other}"
     for prefix in CIRCLELESS:
         for circle in circles(graph_of(files, prefix)):
             yield "circle: " + ", ".join(circle)
