@@ -13,10 +13,12 @@
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "gate/call/credential.h"
+#include "gate/config/alert_conf.h"
 #include "gate/config/events.h"
 #include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
+#include "gate/policy/alert.h"
 #include "gate/policy/counters.h"
 #include "gate/policy/kept.h"
 #include "gate/policy/factor.h"
@@ -25,6 +27,7 @@
 #include "gate/policy/made.h"
 #include "gate/policy/retry_budget.h"
 #include "gate/watch/accesslog.h"
+#include "gate/watch/alert_words.h"
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
@@ -217,6 +220,13 @@ static void usage_end(struct daemon *d)
     sl_ledger_free(d->gate.ledger);
 }
 
+/* Says at which shares of a limit somebody is told. */
+static void alerts_set(struct daemon *d, const struct sl_settings *settings)
+{
+    static const struct sl_alert_marks none = { 0 };
+    sl_limiter_watch(d->gate.limiter, d->gate.alerts, settings->alerts ? &settings->alerts->marks : &none);
+}
+
 static void on_published(void *arg)
 {
     struct daemon *d = arg;
@@ -224,6 +234,7 @@ static void on_published(void *arg)
     const struct sl_requests_settings *requests = &d->reload.good->config->settings->requests;
     sl_addresses_tell_open(&d->addresses, d->reload.good->config->settings);
     certificate_tell(d->reload.good->config->settings);
+    alerts_set(d, d->reload.good->config->settings);
     if (d->gate.requests) {
         sl_rlog_set_bounds(d->gate.requests, requests->keep_usec, requests->size_bytes);
     }
@@ -317,7 +328,7 @@ static int threads_start(struct daemon *d, struct sl_err *err)
     for (uint32_t i = 0; r == 0 && i < d->n_threads; i++) {
         struct sl_thread *thread = &d->threads[i];
         thread->gate = &d->gate;
-        thread->checks_health = i == 0;
+        thread->is_first = i == 0;
         thread->worker.log = sl_accesslog_ring(d->gate.access_log, i);
         thread->on_done = on_thread_done;
         thread->on_done_arg = d;
@@ -382,9 +393,10 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     d->gate.factors = calloc(1, sizeof(*d->gate.factors));
     if (!d->gate.factors || sl_limiter_new(load->config->settings->limits_max_counters, &d->gate.limiter) < 0 ||
         sl_retry_budget_new(&d->gate.retry_budget) < 0 || sl_metrics_new(&d->gate.metrics) < 0 ||
-        sl_ledger_new(&d->gate.ledger) < 0) {
+        sl_ledger_new(&d->gate.ledger) < 0 || sl_alerts_new(&d->gate.alerts) < 0) {
         return sl_fail_nomem(err);
     }
+    alerts_set(d, load->config->settings);
     if (sl_made_new(load->config->settings->responses_max, &d->gate.made) < 0 ||
         sl_kept_new(&d->gate.memory, &d->gate.kept) < 0 || sl_affinity_new(SL_AFFINITY_MAX, &d->gate.affinity) < 0) {
         return sl_fail_nomem(err);
@@ -422,6 +434,8 @@ static void serve_free(struct daemon *d)
     sl_events_done(&d->events);
     sl_publisher_done(&d->publisher);
     sl_limiter_free(d->gate.limiter);
+    sl_alerts_log_rest(d->gate.alerts);
+    sl_alerts_free(d->gate.alerts);
     free(d->gate.factors);
     sl_retry_budget_free(d->gate.retry_budget);
     sl_made_free(d->gate.made);

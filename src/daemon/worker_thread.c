@@ -4,6 +4,7 @@
  * the loop ends. */
 #include "daemon/daemon.h"
 #include "gate/api/table.h"
+#include "gate/call/alerting.h"
 #include "gate/call/credential.h"
 #include "gate/call/front.h"
 #include "gate/call/health.h"
@@ -13,12 +14,23 @@
 #include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
+#include "gate/policy/alert.h"
 #include "gate/watch/notice.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
 
 static struct sl_thread *thread_of(struct sl_listener *listener);
+
+/* As late as possible: calls that end in a drain raise alerts, too. */
+static void alerting_stop(struct sl_thread *thread)
+{
+    if (thread->is_first) {
+        sl_alerts_watch(thread->gate->alerts, NULL, NULL); /* no posts to a loop that ends */
+        sl_alerting_take(&thread->worker);
+        sl_alerting_stop(&thread->worker);
+    }
+}
 
 static void thread_finish(struct sl_thread *thread)
 {
@@ -38,6 +50,7 @@ static void on_server_empty(struct sl_hserver *server)
     if (!worker->engine->client.is_closing && thread->n_open == 0) {
         sl_front_end_shadows(worker);
         sl_credentials_end(worker);
+        alerting_stop(thread);
         sl_hclient_close(&worker->engine->client);
     }
     thread_finish(thread);
@@ -153,18 +166,39 @@ static void on_watched(void *arg)
     sl_thread_refresh(arg);
 }
 
-static int health_start(struct sl_thread *thread)
+static void alerts_take(void *arg)
 {
-    if (!thread->checks_health) {
+    struct sl_thread *thread = arg;
+    atomic_store(&thread->is_alert_posted, false); /* before the work, so that a later alert is posted again */
+    sl_alerting_take(&thread->worker);
+}
+
+static void on_raised(void *arg)
+{
+    struct sl_thread *thread = arg;
+    if (!atomic_exchange(&thread->is_alert_posted, true)) {
+        sl_loop_post(&thread->engine.loop, &thread->post_alerts, alerts_take, thread);
+    }
+}
+
+/* What the first worker does for the process. */
+static int duties_start(struct sl_thread *thread)
+{
+    if (!thread->is_first) {
         return 0;
     }
     sl_publisher_watch(thread->gate->publisher, on_watched, thread); /* first, so that nothing is missed in between */
-    return sl_health_start(&thread->worker);
+    int r = sl_health_start(&thread->worker);
+    r = r < 0 ? r : sl_alerting_start(&thread->worker);
+    if (r == 0) {
+        sl_alerts_watch(thread->gate->alerts, on_raised, thread);
+    }
+    return r;
 }
 
 static void health_stop(struct sl_thread *thread)
 {
-    if (thread->checks_health) {
+    if (thread->is_first) {
         sl_publisher_watch(thread->gate->publisher, NULL, NULL); /* no posts to a loop that ends */
         sl_health_stop(&thread->worker);
     }
@@ -213,6 +247,7 @@ static void refresh(void *arg)
     atomic_store(&thread->is_refresh_posted, false); /* before the work, so that a later refresh is posted again */
     SL_IGNORE(!sl_worker_snapshot(&thread->worker)); /* only to release the old one */
     sl_health_refresh(&thread->worker);
+    sl_alerting_take(&thread->worker); /* its webhook may be another one now */
 }
 
 void sl_thread_refresh(struct sl_thread *thread)
@@ -268,7 +303,7 @@ int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
     worker->engine->server.on_conn_closed = on_conn_closed;
     worker->engine->client.on_empty = on_client_empty;
     worker->on_answered = on_answered;
-    r = health_start(thread);
+    r = duties_start(thread);
     if (r < 0) {
         return sl_fail_nomem(err);
     }

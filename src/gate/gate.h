@@ -11,6 +11,7 @@
 
 struct sl_accesslog;
 struct sl_affinity;
+struct sl_alerts;
 struct sl_counters;
 struct sl_events;
 struct sl_factors;
@@ -34,6 +35,7 @@ struct sl_gate {
     struct sl_accesslog *access_log;
     struct sl_rlog *requests; /* the request log; NULL: off, or there is no data directory */
     struct sl_limiter *limiter;
+    struct sl_alerts *alerts;             /* of limits that are nearly used up */
     struct sl_factors *factors;           /* tokens for the bytes of a call, for limits */
     struct sl_kept *kept;                 /* responses that the gateway keeps, because their provider keeps none */
     struct sl_made *made;                 /* which upstream made which response */

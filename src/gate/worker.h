@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "gate/desk.h"
 
+struct sl_alerting;
 struct sl_engine;
 struct sl_gate;
 struct sl_health;
@@ -34,6 +35,7 @@ struct sl_worker {
     struct sl_desk shadow_desk;
     struct sl_cred_fetches fetches;      /* of credentials: call/credential.h */
     struct sl_health *health;            /* the health checks that it makes: call/health.h; NULL: none */
+    struct sl_alerting *alerting;        /* tells the operator of alerts: call/alerting.h; NULL: another worker does */
     struct sl_ident_source *idents;      /* the engine's; for x-sluice-id */
     struct sl_settings *client_settings; /* held, because the client's configuration points into it */
     /* How many answers of the store and fetched credentials are still to come. The worker ends only when it is 0. */

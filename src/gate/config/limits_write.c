@@ -12,7 +12,7 @@ const struct sl_limits_words sl_limits_requests = { "limits", "route", false, fa
 const struct sl_limits_words sl_limits_mixed = { "limits", "route", true, false };
 const struct sl_limits_words sl_limits_ours = { "limits", "route", true, true };
 
-static void period_write(struct sl_jw *w, const char *member, const struct sl_limit_rule *rule)
+void sl_limit_period_write(struct sl_jw *w, const char *member, const struct sl_limit_rule *rule)
 {
     char period[48];
     if (rule->multiple == 1) {
@@ -31,7 +31,7 @@ void sl_limit_write(struct sl_jw *w, const struct sl_limits_words *words, const 
     sl_jw_object(w);
     sl_jw_member_u64(w, "calls", rule->cap);
     sl_jw_member_str(w, "key", sl_str_c(rule->key == SL_LIMIT_WHOLE ? words->route : "user"));
-    period_write(w, "renewal_period", rule);
+    sl_limit_period_write(w, "renewal_period", rule);
     sl_jw_end(w);
 }
 
@@ -52,7 +52,7 @@ static void own_write(struct sl_jw *w, const struct sl_limit_rule *rule)
     sl_jw_object(w);
     cap_write(w, rule);
     if (rule->kind != SL_LIMIT_CONCURRENT) {
-        period_write(w, "per", rule);
+        sl_limit_period_write(w, "per", rule);
     }
     if (rule->key == SL_LIMIT_USER) {
         sl_jw_member_str(w, "each", SL_STR("principal"));

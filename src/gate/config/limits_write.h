@@ -28,6 +28,8 @@ extern const struct sl_limits_words sl_limits_ours;
 bool sl_limit_is_plain(const struct sl_limit_rule *rule);
 /* Writes one of these in MLflow's form. */
 void sl_limit_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limit_rule *rule);
+/* Writes the member `member` with a rule's period, and its zone. */
+void sl_limit_period_write(struct sl_jw *w, const char *member, const struct sl_limit_rule *rule);
 /* Writes the list of those rules that have a place there; `limits` NULL: none. */
 void sl_limits_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limits *limits);
 

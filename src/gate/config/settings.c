@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "gate/config/alert_conf.h"
 #include "gate/config/group.h"
 #include "gate/config/group_conf.h"
 #include "gate/config/key.h"
@@ -322,6 +323,8 @@ static const struct sl_opt sections[] = {
     { "requests", SL_OPT_CUSTOM, offsetof(struct sl_settings, requests), "on", 0, 0, SL_OPT_OR_OFF, NULL, requests_opts,
       requests_check, "the request log in the data directory: a map, on or off", requests_same },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, limits_opts, NULL, "how limits of routes count" },
+    { "alerts", SL_OPT_CUSTOM, offsetof(struct sl_settings, alerts), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_alert_opts,
+      sl_alerts_check, "tells the operator how much of a limit is used; without it nobody is told" },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
     { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
       sl_models_check, "facts about models; the key is the beginning of their name (with or without a * at its end)" },
@@ -375,6 +378,7 @@ void sl_settings_unref(struct sl_settings *settings)
         sl_tls_ctx_unref(settings->server_tls);
         sl_tls_ctx_unref(settings->client_tls);
         sl_prices_free(settings->prices);
+        sl_alert_conf_done(settings->alerts);
         sl_arena_done(&settings->arena);
         free(settings);
     }

@@ -11,6 +11,7 @@
 #include "gate/config/server_settings.h"
 #include "net/cidr.h"
 
+struct sl_alert_conf;
 struct sl_group_defs;
 struct sl_keyring;
 struct sl_noproxy;
@@ -80,6 +81,7 @@ struct sl_settings {
     const struct sl_val *prices_models;   /* on the file's tree, while it is loaded; NULL: none */
     struct sl_prices *prices;             /* owned */
     struct sl_requests_settings requests; /* the request log */
+    struct sl_alert_conf *alerts;         /* NULL: there are none */
     uint32_t responses_max;
     uint32_t limits_reserve_output, limits_max_counters;
     int prices_refuse_unknown; /* calls without a known price, where money is limited */

@@ -263,8 +263,12 @@ static void claim_charge(struct claim *claim, const struct claims *claims, struc
         c->used = c->reserved = 0;
         c->end_usec = sl_limit_window_end(rule, claims->now);
         c->window++;
+        sl_counter_renew_marks(claim->shard, c);
     } else if (rule->key == SL_LIMIT_SESSION) {
         c->end_usec = SL_MAX(c->end_usec, claims->now + rule->period_usec);
+    }
+    if (SL_UNLIKELY(c->cap != rule->cap)) {
+        sl_counter_set_cap(claim->shard, c, rule->cap);
     }
     c->used += amount;
     if (rule->kind != SL_LIMIT_REQUESTS) {
@@ -272,6 +276,7 @@ static void claim_charge(struct claim *claim, const struct claims *claims, struc
         c->n_open++;
         held[(*io_n)++] = (struct sl_limit_held){ c, amount, c->window, sl_limit_shard_of(c->hash) };
     }
+    sl_counter_watch(claim->shard, c);
     sl_counter_changed(claim->shard, c);
 }
 
@@ -361,6 +366,7 @@ void sl_limiter_settle(struct sl_limiter *limiter, const struct sl_limit_held *h
         if (c->kind != SL_LIMIT_CONCURRENT) { /* an upstream may say any number */
             c->used = SL_MIN(c->used + SL_MIN(used[c->kind], USED_MAX), USED_MAX + c->reserved);
         }
+        sl_counter_watch(&limiter->shards[held[i].shard], c);
         sl_counter_changed(&limiter->shards[held[i].shard], c);
     }
     sl_limit_shards_unlock(limiter, mask);

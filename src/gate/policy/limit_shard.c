@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/num.h"
+#include "gate/policy/limit_record.h"
 #include "gate/policy/period.h"
 
 #define BUCKETS_MIN 16
@@ -169,6 +170,7 @@ struct sl_counter *sl_counter_add(struct sl_limit_shard *shard, const struct sl_
     c->kind = (uint8_t)id->rule->kind;
     c->period_usec = id->rule->period_usec;
     c->zone = id->rule->zone;
+    c->alert_at = UINT64_MAX;
     c->heap_usec = end_usec == UINT64_MAX ? 0 : end_usec;
     c->incarnation = owner->incarnation;
     c->n_name = (uint32_t)owner->name.n;
@@ -184,4 +186,73 @@ struct sl_counter *sl_counter_add(struct sl_limit_shard *shard, const struct sl_
     shard->heap[shard->n] = c;
     heap_up(shard, shard->n++);
     return c;
+}
+
+struct sl_limit_record sl_counter_record(const struct sl_counter *c)
+{
+    return (struct sl_limit_record){
+        .owner = (enum sl_limit_owner)c->owner,
+        .name = sl_str_make(c->text, c->n_name),
+        .incarnation = c->incarnation,
+        .key = (enum sl_limit_key)c->key,
+        .who = sl_str_make(c->text + c->n_name, c->n_who),
+        .kind = (enum sl_limit_kind)c->kind,
+        .period_usec = c->period_usec,
+        .zone = c->zone,
+        .end_wall_usec = c->end_usec,
+        .used = c->used,
+        .reserved = c->reserved,
+        .cap = c->cap,
+    };
+}
+
+/* --- thresholds --- */
+
+/* The least amount that is so much of the cap. */
+static uint64_t mark_of(uint64_t cap, unsigned percent)
+{
+    return cap / 100 * percent + (cap % 100 * percent + 99) / 100;
+}
+
+/* How many thresholds the counter has reached. */
+static uint8_t reached(const struct sl_limit_shard *shard, const struct sl_counter *c)
+{
+    uint64_t used = c->used - c->reserved;
+    uint8_t n = 0;
+    while (n < shard->marks.n && used >= mark_of(c->cap, shard->marks.at[n])) {
+        n++;
+    }
+    return n;
+}
+
+/* A counter without a window has no alerts, and a cap of 0 cannot be reached. */
+static void aim(const struct sl_limit_shard *shard, struct sl_counter *c)
+{
+    bool is_watched = c->cap && c->kind != SL_LIMIT_CONCURRENT && c->n_alerted < shard->marks.n;
+    c->alert_at = is_watched ? mark_of(c->cap, shard->marks.at[c->n_alerted]) : UINT64_MAX;
+}
+
+void sl_counter_renew_marks(const struct sl_limit_shard *shard, struct sl_counter *c)
+{
+    c->n_alerted = 0;
+    aim(shard, c);
+}
+
+void sl_counter_set_cap(const struct sl_limit_shard *shard, struct sl_counter *c, uint64_t cap)
+{
+    bool was_known = c->cap;
+    c->cap = cap;
+    uint8_t n = cap ? reached(shard, c) : 0;
+    c->n_alerted = was_known ? SL_MIN(c->n_alerted, n) : n;
+    aim(shard, c);
+}
+
+void sl_counter_alert(const struct sl_limit_shard *shard, struct sl_counter *c)
+{
+    uint8_t n = reached(shard, c);
+    const struct sl_limit_record record = sl_counter_record(c);
+    for (; c->n_alerted < n; c->n_alerted++) {
+        sl_alerts_raise(shard->alerts, &record, shard->marks.at[c->n_alerted]);
+    }
+    aim(shard, c);
 }

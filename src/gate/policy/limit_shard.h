@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "gate/policy/alert.h"
 #include "gate/policy/limit_rule.h"
 
 /* A mask has one bit for each shard. */
@@ -22,6 +23,8 @@ struct sl_counter {
     uint64_t hash;           /* of its scope: owner, key and who */
     uint64_t used;           /* in the window that ends at end_usec; reservations included */
     uint64_t reserved;
+    uint64_t cap;      /* as the last call that was counted had it; 0: none was yet */
+    uint64_t alert_at; /* the next alert is due when so much is used, without reservations; UINT64_MAX: never */
     uint64_t end_usec; /* end of the window; 0: there was none yet. Concurrency has no window: UINT64_MAX */
     uint64_t heap_usec;
     uint64_t period_usec;
@@ -33,7 +36,8 @@ struct sl_counter {
     uint32_t n_name, n_who;
     uint8_t owner, key, kind; /* enum sl_limit_owner, sl_limit_key, sl_limit_kind */
     bool is_changed;
-    char text[]; /* the owner's name, then who */
+    uint8_t n_alerted; /* thresholds that were reached in this window */
+    char text[];       /* the owner's name, then who */
 };
 
 struct sl_limit_shard {
@@ -43,7 +47,9 @@ struct sl_limit_shard {
     struct sl_counter **heap;
     size_t n, cap_heap;
     size_t n_users;
-    size_t n_changed; /* changed since the last sl_limiter_each */
+    size_t n_changed;         /* changed since the last sl_limiter_each */
+    struct sl_alerts *alerts; /* is told when a counter reaches one of `marks`; NULL: there are none */
+    struct sl_alert_marks marks;
 } SL_ALIGNED(64);
 
 struct sl_limiter {
@@ -78,6 +84,26 @@ void sl_limit_shard_sweep(struct sl_limit_shard *shard, unsigned max, uint64_t n
 
 /* When a window of the rule ends that opens now. */
 uint64_t sl_limit_window_end(const struct sl_limit_rule *rule, uint64_t now);
+
+struct sl_limit_record;
+struct sl_limit_record sl_counter_record(const struct sl_counter *c);
+
+/* --- thresholds --- */
+
+/* A new window began. */
+void sl_counter_renew_marks(const struct sl_limit_shard *shard, struct sl_counter *c);
+/* The cap is another one now, or is known at last. What the counter had reached before it was known was told before
+ * the start. */
+void sl_counter_set_cap(const struct sl_limit_shard *shard, struct sl_counter *c, uint64_t cap);
+/* Raises what is due. */
+void sl_counter_alert(const struct sl_limit_shard *shard, struct sl_counter *c);
+/* Does so when it is time: a comparison. Call it when more was used. */
+SL_INLINE void sl_counter_watch(const struct sl_limit_shard *shard, struct sl_counter *c)
+{
+    if (SL_UNLIKELY(c->used - c->reserved >= c->alert_at)) {
+        sl_counter_alert(shard, c);
+    }
+}
 
 SL_INLINE void sl_counter_changed(struct sl_limit_shard *shard, struct sl_counter *c)
 {

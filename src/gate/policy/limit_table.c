@@ -7,23 +7,6 @@
 
 /* --- for the store --- */
 
-static struct sl_limit_record record_of(const struct sl_counter *c)
-{
-    return (struct sl_limit_record){
-        .owner = (enum sl_limit_owner)c->owner,
-        .name = sl_str_make(c->text, c->n_name),
-        .incarnation = c->incarnation,
-        .key = (enum sl_limit_key)c->key,
-        .who = sl_str_make(c->text + c->n_name, c->n_who),
-        .kind = (enum sl_limit_kind)c->kind,
-        .period_usec = c->period_usec,
-        .zone = c->zone,
-        .end_wall_usec = c->end_usec,
-        .used = c->used,
-        .reserved = c->reserved,
-    };
-}
-
 void sl_limiter_each(struct sl_limiter *limiter, uint64_t min_period_usec, bool only_changed, uint64_t now_wall_usec,
                      sl_limit_record_fn *fn, void *arg)
 {
@@ -38,7 +21,7 @@ void sl_limiter_each(struct sl_limiter *limiter, uint64_t min_period_usec, bool 
             if (!is_wanted || c->period_usec < min_period_usec || c->end_usec <= now_wall_usec) {
                 continue;
             }
-            struct sl_limit_record record = record_of(c);
+            struct sl_limit_record record = sl_counter_record(c);
             fn(arg, &record);
         }
         shard->n_changed = 0;
@@ -53,7 +36,7 @@ void sl_limiter_walk(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limi
         pthread_mutex_lock(&shard->lock);
         for (size_t i = 0; i < shard->n; i++) {
             if (shard->heap[i]->end_usec > now_wall_usec) {
-                struct sl_limit_record record = record_of(shard->heap[i]);
+                struct sl_limit_record record = sl_counter_record(shard->heap[i]);
                 fn(arg, &record);
             }
         }
@@ -86,6 +69,25 @@ int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record 
     }
     pthread_mutex_unlock(&shard->lock);
     return c ? 0 : SL_E_NOMEM;
+}
+
+/* --- alerts --- */
+
+void sl_limiter_watch(struct sl_limiter *limiter, struct sl_alerts *alerts, const struct sl_alert_marks *marks)
+{
+    for (size_t s = 0; s < SL_LIMIT_SHARDS; s++) {
+        struct sl_limit_shard *shard = &limiter->shards[s];
+        pthread_mutex_lock(&shard->lock);
+        bool is_same = shard->alerts == alerts && memcmp(&shard->marks, marks, sizeof(*marks)) == 0;
+        shard->alerts = alerts;
+        shard->marks = *marks;
+        for (size_t i = 0; i < shard->n && !is_same; i++) {
+            uint64_t cap = shard->heap[i]->cap;
+            shard->heap[i]->cap = 0;
+            sl_counter_set_cap(shard, shard->heap[i], cap);
+        }
+        pthread_mutex_unlock(&shard->lock);
+    }
 }
 
 /* --- making and freeing --- */

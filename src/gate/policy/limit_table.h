@@ -4,8 +4,10 @@
 #define SL_GATE_LIMIT_TABLE_H
 
 #include "base/err.h"
-#include "gate/policy/limit_rule.h"
+#include "gate/policy/limit_record.h"
 
+struct sl_alerts;
+struct sl_alert_marks;
 struct sl_limiter;
 
 /* `max_users`: the most counters of principals and sessions, over all owners; 131,072 take about 20 MiB with ordinary
@@ -16,21 +18,11 @@ SL_MUST int sl_limiter_new(size_t max_users, struct sl_limiter **ret);
 void sl_limiter_free(struct sl_limiter *limiter);
 /* How many counters there are now. */
 size_t sl_limiter_count(struct sl_limiter *limiter);
+/* Tells `alerts` from now on when a counter reaches one of these thresholds, each once a window. Thresholds that a
+ * counter is beyond already are not told. Any thread. */
+void sl_limiter_watch(struct sl_limiter *limiter, struct sl_alerts *alerts, const struct sl_alert_marks *marks);
 
 /* --- for the store: counters that survive a restart --- */
-
-struct sl_limit_record {
-    enum sl_limit_owner owner;
-    struct sl_str name; /* the owner's */
-    uint64_t incarnation;
-    enum sl_limit_key key;
-    struct sl_str who; /* a principal or a session; "" where `key` has none */
-    enum sl_limit_kind kind;
-    uint64_t period_usec;
-    const struct sl_zone *zone;
-    uint64_t end_wall_usec;  /* end of its window */
-    uint64_t used, reserved; /* `reserved` is the part of `used` that calls hold */
-};
 
 /* Called under a shard's lock: only copy, and take no lock that is held around a call of the limiter. */
 typedef void sl_limit_record_fn(void *arg, const struct sl_limit_record *record);

@@ -47,6 +47,17 @@ int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret)
     return SL_E_INVAL;
 }
 
+void sl_period_name(struct sl_limit_rule *rule)
+{
+    size_t i = SL_ARRAY_LEN(periods) - 1;
+    uint64_t sec = rule->period_usec / SL_USEC_PER_SEC;
+    while (i && sec % periods[i].sec) {
+        i--;
+    }
+    rule->multiple = (uint32_t)SL_MIN(sec / periods[i].sec, (uint64_t)UINT32_MAX);
+    rule->unit = periods[i].name;
+}
+
 static uint64_t unit_usec(const char *name)
 {
     size_t i = 0;

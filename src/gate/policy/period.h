@@ -8,6 +8,9 @@
 /* Parses an optional number and a unit; 0 is read as 1, as MLflow does. Fills period_usec, multiple and unit. */
 SL_MUST int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret);
 
+/* Fills multiple and unit from period_usec: the largest unit that fits. */
+void sl_period_name(struct sl_limit_rule *rule);
+
 /* Parses the window for `calls`, and after ';', ',' or '|' further limits with their own number of calls:
  * "minute;100/hour". Each has a counter for each user. Returns how many there are, or SL_E_INVAL. */
 SL_MUST int sl_periods_parse(struct sl_str text, uint64_t calls, struct sl_limit_rule rules[SL_LIMIT_RULES_MAX]);

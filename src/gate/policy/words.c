@@ -38,9 +38,6 @@ size_t sl_wait_format(uint64_t usec, char out[SL_WAIT_MAX])
     return (size_t)(at - out);
 }
 
-/* An amount of a rule's kind: "5 calls", "1 token", "$2.50". */
-#define AMOUNT_MAX 64
-
 static const char *noun_of(const struct sl_limit_rule *rule)
 {
     static const char *const nouns[] = {
@@ -53,32 +50,30 @@ static const char *noun_of(const struct sl_limit_rule *rule)
     return nouns[rule->kind];
 }
 
-static const char *amount_format(const struct sl_limit_rule *rule, uint64_t v, char out[AMOUNT_MAX])
+const char *sl_limit_amount_format(const struct sl_limit_rule *rule, uint64_t v, char out[SL_LIMIT_AMOUNT_MAX])
 {
     if (rule->kind == SL_LIMIT_MONEY) {
         char text[SL_DOLLARS_TEXT_MAX];
-        snprintf(out, AMOUNT_MAX, "$%.*s", (int)sl_format_dollars(v, text), text);
+        snprintf(out, SL_LIMIT_AMOUNT_MAX, "$%.*s", (int)sl_format_dollars(v, text), text);
     } else {
-        snprintf(out, AMOUNT_MAX, "%llu %s%s", (unsigned long long)v, noun_of(rule), v == 1 ? "" : "s");
+        snprintf(out, SL_LIMIT_AMOUNT_MAX, "%llu %s%s", (unsigned long long)v, noun_of(rule), v == 1 ? "" : "s");
     }
     return out;
 }
 
-/* The period of a rule behind its amount: " per 5 minutes", " per 1 month in Europe/Berlin", " at a time". */
-#define PERIOD_TEXT_MAX 128
-
-static const char *period_format(const struct sl_limit_rule *rule, char out[PERIOD_TEXT_MAX])
+const char *sl_limit_period_format(const struct sl_limit_rule *rule, char out[SL_LIMIT_PERIOD_MAX])
 {
     const char *plural = rule->multiple == 1 ? "" : "s";
     if (rule->kind == SL_LIMIT_CONCURRENT) {
-        snprintf(out, PERIOD_TEXT_MAX, " at a time");
+        snprintf(out, SL_LIMIT_PERIOD_MAX, " at a time");
     } else if (rule->key == SL_LIMIT_SESSION) {
-        snprintf(out, PERIOD_TEXT_MAX, " per session");
+        snprintf(out, SL_LIMIT_PERIOD_MAX, " per session");
     } else if (rule->zone) {
         struct sl_str zone = sl_zone_name(rule->zone);
-        snprintf(out, PERIOD_TEXT_MAX, " per %u %s%s in %.*s", rule->multiple, rule->unit, plural, SL_STR_ARG(zone));
+        snprintf(out, SL_LIMIT_PERIOD_MAX, " per %u %s%s in %.*s", rule->multiple, rule->unit, plural,
+                 SL_STR_ARG(zone));
     } else {
-        snprintf(out, PERIOD_TEXT_MAX, " per %u %s%s", rule->multiple, rule->unit, plural);
+        snprintf(out, SL_LIMIT_PERIOD_MAX, " per %u %s%s", rule->multiple, rule->unit, plural);
     }
     return out;
 }
@@ -96,17 +91,17 @@ static struct sl_str short_words(const struct sl_limit_shown *shown, struct sl_a
 {
     const struct sl_limit_rule *rule = shown->rule;
     const struct sl_limits *owner = shown->owner;
-    char amount[AMOUNT_MAX], period[PERIOD_TEXT_MAX];
+    char amount[SL_LIMIT_AMOUNT_MAX], period[SL_LIMIT_PERIOD_MAX];
     bool is_plain = rule->kind == SL_LIMIT_REQUESTS && rule->key != SL_LIMIT_SESSION;
     if (is_plain) {
         snprintf(amount, sizeof(amount), "%llu", (unsigned long long)rule->cap);
     } else {
-        amount_format(rule, rule->cap, amount);
+        sl_limit_amount_format(rule, rule->cap, amount);
     }
     if (is_plain && !rule->zone) {
         snprintf(period, sizeof(period), " per %u %s", rule->multiple, rule->unit);
     } else {
-        period_format(rule, period);
+        sl_limit_period_format(rule, period);
     }
     struct sl_str whose = owner->owner == SL_LIMIT_OF_ROUTE
                               ? SL_STR("")
@@ -123,21 +118,21 @@ struct sl_str sl_limit_words(const struct sl_limit_view *view, bool names_wait, 
     const struct sl_limit_shown *shown = &view->refusing;
     const struct sl_limit_rule *rule = shown->rule;
     const struct sl_limits *owner = shown->owner;
-    char cap[AMOUNT_MAX], need[AMOUNT_MAX], period[PERIOD_TEXT_MAX], wait[SL_WAIT_MAX];
-    struct sl_str words = sl_arena_printf(arena, "%s for the %s '%.*s': %s%s.", heading_of(rule, true),
-                                          sl_limit_owner_names[owner->owner], SL_STR_ARG(owner->name),
-                                          amount_format(rule, rule->cap, cap), period_format(rule, period));
+    char cap[SL_LIMIT_AMOUNT_MAX], need[SL_LIMIT_AMOUNT_MAX], period[SL_LIMIT_PERIOD_MAX], wait[SL_WAIT_MAX];
+    struct sl_str words = sl_arena_printf(
+        arena, "%s for the %s '%.*s': %s%s.", heading_of(rule, true), sl_limit_owner_names[owner->owner],
+        SL_STR_ARG(owner->name), sl_limit_amount_format(rule, rule->cap, cap), sl_limit_period_format(rule, period));
     sl_wait_format(shown->reset_usec, wait);
     if (!shown->is_final) {
         return sl_arena_printf(arena, "%.*s Try again in %s.", SL_STR_ARG(words), wait);
     }
     return !rule->cap ? sl_arena_printf(arena, "%.*s Nothing passes until the limit is changed.", SL_STR_ARG(words))
            : shown->need > rule->cap ? sl_arena_printf(arena, "%.*s This call alone may need %s.", SL_STR_ARG(words),
-                                                       amount_format(rule, shown->need, need))
+                                                       sl_limit_amount_format(rule, shown->need, need))
                                      : sl_arena_printf(arena, "%.*s Begin another session.", SL_STR_ARG(words));
 }
 
-static void amount_write(struct sl_jw *w, const char *key, const struct sl_limit_rule *rule, uint64_t v)
+void sl_limit_amount_write(struct sl_jw *w, const char *key, const struct sl_limit_rule *rule, uint64_t v)
 {
     char text[SL_DOLLARS_TEXT_MAX];
     size_t n = rule->kind == SL_LIMIT_MONEY ? sl_format_dollars(v, text) : sl_format_u64(v, text);
@@ -154,8 +149,8 @@ struct sl_str sl_limit_json(const struct sl_limit_shown *shown, struct sl_arena 
     sl_jw_member_str(&w, "owner", sl_str_c(sl_limit_owner_names[shown->owner->owner]));
     sl_jw_member_str(&w, "name", shown->owner->name);
     sl_jw_member_str(&w, "kind", sl_str_c(sl_limit_kind_names[shown->rule->kind]));
-    amount_write(&w, "cap", shown->rule, shown->rule->cap);
-    amount_write(&w, "used", shown->rule, shown->used);
+    sl_limit_amount_write(&w, "cap", shown->rule, shown->rule->cap);
+    sl_limit_amount_write(&w, "used", shown->rule, shown->used);
     sl_jw_member_u64(&w, "reset", sl_wait_sec(shown->reset_usec));
     sl_jw_end(&w);
     struct sl_str json = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;

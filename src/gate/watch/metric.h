@@ -40,6 +40,10 @@ enum sl_metric_label {
     LB_VERSION,
     LB_FILE,
     LB_HANDSHAKE,
+    LB_WHOSE,
+    LB_KIND,
+    LB_AT,
+    LB_FATE,
     LB_COUNT
 };
 
@@ -58,6 +62,7 @@ struct sl_metric_family {
 struct sl_metric_labels {
     struct sl_str route, operation, provider, model, target;
     bool has_histograms; /* own series in histograms; otherwise it counts as `other` there */
+    struct sl_str owner; /* of a limit; only in readings */
 };
 
 /* The key of a series of a metric; values that the metric has no label for are zero. The texts live as long as the

@@ -39,6 +39,12 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_FILE] = { "file", "the file's path, as in the configuration" },
     [LB_HANDSHAKE] = { "reason", "for TLS handshakes: `version`, `cipher`, `refused` (the client sent an alert; mostly "
                                  "it does not trust the certificate), `closed` (before it was complete), `other`" },
+    [LB_WHOSE] = { "owner", "whose limit it is: `route`, `key` or `group`" },
+    [LB_KIND] = { "kind", "what a limit counts: `requests`, `tokens`, `input_tokens`, `output_tokens`, `money`, "
+                          "`concurrent`" },
+    [LB_AT] = { "at", "the threshold in percent, as in `alerts.at`" },
+    [LB_FATE] = { "outcome", "for alerts: `delivered`, `failed` (an attempt that will be repeated), `dropped` (given "
+                             "up: older than a day, too many, the webhook answered 410, or the gateway shut down)" },
 };
 
 /* Microseconds. */

@@ -35,7 +35,10 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
         return labels->target;
     case LB_DIALECT:
         return sl_str_c(key->dialect);
+    case LB_WHOSE:
+        return labels->owner;
     case LB_STATUS:
+    case LB_AT:
         return sl_str_make(room, (size_t)snprintf(room, 24, "%u", key->status));
     case LB_ERROR:
     case LB_REASON:
@@ -53,6 +56,8 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
     case LB_VERSION:
     case LB_FILE:
     case LB_HANDSHAKE:
+    case LB_KIND:
+    case LB_FATE:
         return sl_str_c(key->word);
     case LB_END:
     case LB_COUNT:

@@ -15,6 +15,7 @@
 #include "gate/config/snapshot.h"
 #include "gate/config/traffic.h"
 #include "gate/gate.h"
+#include "gate/policy/alert.h"
 #include "gate/policy/limit_table.h"
 #include "gate/policy/queue.h"
 #include "gate/watch/accesslog.h"
@@ -250,6 +251,52 @@ static void limits_read(struct sl_reading_sink *sink, const void *source)
     sl_map_done(&walk.by_route);
 }
 
+/* Has no values in a process without alerts. */
+static bool alerts_look(const void *source, struct sl_alerts_look *ret)
+{
+    struct sl_alerts *alerts = gate_of(source)->alerts;
+    if (alerts) {
+        sl_alerts_look(alerts, ret);
+    }
+    return alerts;
+}
+
+static void alerts_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct sl_alerts_look look;
+    bool has = alerts_look(source, &look);
+    for (unsigned owner = 0; has && owner < SL_LIMIT_OWNERS; owner++) {
+        for (unsigned kind = 0; kind < SL_LIMIT_KINDS; kind++) {
+            for (unsigned at = 0; at < SL_ARRAY_LEN(look.raised[0][0]); at++) {
+                struct sl_metric_labels labels = { .owner = sl_str_c(sl_limit_owner_names[owner]) };
+                const struct sl_metric_key key = { .labels = &labels,
+                                                   .word = sl_limit_kind_names[kind],
+                                                   .status = (uint16_t)at };
+                if (look.raised[owner][kind][at]) {
+                    sink->put(sink, &key, look.raised[owner][kind][at], 1);
+                }
+            }
+        }
+    }
+}
+
+static void alert_fates_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct sl_alerts_look look;
+    bool has = alerts_look(source, &look);
+    for (unsigned fate = 0; has && fate < SL_ALERT_FATES; fate++) {
+        put_word(sink, sl_alert_fate_names[fate], look.fates[fate]);
+    }
+}
+
+static void alerts_waiting_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct sl_alerts_look look;
+    if (alerts_look(source, &look)) {
+        put(sink, look.n_waiting);
+    }
+}
+
 /* --- targets of routes that have several --- */
 
 /* Writes a value for each target, up to metrics.max_targets; `only_watched`: only for targets with health checks. */
@@ -416,6 +463,11 @@ const struct sl_reading sl_readings[] = {
           "How much of a route's limit is used in the open windows, for its fullest counter (the route's own or one "
           "user's); at 1, calls are refused.",
           limits_read, LB_ROUTE),
+    COUNTER("sluice_limit_alerts_total", "Thresholds of limits that were reached, each once a window (`alerts.at`).",
+            alerts_read, LB_WHOSE, LB_KIND, LB_AT),
+    COUNTER("sluice_alert_webhooks_total", "What became of alerts on their way to `alerts.webhook`.", alert_fates_read,
+            LB_FATE),
+    GAUGE("sluice_alerts_waiting", "Alerts that wait for `alerts.webhook` to take them.", alerts_waiting_read, LB_END),
     GAUGE("sluice_target_state",
           "The breaker of a target: 0 closed, 1 half-open, 2 open, and also 2 while the target is down by its health "
           "checks.",

@@ -44,6 +44,16 @@ def entry(**changes):
 
 # text of the file, where (line:column), what the message says
 CASES = {
+    "alerts that are no map": (FINE + "alerts: on\n", "8:9", "alerts: must be a map like { at: [50, 80, 100] }"),
+    "alerts at nothing": (FINE + "alerts: { at: [] }\n", "8:15", "alerts.at: must be a list of up to 8 whole numbers from 1 to 100, each larger than the one before"),
+    "alerts that fall": (FINE + "alerts: { at: [80, 50] }\n", "8:20", "alerts.at: must be a list of up to 8 whole numbers"),
+    "alerts beyond the cap": (FINE + "alerts: { at: [101] }\n", "8:16", "alerts.at: must be a list of up to 8 whole numbers"),
+    "too many alerts": (FINE + "alerts: { at: [1, 2, 3, 4, 5, 6, 7, 8, 9] }\n", "8:40", "alerts.at: must be a list of up to 8 whole numbers"),
+    "a webhook without a secret": (FINE + "alerts: { webhook: { url: 'https://a/' } }\n", "8:20", "alerts.webhook.secret: missing"),
+    "a webhook with another secret": (FINE + "alerts: { webhook: { url: 'https://a/', secret: topsecret } }\n", "8:49", "alerts.webhook.secret: must be whsec_ and 24 to 64 bytes in base64"),
+    "a webhook with a short secret": (FINE + "alerts: { webhook: { url: 'https://a/', secret: whsec_c2hvcnQ= } }\n", "8:49", "alerts.webhook.secret: must be whsec_ and 24 to 64 bytes in base64"),
+    "a webhook that is no URL": (FINE + "alerts: { webhook: { url: 'ftp://a/', secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw } }\n", "8:27", "alerts.webhook.url: is not a URL: "),
+    "a webhook with a password": (FINE + "alerts: { webhook: { url: 'https://a:b@c/', secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw } }\n", "8:27", "alerts.webhook.url: must have no user and no password"),
     "a folder with too long a path": ("server: { spool: /" + "a" * 4095 + " }\n" + FINE, "1:18", "server.spool: the path has 4096 bytes, and may have at most 4095"),
     # MLflow's rules (C.2) and texts
     "duplicate name": (FINE + CHAT.lstrip("\n"), "8:5", "Duplicate names found in endpoint configurations."),
