@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "cli": {"conf", "base"},
 }
 # Libraries that only one folder may know.
-ONLY_IN = {"sqlite3.h": "store/sqlite"}
+ONLY_IN = {"sqlite3.h": "store/sqlite", "libpq-fe.h": "store/postgres"}
 SYSTEM = re.compile(r'^\s*#\s*include\s+<([^>]+)>', re.M)
 # Within a layer: what a folder (or file) never includes. The longest match of the left side counts.
 NEVER = {

@@ -9,6 +9,7 @@
 #include "store/store.h"
 
 struct sl_seal;
+struct sl_db;
 struct sl_store_report;
 struct sl_usage_query;
 struct sl_usage_row;
@@ -21,6 +22,7 @@ struct sl_usage_reader {
 /* Each kind's own struct begins with this. */
 struct sl_store {
     const struct sl_store_ops *ops;
+    struct sl_db *sql;      /* for the rows of kinds that speak SQL */
     atomic_bool was_read;   /* the kind sets it after a complete load; it is never cleared */
     atomic_bool is_failing; /* the operator was told once; only the kind's thread writes it */
 };

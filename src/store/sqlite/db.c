@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/db.h"
 
+#include "store/sqlite/priv.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -12,7 +14,7 @@
 #define BUSY_MSEC 5000
 
 /* Sets the error from SQLite's last one: SL_E_EXISTS for a constraint, SL_E_NOMEM, else SL_E_IO with SQLite's words. */
-static int db_fail(struct sl_db *db, struct sl_err *err)
+static int db_fail(struct sl_sqlite_db *db, struct sl_err *err)
 {
     int code = db->handle ? sqlite3_extended_errcode(db->handle) : SQLITE_NOMEM;
     if ((code & 0xff) != SQLITE_CONSTRAINT) {
@@ -28,92 +30,154 @@ static int db_fail(struct sl_db *db, struct sl_err *err)
     }
 }
 
-bool sl_db_is_broken(const struct sl_db *db)
+bool sl_db_is_broken(const struct sl_sqlite_db *db)
 {
     return db->fault == SQLITE_CORRUPT || db->fault == SQLITE_NOTADB || db->fault == SQLITE_CANTOPEN;
 }
 
-sqlite3_stmt *sl_db_stmt(struct sl_db *db, const char *sql, struct sl_err *err)
+static struct sl_sqlite_db *db_of(struct sl_db *base)
 {
+    return SL_CONTAINER_OF(base, struct sl_sqlite_db, base);
+}
+
+static sqlite3_stmt *stmt_of(struct sl_stmt *base)
+{
+    return SL_CONTAINER_OF(base, struct sl_sqlite_stmt, base)->stmt;
+}
+
+static struct sl_stmt *op_stmt(struct sl_db *base, const char *sql, struct sl_err *err)
+{
+    struct sl_sqlite_db *db = db_of(base);
     for (uint32_t i = 0; i < db->n_stmts; i++) {
         if (db->stmts[i].sql == sql) {
             sqlite3_reset(db->stmts[i].stmt);
             sqlite3_clear_bindings(db->stmts[i].stmt);
-            return db->stmts[i].stmt;
+            return &db->stmts[i].base;
         }
     }
     SL_ASSERT(db->n_stmts < SL_DB_STMTS_MAX);
-    sqlite3_stmt *stmt;
-    if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
+    struct sl_sqlite_stmt *made = &db->stmts[db->n_stmts];
+    *made = (struct sl_sqlite_stmt){ .base.ops = base->ops, .sql = sql };
+    if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &made->stmt, NULL) != SQLITE_OK) {
         db_fail(db, err);
         return NULL;
     }
-    db->stmts[db->n_stmts].sql = sql;
-    db->stmts[db->n_stmts++].stmt = stmt;
-    return stmt;
+    db->n_stmts++;
+    return &made->base;
 }
 
-int sl_db_row(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err)
+static int op_row(struct sl_db *base, struct sl_stmt *stmt, struct sl_err *err)
 {
-    int code = sqlite3_step(stmt);
+    int code = sqlite3_step(stmt_of(stmt));
     if (code == SQLITE_ROW) {
         return 1;
     }
-    int r = code == SQLITE_DONE ? 0 : db_fail(db, err);
-    sqlite3_reset(stmt);
+    int r = code == SQLITE_DONE ? 0 : db_fail(db_of(base), err);
+    sqlite3_reset(stmt_of(stmt));
     return r;
 }
 
-int sl_db_run(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err)
+static void op_reset(struct sl_stmt *stmt)
 {
-    int r = sl_db_row(db, stmt, err);
-    sqlite3_reset(stmt);
-    return r < 0 ? r : 0;
+    sqlite3_reset(stmt_of(stmt));
 }
 
-int sl_db_exec(struct sl_db *db, const char *sql, struct sl_err *err)
+static void op_bind_int(struct sl_stmt *stmt, int at, int64_t value)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, sql, err);
-    return stmt ? sl_db_run(db, stmt, err) : err ? err->code : SL_E_IO;
+    sqlite3_bind_int64(stmt_of(stmt), at, value);
 }
 
-uint64_t sl_db_next_change(struct sl_db *db)
+static void op_bind_str(struct sl_stmt *stmt, int at, struct sl_str text)
 {
-    return ++db->change;
+    sqlite3_bind_text(stmt_of(stmt), at, text.p ? text.p : "", (int)text.n, SQLITE_STATIC);
 }
 
-void sl_db_bind_str(sqlite3_stmt *stmt, int at, struct sl_str text)
+static void op_bind_blob(struct sl_stmt *stmt, int at, struct sl_str bytes)
 {
-    sqlite3_bind_text(stmt, at, text.p ? text.p : "", (int)text.n, SQLITE_STATIC);
+    sqlite3_bind_blob(stmt_of(stmt), at, bytes.p ? bytes.p : "", (int)bytes.n, SQLITE_STATIC);
 }
 
-void sl_db_bind_blob(sqlite3_stmt *stmt, int at, struct sl_str bytes)
+static enum sl_db_type op_column_type(struct sl_stmt *stmt, int at)
 {
-    sqlite3_bind_blob(stmt, at, bytes.p ? bytes.p : "", (int)bytes.n, SQLITE_STATIC);
+    switch (sqlite3_column_type(stmt_of(stmt), at)) {
+    case SQLITE_NULL:
+        return SL_DB_NULL;
+    case SQLITE_INTEGER:
+        return SL_DB_INT;
+    case SQLITE_TEXT:
+        return SL_DB_TEXT;
+    case SQLITE_BLOB:
+        return SL_DB_BYTES;
+    default:
+        return SL_DB_OTHER;
+    }
 }
 
-struct sl_str sl_db_column_str(sqlite3_stmt *stmt, int at)
+static int64_t op_column_int(struct sl_stmt *stmt, int at)
 {
-    const char *p = (const char *)sqlite3_column_blob(stmt, at);
-    size_t n = (size_t)sqlite3_column_bytes(stmt, at);
-    if (!p && sqlite3_column_type(stmt, at) != SQLITE_NULL) {
+    return sqlite3_column_int64(stmt_of(stmt), at);
+}
+
+static struct sl_str op_column_str(struct sl_stmt *stmt, int at)
+{
+    const char *p = (const char *)sqlite3_column_blob(stmt_of(stmt), at);
+    size_t n = (size_t)sqlite3_column_bytes(stmt_of(stmt), at);
+    if (!p && sqlite3_column_type(stmt_of(stmt), at) != SQLITE_NULL) {
         p = "";
     }
     return sl_str_make(p, n);
 }
 
-bool sl_db_column_is_text(sqlite3_stmt *stmt, int at)
+static int64_t op_changes(struct sl_db *base)
 {
-    return sqlite3_column_type(stmt, at) == SQLITE_TEXT && sl_str_is_utf8(sl_db_column_str(stmt, at));
+    return sqlite3_changes(db_of(base)->handle);
 }
 
-bool sl_db_column_is_number(sqlite3_stmt *stmt, int at)
+const struct sl_db_ops sl_sqlite_db_ops = {
+    .stmt = op_stmt,
+    .row = op_row,
+    .reset = op_reset,
+    .bind_int = op_bind_int,
+    .bind_str = op_bind_str,
+    .bind_blob = op_bind_blob,
+    .column_type = op_column_type,
+    .column_int = op_column_int,
+    .column_str = op_column_str,
+    .changes = op_changes,
+    .rotate = sl_sqlite_rotate_run,
+    .counter_put = "INSERT OR REPLACE INTO counters (owner, name, incarnation, key, who, kind, period_usec, zone, "
+                   "end_usec, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    .counters_load = "SELECT owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used FROM counters "
+                     "WHERE end_usec > ?",
+};
+
+/* SQLite's own word for it is min, which is a sum over rows elsewhere. */
+static void fn_least(sqlite3_context *context, int n, sqlite3_value **values)
 {
-    return sqlite3_column_type(stmt, at) == SQLITE_INTEGER && sqlite3_column_int64(stmt, at) > 0;
+    (void)n;
+    bool is_first = sqlite3_value_double(values[0]) <= sqlite3_value_double(values[1]);
+    sqlite3_result_value(context, values[is_first ? 0 : 1]);
+}
+
+/* What both ways of opening have in common. */
+static void db_begin(struct sl_sqlite_db *db)
+{
+    db->base.ops = &sl_sqlite_db_ops;
+    db->base.mark = "usage_mark";
+    db->n_stmts = 0;
+    db->fault = 0;
+}
+
+static int handle_ready(struct sl_sqlite_db *db, struct sl_err *err)
+{
+    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+    return sqlite3_create_function_v2(db->handle, "least", 2, flags, NULL, fn_least, NULL, NULL, NULL) == SQLITE_OK
+               ? 0
+               : db_fail(db, err);
 }
 
 /* Reads one number. */
-static int value_get(struct sl_db *db, const char *sql, int64_t *ret, struct sl_err *err)
+static int value_get(struct sl_sqlite_db *db, const char *sql, int64_t *ret, struct sl_err *err)
 {
     sqlite3_stmt *stmt;
     if (sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL) != SQLITE_OK) {
@@ -130,12 +194,12 @@ static int value_get(struct sl_db *db, const char *sql, int64_t *ret, struct sl_
     return r;
 }
 
-static int script(struct sl_db *db, const char *sql, struct sl_err *err)
+static int script(struct sl_sqlite_db *db, const char *sql, struct sl_err *err)
 {
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(db, err);
 }
 
-static int identity_check(struct sl_db *db, int64_t *ret_version, struct sl_err *err)
+static int identity_check(struct sl_sqlite_db *db, int64_t *ret_version, struct sl_err *err)
 {
     int64_t id, tables;
     int r = value_get(db, "PRAGMA user_version", ret_version, err);
@@ -156,7 +220,7 @@ static int identity_check(struct sl_db *db, int64_t *ret_version, struct sl_err 
     return 0;
 }
 
-static int migrate(struct sl_db *db, int64_t version, struct sl_err *err)
+static int migrate(struct sl_sqlite_db *db, int64_t version, struct sl_err *err)
 {
     for (int64_t v = version; v < sl_db_n_migrations; v++) {
         char set[128];
@@ -174,7 +238,7 @@ static int migrate(struct sl_db *db, int64_t version, struct sl_err *err)
 }
 
 /* SQLite only says that it cannot open or write. Mostly the reason is the folder, where it has to make more files. */
-static void folder_blame(const struct sl_db *db, const char *path, struct sl_err *io_cause)
+static void folder_blame(const struct sl_sqlite_db *db, const char *path, struct sl_err *io_cause)
 {
     char folder[4300];
     if (db->fault != SQLITE_CANTOPEN && db->fault != SQLITE_READONLY) {
@@ -190,18 +254,18 @@ static void folder_blame(const struct sl_db *db, const char *path, struct sl_err
     }
 }
 
-int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err)
+int sl_db_open(struct sl_sqlite_db *db, const char *path, struct sl_err *err)
 {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     struct sl_err cause = { 0 };
     int64_t version = 0, change = 0;
-    db->n_stmts = 0;
-    db->fault = 0;
+    db_begin(db);
     int r = sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK ? 0 : db_fail(db, &cause);
     if (r == 0) {
         sqlite3_busy_timeout(db->handle, BUSY_MSEC);
         sqlite3_extended_result_codes(db->handle, 1);
-        r = identity_check(db, &version, &cause);
+        r = handle_ready(db, &cause);
+        r = r < 0 ? r : identity_check(db, &version, &cause);
     }
     r = r < 0 ? r
               : script(db,
@@ -215,7 +279,9 @@ int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err)
         sl_db_close(db);
         return sl_fail(err, r, "%s cannot be used: %s", path, cause.text);
     }
-    db->change = (uint64_t)change;
+    db->base.change = (uint64_t)change;
+    db->base.name = sqlite3_db_filename(db->handle, "main");
+    db->base.is_open = true;
     return 0;
 }
 
@@ -238,12 +304,11 @@ static void uri_make(const char *path, const char *query, char *out, size_t cap)
     snprintf(out + n, cap - n, "?%s", query);
 }
 
-int sl_db_open_readonly(struct sl_db *db, const char *path, bool may_share, struct sl_err *err)
+int sl_db_open_readonly(struct sl_sqlite_db *db, const char *path, bool may_share, struct sl_err *err)
 {
     char uri[3 * 4300];
     int64_t version = 0, change = 0;
-    db->n_stmts = 0;
-    db->fault = 0;
+    db_begin(db);
     bool has_log = is_there(path, "-wal", 1) || (may_share && is_there(path, "-wal", 0));
     if (has_log && (!may_share || !is_there(path, "-shm", 0))) {
         return sl_fail(err, SL_E_IO, "%s-wal would have to be written back first", path);
@@ -253,6 +318,7 @@ int sl_db_open_readonly(struct sl_db *db, const char *path, bool may_share, stru
                     SQLITE_OK
                 ? 0
                 : db_fail(db, err);
+    r = r < 0 ? r : handle_ready(db, err);
     r = r < 0 ? r : identity_check(db, &version, err);
     if (r == 0 && version != sl_db_n_migrations) {
         r = sl_fail(err, SL_E_IO, "it is of an older version (schema %lld), and would have to be migrated first",
@@ -263,11 +329,13 @@ int sl_db_open_readonly(struct sl_db *db, const char *path, bool may_share, stru
         sl_db_close(db);
         return r;
     }
-    db->change = (uint64_t)change;
+    db->base.change = (uint64_t)change;
+    db->base.name = sqlite3_db_filename(db->handle, "main");
+    db->base.is_open = true;
     return 0;
 }
 
-void sl_db_close(struct sl_db *db)
+void sl_db_close(struct sl_sqlite_db *db)
 {
     for (uint32_t i = 0; i < db->n_stmts; i++) {
         sqlite3_finalize(db->stmts[i].stmt);
@@ -275,4 +343,5 @@ void sl_db_close(struct sl_db *db)
     db->n_stmts = 0;
     sqlite3_close(db->handle);
     db->handle = NULL;
+    db->base.is_open = false;
 }

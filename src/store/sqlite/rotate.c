@@ -17,7 +17,7 @@
  * damaged; when all fail, the key is wrong. */
 static int key_opens(struct sl_db *db, const struct sl_seal *seal, bool *ret_is_empty, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT name, sealed FROM routes ORDER BY id", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT name, sealed FROM routes ORDER BY id", err);
     int r = stmt ? 1 : err->code, found = SL_E_NOTFOUND;
     *ret_is_empty = true;
     while (r > 0 && found != 0 && (r = sl_db_row(db, stmt, err)) > 0) {
@@ -30,14 +30,14 @@ static int key_opens(struct sl_db *db, const struct sl_seal *seal, bool *ret_is_
         }
     }
     if (stmt) {
-        sqlite3_reset(stmt);
+        sl_db_reset(stmt);
     }
     return r < 0 ? r : *ret_is_empty || found == 0;
 }
 
 static int names_read(struct sl_db *db, char *out, size_t cap, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT name FROM routes ORDER BY id LIMIT 10", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT name FROM routes ORDER BY id LIMIT 10", err);
     int r = stmt ? 1 : err->code;
     out[0] = '\0';
     while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
@@ -51,13 +51,13 @@ static int names_read(struct sl_db *db, char *out, size_t cap, struct sl_err *er
 }
 
 /* Tries the key of a rotation that was interrupted after its commit. 1: it is the right one. */
-static int next_try(const char *dir, struct sl_db *db, bool may_change, struct sl_seal *ret, struct sl_err *err)
+static int next_try(const char *dir, struct sl_sqlite_db *db, bool may_change, struct sl_seal *ret, struct sl_err *err)
 {
     struct sl_err cause = { 0 };
     struct sl_seal next = { 0 };
     bool is_empty = false;
     int r = sl_dir_next_key(dir, false, &next, &cause);
-    r = r < 0 ? 0 : key_opens(db, &next, &is_empty, err);
+    r = r < 0 ? 0 : key_opens(&db->base, &next, &is_empty, err);
     if (r == 1) {
         r = may_change ? sl_dir_next_adopt(dir, err) : 0;
         sl_seal_done(ret);
@@ -68,12 +68,13 @@ static int next_try(const char *dir, struct sl_db *db, bool may_change, struct s
     return r;
 }
 
-int sl_store_key_find(const char *dir, struct sl_db *db, bool may_change, struct sl_seal *ret, struct sl_err *err)
+int sl_store_key_find(const char *dir, struct sl_sqlite_db *db, bool may_change, struct sl_seal *ret,
+                      struct sl_err *err)
 {
     char names[400];
     bool is_empty = false;
     struct sl_err cause = { 0 };
-    int r = names_read(db, names, sizeof(names), err);
+    int r = names_read(&db->base, names, sizeof(names), err);
     if (r < 0) {
         return r;
     }
@@ -81,7 +82,7 @@ int sl_store_key_find(const char *dir, struct sl_db *db, bool may_change, struct
     if (found < 0 && found != SL_E_NOTFOUND) {
         return sl_fail(err, found, "%s", cause.text);
     }
-    int opens = found < 0 ? 0 : key_opens(db, ret, &is_empty, err);
+    int opens = found < 0 ? 0 : key_opens(&db->base, ret, &is_empty, err);
     if (opens == 0 && names[0]) {
         opens = next_try(dir, db, may_change, ret, err);
     } else if (opens == 1 && may_change) {
@@ -98,80 +99,17 @@ int sl_store_key_find(const char *dir, struct sl_db *db, bool may_change, struct
 
 /* --- another key --- */
 
-static int row_write(struct sl_db *db, int64_t id, const struct sl_buf *sealed, struct sl_err *err)
-{
-    sqlite3_stmt *stmt = sl_db_stmt(db, "UPDATE routes SET sealed = ? WHERE id = ?", err);
-    if (!stmt) {
-        return err->code;
-    }
-    sl_db_bind_blob(stmt, 1, sl_buf_str(sealed));
-    sqlite3_bind_int64(stmt, 2, id);
-    return sl_db_run(db, stmt, err);
-}
-
-/* Encrypts the statement's current row with the next key. */
-static int row_rotate(struct sl_db *db, sqlite3_stmt *stmt, const struct sl_seal *next, struct sl_err *err)
-{
-    struct sl_buf sealed = SL_BUF_INIT(SL_SEALED_MAX);
-    struct sl_secret plain = { 0 };
-    struct sl_str name = sl_db_column_str(stmt, 1);
-    int r = sl_sealed_read(db->seal, name, sl_db_column_str(stmt, 2), &plain);
-    if (r == SL_E_KEY) {
-        r = sl_fail(err, r,
-                    "the credentials of route '%.*s' cannot be decrypted with the secret key: delete the route, or "
-                    "bring its key back",
-                    SL_STR_ARG(name));
-    } else if (r == 0) {
-        r = sl_seal_close(next, name, sl_secret_reveal(&plain), &sealed);
-        r = r < 0 ? sl_fail_nomem(err) : row_write(db, sqlite3_column_int64(stmt, 0), &sealed, err);
-    }
-    sl_secret_done(&plain);
-    sl_buf_done(&sealed);
-    return r;
-}
-
-static int rows_rotate(struct sl_db *db, const struct sl_seal *next, uint64_t *ret_n, struct sl_err *err)
-{
-    int64_t id = 0;
-    for (*ret_n = 0;; ++*ret_n) {
-        sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT id, name, sealed FROM routes WHERE id > ? ORDER BY id LIMIT 1",
-                                        err);
-        if (!stmt) {
-            return err->code;
-        }
-        sqlite3_bind_int64(stmt, 1, id);
-        int r = sl_db_row(db, stmt, err);
-        if (r <= 0) {
-            return r;
-        }
-        id = sqlite3_column_int64(stmt, 0);
-        r = row_rotate(db, stmt, next, err);
-        sqlite3_reset(stmt);
-        if (r < 0) {
-            return r;
-        }
-    }
-}
-
 int sl_sqlite_rotate_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
-    struct sl_store_rotate_job *job = SL_CONTAINER_OF(base, struct sl_store_rotate_job, base);
-    struct sl_sqlite *store = SL_CONTAINER_OF(db, struct sl_sqlite, db);
+    struct sl_sqlite_db *mine = SL_CONTAINER_OF(db, struct sl_sqlite_db, base);
+    struct sl_sqlite *store = SL_CONTAINER_OF(mine, struct sl_sqlite, db);
     struct sl_seal next = { 0 };
-    char text[48];
     struct sl_err cause = { 0 };
     int r = sl_dir_next_key(store->dir, true, &next, &cause);
     if (r < 0) {
         return sl_fail(err, r == SL_E_NOTFOUND ? SL_E_UNSUPPORTED : r, "%s", cause.text);
     }
-    r = rows_rotate(db, &next, &job->n_routes, err);
-    if (r == 0) {
-        snprintf(text, sizeof(text), "{\"routes\":%llu}", (unsigned long long)job->n_routes);
-        const struct sl_audit_row row = {
-            .at_usec = job->now_usec, .who = base->who, .action = SL_STR("secret.rotate"), .after = sl_str_c(text)
-        };
-        r = sl_audit_add(db, &row, err);
-    }
+    r = sl_sql_rotate_rows(db, base, &next, err);
     if (r == 0) {
         store->next = next;
         db->seal = &store->next; /* also for later steps in this transaction */
@@ -182,15 +120,15 @@ int sl_sqlite_rotate_run(struct sl_db *db, struct sl_store_job *base, struct sl_
 
 void sl_store_rotate_settle(struct sl_sqlite *store, bool is_durable)
 {
-    if (store->db.seal != &store->next) {
+    if (store->db.base.seal != &store->next) {
         return;
     }
-    store->db.seal = &store->seal;
+    store->db.base.seal = &store->seal;
     if (is_durable) {
         struct sl_err err = { 0 };
-        pthread_mutex_lock(&store->lock);
+        pthread_mutex_lock(&store->jobs.lock);
         store->seal = store->next;
-        pthread_mutex_unlock(&store->lock);
+        pthread_mutex_unlock(&store->jobs.lock);
         if (sl_dir_next_adopt(store->dir, &err) < 0) {
             sl_log(SL_LOG_ERROR, "store",
                    "the new secret key holds, and stays in " SL_DIR_NEXT " until the next start: %s", err.text);

@@ -16,10 +16,9 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "store/dir.h"
+#include "store/sql/batch.h"
 #include "store/sqlite/priv.h"
 
-/* The most jobs of one transaction: more jobs would wait for the next sync anyway. */
-#define BATCH_MAX 512
 /* Above this many pages (4 KiB each) the WAL is written back … */
 #define WAL_PAGES 1000
 /* … and above this many by force, because a long read keeps the ordinary way from resetting it. */
@@ -84,9 +83,9 @@ static int files_open(struct sl_sqlite *store, struct sl_err *err)
         struct sl_seal seal = { 0 };
         r = sl_store_key_find(store->dir, &store->db, !store->is_readonly, &seal, err);
         if (r == 0) {
-            pthread_mutex_lock(&store->lock);
+            pthread_mutex_lock(&store->jobs.lock);
             store->seal = seal;
-            pthread_mutex_unlock(&store->lock);
+            pthread_mutex_unlock(&store->jobs.lock);
         }
         sl_seal_done(&seal);
     }
@@ -106,7 +105,7 @@ static void store_free(struct sl_sqlite *store)
     if (store->lock_fd >= 0) {
         close(store->lock_fd);
     }
-    pthread_mutex_destroy(&store->lock);
+    sl_jobs_done(&store->jobs);
     pthread_cond_destroy(&store->wake);
     free(store->dir);
     free(store->path);
@@ -122,10 +121,10 @@ static int sqlite_open(const struct sl_store_conf *conf, struct sl_store **ret, 
     store->base.ops = &sl_store_sqlite;
     store->cbs = conf->cbs;
     store->lock_fd = -1;
-    store->tail = &store->first;
-    store->db.seal = &store->seal;
-    store->db.describe = conf->cbs.describe;
-    pthread_mutex_init(&store->lock, NULL);
+    store->base.sql = &store->db.base;
+    store->db.base.seal = &store->seal;
+    store->db.base.describe = conf->cbs.describe;
+    sl_jobs_init(&store->jobs);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -155,15 +154,6 @@ static int sqlite_open(const struct sl_store_conf *conf, struct sl_store **ret, 
     return 0;
 }
 
-static void on_bad_row(void *arg, const char *what, struct sl_str name, const char *why)
-{
-    (void)arg;
-    sl_log(SL_LOG_ERROR, "store",
-           "the stored %s '%.*s' is damaged and not served: %s. Its row is kept: restore a backup, "
-           "or delete it and make it anew",
-           what, SL_STR_ARG(sl_str_sub(name, 0, 255)), why);
-}
-
 static int rows_load(struct sl_sqlite *store, struct sl_err *err)
 {
     const struct sl_store_cbs *cbs = &store->cbs;
@@ -171,8 +161,8 @@ static int rows_load(struct sl_sqlite *store, struct sl_err *err)
         return 0;
     }
     cbs->on_load_begin(cbs->events_arg);
-    struct sl_bad_rows bad = { .on_bad = on_bad_row };
-    int r = sl_store_load_rows(&store->db, cbs->on_load, cbs->events_arg, &bad, err);
+    struct sl_bad_rows bad = { .on_bad = sl_bad_row_tell };
+    int r = sl_store_load_rows(&store->db.base, cbs->on_load, cbs->events_arg, &bad, err);
     cbs->on_load_end(cbs->events_arg, r == 0);
     if (r == 0) {
         atomic_store_explicit(&store->base.was_read, true, memory_order_release);
@@ -232,49 +222,6 @@ static void db_broken(struct sl_sqlite *store, const struct sl_err *err)
     }
 }
 
-static int job_run(struct sl_db *db, struct sl_store_job *job)
-{
-    static int (*const runs[])(struct sl_db *, struct sl_store_job *, struct sl_err *) = {
-        [SL_STORE_JOB_ROUTE] = sl_sqlite_route_run,   [SL_STORE_JOB_KEY] = sl_sqlite_key_run,
-        [SL_STORE_JOB_GROUP] = sl_sqlite_group_run,   [SL_STORE_JOB_AUDIT] = sl_sqlite_audit_run,
-        [SL_STORE_JOB_ROTATE] = sl_sqlite_rotate_run,
-    };
-    return runs[job->kind](db, job, &job->err);
-}
-
-/* Runs one job in its savepoint. SL_E_IO: the transaction is lost. */
-static int job_write(struct sl_db *db, struct sl_store_job *job)
-{
-    uint64_t change = db->change;
-    job->has_event = false;
-    job->err = (struct sl_err){ 0 };
-    int r = sl_db_exec(db, "SAVEPOINT job", &job->err);
-    if (r < 0) {
-        return SL_E_IO;
-    }
-    job->r = job_run(db, job);
-    if (job->r < 0) {
-        db->change = change;
-        job->has_event = false;
-        struct sl_err err = { 0 };
-        if (sqlite3_get_autocommit(db->handle) || job->r == SL_E_IO || sl_db_exec(db, "ROLLBACK TO job", &err) < 0) {
-            return SL_E_IO;
-        }
-    }
-    struct sl_err err = { 0 };
-    return sl_db_exec(db, "RELEASE job", &err) < 0 ? sl_fail(&job->err, SL_E_IO, "%s", err.text) : 0;
-}
-
-static int change_write(struct sl_db *db, struct sl_err *err)
-{
-    sqlite3_stmt *stmt = sl_db_stmt(db, "UPDATE meta SET value = ? WHERE key = 'change'", err);
-    if (!stmt) {
-        return err->code;
-    }
-    sqlite3_bind_int64(stmt, 1, (int64_t)db->change);
-    return sl_db_run(db, stmt, err);
-}
-
 /* Checks that the data was written to the file at the path. Else the file is opened again. */
 static int place_check(struct sl_sqlite *store, struct sl_err *err)
 {
@@ -292,98 +239,63 @@ static int place_check(struct sl_sqlite *store, struct sl_err *err)
 /* Runs all writes of the batch in one transaction. <0: none of them is in the file. */
 static int batch_write(struct sl_sqlite *store, struct sl_store_job *jobs, struct sl_err *err)
 {
-    struct sl_db *db = &store->db;
-    uint64_t change = db->change;
+    struct sl_sqlite_db *db = &store->db;
+    uint64_t change = db->base.change;
     int r = place_check(store, err);
-    r = r < 0 ? r : sl_db_exec(db, "BEGIN IMMEDIATE", err);
-    for (struct sl_store_job *job = jobs; r == 0 && job; job = job->next) {
-        if (job->is_write && job_write(db, job) < 0) {
-            r = sl_fail(err, SL_E_IO, "%s", job->err.text);
-        }
+    r = r < 0 ? r : sl_db_exec(&db->base, "BEGIN IMMEDIATE", err);
+    r = r < 0 ? r : sl_sql_batch_run(&db->base, jobs, err);
+    if (r == 0 && db->base.change != change) {
+        r = sl_sql_change_write(&db->base, err);
     }
-    if (r == 0 && db->change != change) {
-        r = change_write(db, err);
-    }
-    r = r < 0 ? r : sl_db_exec(db, "COMMIT", err);
+    r = r < 0 ? r : sl_db_exec(&db->base, "COMMIT", err);
     r = r < 0 ? r : place_check(store, err);
     if (r < 0) {
-        db->change = change;
+        db->base.change = change;
         if (db->handle && !sqlite3_get_autocommit(db->handle)) {
-            SL_IGNORE(sl_db_exec(db, "ROLLBACK", NULL) < 0); /* the first failure is the one to report */
+            SL_IGNORE(sl_db_exec(&db->base, "ROLLBACK", NULL) < 0); /* the first failure is the one to report */
         }
     }
     sl_store_rotate_settle(store, r == 0);
     return r < 0 ? SL_E_IO : 0;
 }
 
-static void batch_fail(struct sl_store_job *jobs, bool writes_only, const struct sl_err *err)
-{
-    for (struct sl_store_job *job = jobs; job; job = job->next) {
-        if (job->is_write || !writes_only) {
-            job->has_event = false;
-            job->r = sl_fail(&job->err, SL_E_IO, "%s", err->text);
-        }
-    }
-}
-
-static void batch_events(struct sl_sqlite *store, struct sl_store_job *jobs)
-{
-    const struct sl_store_event *events[BATCH_MAX];
-    size_t n = 0;
-    for (struct sl_store_job *job = jobs; job; job = job->next) {
-        if (job->is_write && job->r == 0 && job->has_event) {
-            events[n++] = &job->event;
-        }
-    }
-    if (n && store->cbs.on_events) {
-        store->cbs.on_events(store->cbs.events_arg, events, n);
-    }
-}
-
 static void batch_read(struct sl_sqlite *store, struct sl_store_job *jobs)
 {
     for (struct sl_store_job *job = jobs; job; job = job->next) {
-        if (!job->is_write) {
-            job->err = (struct sl_err){ 0 };
-            job->r = store->db.handle ? job_run(&store->db, job)
-                                      : sl_fail(&job->err, SL_E_IO, "%s", store->broken.text);
+        if (!job->is_write && !store->db.handle) {
+            job->r = sl_fail(&job->err, SL_E_IO, "%s", store->broken.text);
+        } else if (!job->is_write) {
+            sl_sql_job_run(&store->db.base, job);
         }
     }
 }
 
 static void batch_run(struct sl_sqlite *store, struct sl_store_job *jobs)
 {
-    uint32_t n_writes = 0;
-    for (struct sl_store_job *job = jobs; job; job = job->next) {
-        n_writes += job->is_write;
-    }
+    uint32_t n_writes = sl_jobs_count_writes(jobs);
     struct sl_err err = { 0 };
     if (!db_ready(store)) {
-        batch_fail(jobs, false, &store->broken);
+        sl_jobs_fail(jobs, false, &store->broken);
     } else if (store->is_readonly) {
-        batch_fail(jobs, true, &store->broken);
+        sl_jobs_fail(jobs, true, &store->broken);
         batch_read(store, jobs);
     } else {
         if (n_writes && batch_write(store, jobs, &err) < 0) {
-            batch_fail(jobs, true, &err);
+            sl_jobs_fail(jobs, true, &err);
             db_broken(store, &err);
         } else if (n_writes) {
             db_works(store);
-            batch_events(store, jobs);
+            sl_jobs_report(jobs, &store->cbs);
         }
         batch_read(store, jobs);
     }
-    while (jobs) {
-        struct sl_store_job *job = jobs;
-        jobs = job->next; /* after on_done the job belongs to the asker */
-        job->on_done(job);
-    }
+    sl_jobs_answer(jobs);
 }
 
 /* Runs between batches, so that no writer waits longer for it than for a sync. */
 static void wal_trim(struct sl_sqlite *store)
 {
-    struct sl_db *db = &store->db;
+    struct sl_sqlite_db *db = &store->db;
     int pages = 0, done = 0;
     if (!db->handle) {
         return;
@@ -423,9 +335,9 @@ static void tick(struct sl_sqlite *store, bool is_last)
         wait_tell(store);
         return;
     }
-    struct sl_db *db = &store->db;
-    uint64_t change = db->change;
-    int r = sl_db_exec(db, "BEGIN IMMEDIATE", &err);
+    struct sl_sqlite_db *db = &store->db;
+    uint64_t change = db->base.change;
+    int r = sl_db_exec(&db->base, "BEGIN IMMEDIATE", &err);
     if (r < 0) {
         wait_tell(store);
     }
@@ -433,16 +345,16 @@ static void tick(struct sl_sqlite *store, bool is_last)
     if (r == 0 && store->base.is_failing) {
         /* A transaction that writes nothing works on a full disk, too, and SQLite does not write a page that did not
          * change. */
-        db->change++;
-        r = change_write(db, &err);
+        db->base.change++;
+        r = sl_sql_change_write(&db->base, &err);
     }
-    r = r < 0 ? r : sl_db_exec(db, "COMMIT", &err);
+    r = r < 0 ? r : sl_db_exec(&db->base, "COMMIT", &err);
     r = r < 0 ? r : place_check(store, &err);
     store->was_tick_lost = r < 0;
     if (r < 0) {
-        db->change = change;
+        db->base.change = change;
         if (db->handle && !sqlite3_get_autocommit(db->handle)) {
-            SL_IGNORE(sl_db_exec(db, "ROLLBACK", NULL) < 0);
+            SL_IGNORE(sl_db_exec(&db->base, "ROLLBACK", NULL) < 0);
         }
         db_broken(store, &err);
     } else {
@@ -454,45 +366,29 @@ static void wait_until(struct sl_sqlite *store, uint64_t usec)
 {
     struct timespec at = { .tv_sec = (time_t)(usec / SL_USEC_PER_SEC),
                            .tv_nsec = (long)(usec % SL_USEC_PER_SEC) * 1000 };
-    pthread_cond_timedwait(&store->wake, &store->lock, &at);
+    pthread_cond_timedwait(&store->wake, &store->jobs.lock, &at);
 }
 
 /* Waits for jobs and takes them. NULL with *ret_is_over: closing, and no job is left; NULL without it: a tick is
  * due. */
 static struct sl_store_job *batch_take(struct sl_sqlite *store, bool *ret_is_over)
 {
-    pthread_mutex_lock(&store->lock);
-    while (!store->first && !store->is_closing && (!store->cbs.on_tick || sl_clock_usec() < store->tick_usec)) {
+    struct sl_jobs *queue = &store->jobs;
+    pthread_mutex_lock(&queue->lock);
+    while (!queue->first && !queue->is_closing && (!store->cbs.on_tick || sl_clock_usec() < store->tick_usec)) {
         if (store->cbs.on_tick) {
             wait_until(store, store->tick_usec);
         } else {
-            pthread_cond_wait(&store->wake, &store->lock);
+            pthread_cond_wait(&store->wake, &queue->lock);
         }
     }
     uint64_t until = sl_clock_usec() + GATHER_USEC;
-    while (store->first && store->n_queued < store->last_batch && !store->is_closing && sl_clock_usec() < until) {
+    while (queue->first && queue->n < queue->last_writes && !queue->is_closing && sl_clock_usec() < until) {
         wait_until(store, until);
     }
-    struct sl_store_job *jobs = store->first, **end = &store->first;
-    uint32_t n = 0, n_writes = 0;
-    while (*end && n < BATCH_MAX) {
-        n_writes += (*end)->is_write;
-        end = &(*end)->next;
-        n++;
-    }
-    store->last_batch = n ? n_writes : store->last_batch;
-    struct sl_store_job *rest = *end;
-    *end = NULL;
-    if (end == &store->first) {
-        jobs = NULL;
-    }
-    store->first = rest;
-    if (!rest) {
-        store->tail = &store->first;
-    }
-    store->n_queued -= n;
-    *ret_is_over = store->is_closing && !jobs;
-    pthread_mutex_unlock(&store->lock);
+    struct sl_store_job *jobs = sl_jobs_take(queue);
+    *ret_is_over = queue->is_closing && !jobs;
+    pthread_mutex_unlock(&queue->lock);
     return jobs;
 }
 
@@ -552,10 +448,10 @@ static void sqlite_close(struct sl_store *base)
 {
     struct sl_sqlite *store = sl_sqlite_of(base);
     if (store->is_started) {
-        pthread_mutex_lock(&store->lock);
-        store->is_closing = true;
+        pthread_mutex_lock(&store->jobs.lock);
+        store->jobs.is_closing = true;
         pthread_cond_signal(&store->wake);
-        pthread_mutex_unlock(&store->lock);
+        pthread_mutex_unlock(&store->jobs.lock);
         pthread_join(store->thread, NULL);
     }
     store_free(store);
@@ -564,27 +460,20 @@ static void sqlite_close(struct sl_store *base)
 static int sqlite_submit(struct sl_store *base, struct sl_store_job *job)
 {
     struct sl_sqlite *store = sl_sqlite_of(base);
-    pthread_mutex_lock(&store->lock);
-    int r = store->is_closing ? SL_E_CANCELLED : store->n_queued >= SL_STORE_QUEUE_MAX ? SL_E_LIMIT : 0;
-    if (r == 0) {
-        job->next = NULL;
-        *store->tail = job;
-        store->tail = &job->next;
-        store->n_queued++;
-        if (store->n_queued == 1 || store->n_queued >= store->last_batch) {
-            pthread_cond_signal(&store->wake);
-        }
+    bool wake = false;
+    int r = sl_jobs_put(&store->jobs, job, &wake);
+    if (wake) {
+        pthread_cond_signal(&store->wake);
     }
-    pthread_mutex_unlock(&store->lock);
     return r;
 }
 
 static void sqlite_seal(struct sl_store *base, struct sl_seal *ret)
 {
     struct sl_sqlite *store = sl_sqlite_of(base);
-    pthread_mutex_lock(&store->lock);
+    pthread_mutex_lock(&store->jobs.lock);
     *ret = store->seal;
-    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_unlock(&store->jobs.lock);
 }
 
 const struct sl_store_ops sl_store_sqlite = {
@@ -595,21 +484,21 @@ const struct sl_store_ops sl_store_sqlite = {
     .close = sqlite_close,
     .submit = sqlite_submit,
     .seal = sqlite_seal,
-    .answer_put = sl_sqlite_answer_put,
-    .answers_expire = sl_sqlite_answers_expire,
-    .answers_load = sl_sqlite_answers_load,
-    .counter_put = sl_sqlite_counter_put,
-    .counters_expire = sl_sqlite_counters_expire,
-    .key_used = sl_sqlite_key_used,
-    .usage_put = sl_sqlite_usage_put,
-    .usage_mark = sl_sqlite_usage_mark,
-    .usage_marked = sl_sqlite_usage_marked,
-    .usage_thin = sl_sqlite_usage_thin,
+    .answer_put = sl_sql_answer_put,
+    .answers_expire = sl_sql_answers_expire,
+    .answers_load = sl_sql_answers_load,
+    .counter_put = sl_sql_counter_put,
+    .counters_expire = sl_sql_counters_expire,
+    .key_used = sl_sql_key_used,
+    .usage_put = sl_sql_usage_put,
+    .usage_mark = sl_sql_usage_mark,
+    .usage_marked = sl_sql_usage_marked,
+    .usage_thin = sl_sql_usage_thin,
     .usage_open = sl_sqlite_usage_open,
     .usage_begin = sl_sqlite_usage_begin,
     .usage_run = sl_sqlite_usage_run,
     .usage_close = sl_sqlite_usage_close,
-    .counters_load = sl_sqlite_counters_load,
+    .counters_load = sl_sql_counters_load,
     .check = sl_sqlite_check,
     .backup = sl_sqlite_backup,
     .rotate = sl_sqlite_rotate,

@@ -16,7 +16,7 @@
 #define DAMAGE_NAMES 5
 
 /* Checking and copying write nothing, so opening for reading is enough where the place cannot be written. */
-static int db_open(const char *dir, struct sl_db *db, struct sl_err *err)
+static int db_open(const char *dir, struct sl_sqlite_db *db, struct sl_err *err)
 {
     char path[4200];
     struct stat st;
@@ -37,12 +37,12 @@ static int db_open(const char *dir, struct sl_db *db, struct sl_err *err)
 
 static int integrity_check(struct sl_db *db, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "PRAGMA integrity_check(1)", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "PRAGMA integrity_check(1)", err);
     int r = stmt ? sl_db_row(db, stmt, err) : err->code;
     if (r == 1) {
         struct sl_str text = sl_db_column_str(stmt, 0);
         r = sl_str_eq_c(text, "ok") ? 0 : sl_fail(err, SL_E_DAMAGED, "the database is damaged: %.*s", SL_STR_ARG(text));
-        sqlite3_reset(stmt);
+        sl_db_reset(stmt);
     }
     return r;
 }
@@ -73,15 +73,16 @@ static void on_bad(void *arg, const char *what, struct sl_str name, const char *
 /* Finds audit rows whose texts are not what was written. */
 static int audit_check(struct sl_db *db, struct sl_bad_rows *bad, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db,
-                                    "SELECT id FROM audit WHERE id < 1 OR NOT (before IS NULL OR (typeof(before) = "
-                                    "'text' AND json_valid(before))) OR NOT (after IS NULL OR (typeof(after) = 'text' "
-                                    "AND json_valid(after))) ORDER BY id",
-                                    err);
+    struct sl_stmt *stmt = sl_db_stmt(
+        db,
+        "SELECT id FROM audit WHERE id < 1 OR NOT (before IS NULL OR (typeof(before) = "
+        "'text' AND json_valid(before))) OR NOT (after IS NULL OR (typeof(after) = 'text' "
+        "AND json_valid(after))) ORDER BY id",
+        err);
     int r = stmt ? 1 : err->code;
     while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
         char id[32];
-        snprintf(id, sizeof(id), "%lld", (long long)sqlite3_column_int64(stmt, 0));
+        snprintf(id, sizeof(id), "%lld", (long long)sl_db_column_int(stmt, 0));
         sl_bad_rows_add(bad, "audit row", sl_str_c(id), "before or after is no JSON");
     }
     return r;
@@ -101,14 +102,14 @@ static int rows_check(struct sl_db *db, struct sl_store_report *report, struct s
 int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err *err)
 {
     struct sl_seal seal = { 0 };
-    struct sl_db db = { .seal = &seal };
+    struct sl_sqlite_db db = { .base.seal = &seal };
     struct sl_store_report report = { .schema = sl_db_n_migrations };
     int r = db_open(dir, &db, err);
-    r = r < 0 ? r : integrity_check(&db, err);
+    r = r < 0 ? r : integrity_check(&db.base, err);
     if (r == 0) {
         r = sl_store_key_find(dir, &db, false, &seal, err);
     }
-    r = r < 0 ? r : rows_check(&db, &report, err);
+    r = r < 0 ? r : rows_check(&db.base, &report, err);
     sl_db_close(&db);
     sl_seal_done(&seal);
     if (r == 0) {
@@ -119,7 +120,7 @@ int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err 
 
 int sl_sqlite_backup(const char *dir, const char *file, struct sl_err *err)
 {
-    struct sl_db db = { 0 };
+    struct sl_sqlite_db db = { 0 };
     sqlite3 *to = NULL;
     int r = db_open(dir, &db, err);
     if (r < 0) {

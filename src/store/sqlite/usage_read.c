@@ -19,7 +19,7 @@
 
 struct reader {
     struct sl_usage_reader base;
-    struct sl_db db;
+    struct sl_sqlite_db db;
     uint64_t end_usec;
     bool is_late;
 };
@@ -61,9 +61,9 @@ void sl_sqlite_usage_close(struct sl_usage_reader *base)
 
 int sl_sqlite_usage_begin(struct sl_usage_reader *base, uint64_t *ret_mark, struct sl_err *err)
 {
-    struct sl_db *db = &reader_of(base)->db;
+    struct sl_db *db = &reader_of(base)->db.base;
     int r = sl_db_exec(db, "BEGIN", err);
-    return r < 0 ? r : sl_sqlite_mark_read(db, ret_mark, err);
+    return r < 0 ? r : sl_sql_mark_read(db, ret_mark, err);
 }
 
 /* --- series --- */
@@ -117,7 +117,7 @@ static int series_grow(struct walk *walk)
     return 0;
 }
 
-static int names_read(struct walk *walk, sqlite3_stmt *stmt, struct series *ret)
+static int names_read(struct walk *walk, struct sl_stmt *stmt, struct series *ret)
 {
     const struct sl_usage_query *query = walk->query;
     for (int i = 0; i < SL_USAGE_OF_COUNT; i++) {
@@ -138,20 +138,20 @@ static int series_make(struct walk *walk, int64_t id, struct series **ret, struc
         return sl_fail_nomem(err);
     }
     /* in the order of enum sl_usage_of */
-    sqlite3_stmt *stmt = sl_db_stmt(walk->db,
-                                    "SELECT route, target, provider, model, grp, key, principal, tier, above FROM "
-                                    "usage_series WHERE id = ?",
-                                    err);
+    struct sl_stmt *stmt = sl_db_stmt(walk->db,
+                                      "SELECT route, target, provider, model, grp, key, principal, tier, above FROM "
+                                      "usage_series WHERE id = ?",
+                                      err);
     if (!stmt) {
         return err->code;
     }
-    sqlite3_bind_int64(stmt, 1, id);
+    sl_db_bind_int(stmt, 1, id);
     struct series *made = &walk->series[walk->n];
     *made = (struct series){ .id = id };
     int r = sl_db_row(walk->db, stmt, err);
     if (r > 0) {
         r = names_read(walk, stmt, made) < 0 ? sl_fail_nomem(err) : 0;
-        sqlite3_reset(stmt);
+        sl_db_reset(stmt);
     } else if (r == 0) {
         r = sl_fail(err, SL_E_IO, "the store is damaged: a series of the usage is missing");
     }
@@ -193,10 +193,10 @@ static int part_end(struct walk *walk)
     return r;
 }
 
-static int row_add(struct walk *walk, sqlite3_stmt *stmt, struct sl_err *err)
+static int row_add(struct walk *walk, struct sl_stmt *stmt, struct sl_err *err)
 {
     uint32_t span = walk->query->span_sec;
-    uint64_t at = (uint64_t)sqlite3_column_int64(stmt, 0);
+    uint64_t at = (uint64_t)sl_db_column_int(stmt, 0);
     struct series *series = NULL;
     at -= span ? at % span : at;
     int r = 0;
@@ -204,14 +204,14 @@ static int row_add(struct walk *walk, sqlite3_stmt *stmt, struct sl_err *err)
         r = part_end(walk);
         walk->at_sec = at;
     }
-    r = r < 0 ? r : series_get(walk, sqlite3_column_int64(stmt, 1), &series, err);
+    r = r < 0 ? r : series_get(walk, sl_db_column_int(stmt, 1), &series, err);
     if (r < 0 || !series->is_asked) {
         return r;
     }
     series->is_used = true;
     for (int i = 0; i < walk->n_wanted; i++) {
         int64_t *sum = &series->sums[walk->wanted[i]];
-        *sum = sl_usage_plus(*sum, sqlite3_column_int64(stmt, 2 + i));
+        *sum = sl_usage_plus(*sum, sl_db_column_int(stmt, 2 + i));
     }
     return 0;
 }
@@ -235,18 +235,18 @@ static void sql_make(struct walk *walk, struct sl_buf *sql)
 static int span_walk(struct walk *walk, const char *sql, uint32_t span_sec, struct sl_err *err)
 {
     const struct sl_usage_query *query = walk->query;
-    sqlite3_stmt *stmt = sl_db_stmt(walk->db, sql, err);
+    struct sl_stmt *stmt = sl_db_stmt(walk->db, sql, err);
     if (!stmt) {
         return err->code;
     }
-    sqlite3_bind_int64(stmt, 1, span_sec);
-    sqlite3_bind_int64(stmt, 2, (int64_t)SL_MIN(query->from_sec, (uint64_t)INT64_MAX));
-    sqlite3_bind_int64(stmt, 3, (int64_t)SL_MIN(query->to_sec, (uint64_t)INT64_MAX));
+    sl_db_bind_int(stmt, 1, span_sec);
+    sl_db_bind_int(stmt, 2, (int64_t)SL_MIN(query->from_sec, (uint64_t)INT64_MAX));
+    sl_db_bind_int(stmt, 3, (int64_t)SL_MIN(query->to_sec, (uint64_t)INT64_MAX));
     int r = 0;
     while (r == 0 && (r = sl_db_row(walk->db, stmt, err)) > 0) {
         r = row_add(walk, stmt, err);
     }
-    sqlite3_reset(stmt);
+    sl_db_reset(stmt);
     return r < 0 ? r : part_end(walk);
 }
 
@@ -255,7 +255,7 @@ int sl_sqlite_usage_run(struct sl_usage_reader *base, const struct sl_usage_quer
 {
     static const uint32_t spans[] = { SL_USAGE_DAY, SL_USAGE_HOUR, SL_USAGE_MINUTE };
     struct reader *reader = reader_of(base);
-    struct walk walk = { .db = &reader->db, .query = query, .on_row = on_row, .arg = arg };
+    struct walk walk = { .db = &reader->db.base, .query = query, .on_row = on_row, .arg = arg };
     struct sl_buf sql = SL_BUF_INIT(SQL_MAX);
     sl_arena_init_small(&walk.texts, TEXT_CHUNK);
     sql_make(&walk, &sql);

@@ -2,7 +2,7 @@
 /* The usage ledger: what a tick adds, its mark, and the thinning. `usage_series` has whom and what sums are for,
  * `usage` the sums of each by time. How many rows there are stands in `meta`, changed in the same transaction: counting
  * them would take longer than all the rest. */
-#include "store/sqlite/priv.h"
+#include "store/sql/rows.h"
 #include "store/usage.h"
 
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static const struct level *level_of(uint32_t span_sec)
 
 static int meta_get(struct sl_db *db, const char *key, int64_t *ret, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT value FROM meta WHERE key = ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT value FROM meta WHERE key = ?", err);
     if (!stmt) {
         return err->code;
     }
@@ -39,8 +39,8 @@ static int meta_get(struct sl_db *db, const char *key, int64_t *ret, struct sl_e
         return sl_fail(err, SL_E_IO, "the store is damaged: a row is missing");
     }
     if (r > 0) {
-        *ret = sqlite3_column_int64(stmt, 0);
-        sqlite3_reset(stmt);
+        *ret = sl_db_column_int(stmt, 0);
+        sl_db_reset(stmt);
         r = 0;
     }
     return r;
@@ -48,46 +48,47 @@ static int meta_get(struct sl_db *db, const char *key, int64_t *ret, struct sl_e
 
 static int meta_add(struct sl_db *db, const char *key, int64_t n, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "UPDATE meta SET value = value + ? WHERE key = ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "UPDATE meta SET value = value + ? WHERE key = ?", err);
     if (!stmt) {
         return err->code;
     }
-    sqlite3_bind_int64(stmt, 1, n);
+    sl_db_bind_int(stmt, 1, n);
     sl_db_bind_str(stmt, 2, sl_str_c(key));
     return sl_db_run(db, stmt, err);
 }
 
-int sl_sqlite_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err)
+int sl_sql_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err)
 {
-    struct sl_db *db = &sl_sqlite_of(store)->db;
-    sqlite3_stmt *stmt = sl_db_stmt(db, "UPDATE meta SET value = ? WHERE key = 'usage_mark'", err);
+    struct sl_db *db = store->sql;
+    struct sl_stmt *stmt = sl_db_stmt(db, "UPDATE meta SET value = ? WHERE key = ?", err);
     if (!stmt) {
         return err->code;
     }
-    sqlite3_bind_int64(stmt, 1, (int64_t)mark);
+    sl_db_bind_int(stmt, 1, (int64_t)mark);
+    sl_db_bind_str(stmt, 2, sl_str_c(db->mark));
     return sl_db_run(db, stmt, err);
 }
 
-int sl_sqlite_mark_read(struct sl_db *db, uint64_t *ret_mark, struct sl_err *err)
+int sl_sql_mark_read(struct sl_db *db, uint64_t *ret_mark, struct sl_err *err)
 {
     int64_t mark = 0;
-    int r = meta_get(db, "usage_mark", &mark, err);
+    int r = meta_get(db, db->mark, &mark, err);
     if (r == 0) {
         *ret_mark = (uint64_t)mark;
     }
     return r;
 }
 
-int sl_sqlite_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err)
+int sl_sql_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err)
 {
-    return sl_sqlite_mark_read(&sl_sqlite_of(store)->db, ret_mark, err);
+    return sl_sql_mark_read(store->sql, ret_mark, err);
 }
 
 /* --- series --- */
 
 #define OF "route, target, provider, model, grp, key, principal, tier, above"
 
-static void of_bind(sqlite3_stmt *stmt, const struct sl_str *of)
+static void of_bind(struct sl_stmt *stmt, const struct sl_str *of)
 {
     for (int i = 0; i < SL_USAGE_OF_COUNT; i++) {
         sl_db_bind_str(stmt, i + 1, of[i]);
@@ -97,18 +98,18 @@ static void of_bind(sqlite3_stmt *stmt, const struct sl_str *of)
 /* SL_E_NOTFOUND leaves `err` alone. */
 static int series_find(struct sl_db *db, const struct sl_str *of, int64_t *ret, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db,
-                                    "SELECT id FROM usage_series WHERE route = ? AND target = ? AND provider = ? AND "
-                                    "model = ? AND grp = ? AND key = ? AND principal = ? AND tier = ? AND above = ?",
-                                    err);
+    struct sl_stmt *stmt = sl_db_stmt(db,
+                                      "SELECT id FROM usage_series WHERE route = ? AND target = ? AND provider = ? AND "
+                                      "model = ? AND grp = ? AND key = ? AND principal = ? AND tier = ? AND above = ?",
+                                      err);
     if (!stmt) {
         return err->code;
     }
     of_bind(stmt, of);
     int r = sl_db_row(db, stmt, err);
     if (r > 0) {
-        *ret = sqlite3_column_int64(stmt, 0);
-        sqlite3_reset(stmt);
+        *ret = sl_db_column_int(stmt, 0);
+        sl_db_reset(stmt);
         return 0;
     }
     return r < 0 ? r : SL_E_NOTFOUND;
@@ -116,13 +117,15 @@ static int series_find(struct sl_db *db, const struct sl_str *of, int64_t *ret, 
 
 static int series_make(struct sl_db *db, const struct sl_str *of, int64_t *ret, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "INSERT INTO usage_series (" OF ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", err);
+    struct sl_stmt *stmt = sl_db_stmt(
+        db, "INSERT INTO usage_series (" OF ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id", err);
     if (!stmt) {
         return err->code;
     }
     of_bind(stmt, of);
-    int r = sl_db_run(db, stmt, err);
-    *ret = sqlite3_last_insert_rowid(db->handle);
+    uint64_t id = 0;
+    int r = sl_db_insert(db, stmt, &id, err);
+    *ret = (int64_t)id;
     return r;
 }
 
@@ -166,36 +169,36 @@ static int series_bounded(struct sl_db *db, const struct sl_str *of, int64_t *re
 
 /* --- sums --- */
 
-/* SL_USAGE_SUM_MAX. A sum that is too large for SQLite's integers becomes a float, and min() gives this again. */
+/* SL_USAGE_SUM_MAX. Neither summand is larger, so no sum overflows. */
 #define MAX_TEXT                "9007199254740992"
 #define COLUMN(symbol, column)  ", " column
-#define PLUS(symbol, column)    ", " column " = min(" column " + ?, " MAX_TEXT ")"
+#define PLUS(symbol, column)    ", " column " = least(" column " + ?, " MAX_TEXT ")"
 #define UNKNOWN(symbol, column) ", ?"
 #define SUMS                    "requests" SL_USAGE_MORE_SUMS(COLUMN)
 
-static void sums_bind(sqlite3_stmt *stmt, uint32_t span_sec, uint64_t at_sec, int64_t series, const int64_t *sums)
+static void sums_bind(struct sl_stmt *stmt, uint32_t span_sec, uint64_t at_sec, int64_t series, const int64_t *sums)
 {
     for (int i = 0; i < SL_USAGE_SUM_COUNT; i++) {
-        sqlite3_bind_int64(stmt, i + 1, sums[i]);
+        sl_db_bind_int(stmt, i + 1, sums[i]);
     }
-    sqlite3_bind_int64(stmt, SL_USAGE_SUM_COUNT + 1, span_sec);
-    sqlite3_bind_int64(stmt, SL_USAGE_SUM_COUNT + 2, (int64_t)at_sec);
-    sqlite3_bind_int64(stmt, SL_USAGE_SUM_COUNT + 3, series);
+    sl_db_bind_int(stmt, SL_USAGE_SUM_COUNT + 1, span_sec);
+    sl_db_bind_int(stmt, SL_USAGE_SUM_COUNT + 2, (int64_t)at_sec);
+    sl_db_bind_int(stmt, SL_USAGE_SUM_COUNT + 3, series);
 }
 
 static int sums_add(struct sl_db *db, uint32_t span_sec, uint64_t at_sec, int64_t series, const int64_t *sums,
                     struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db,
-                                    "UPDATE usage SET requests = min(requests + ?, " MAX_TEXT
-                                    ")" SL_USAGE_MORE_SUMS(PLUS) " WHERE span = ? AND at = ? AND series = ?",
-                                    err);
+    struct sl_stmt *stmt = sl_db_stmt(db,
+                                      "UPDATE usage SET requests = least(requests + ?, " MAX_TEXT
+                                      ")" SL_USAGE_MORE_SUMS(PLUS) " WHERE span = ? AND at = ? AND series = ?",
+                                      err);
     if (!stmt) {
         return err->code;
     }
     sums_bind(stmt, span_sec, at_sec, series, sums);
     int r = sl_db_run(db, stmt, err);
-    if (r < 0 || sqlite3_changes(db->handle) > 0) {
+    if (r < 0 || sl_db_changes(db) > 0) {
         return r;
     }
     stmt = sl_db_stmt(
@@ -208,9 +211,9 @@ static int sums_add(struct sl_db *db, uint32_t span_sec, uint64_t at_sec, int64_
     return r < 0 ? r : meta_add(db, level_of(span_sec)->count, 1, err);
 }
 
-int sl_sqlite_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err)
+int sl_sql_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err)
 {
-    struct sl_db *db = &sl_sqlite_of(store)->db;
+    struct sl_db *db = store->sql;
     int64_t series = 0;
     *ret_is_other = false;
     int r = is_open(row->of) ? series_bounded(db, row->of, &series, ret_is_other, err)
@@ -230,22 +233,22 @@ struct old {
 static int old_read(struct sl_db *db, uint32_t span_sec, uint64_t before_sec, struct old *ret, uint32_t *ret_n,
                     struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(
+    struct sl_stmt *stmt = sl_db_stmt(
         db, "SELECT at, series, " SUMS " FROM usage WHERE span = ? AND at < ? ORDER BY at, series LIMIT ?", err);
     if (!stmt) {
         return err->code;
     }
-    sqlite3_bind_int64(stmt, 1, span_sec);
-    sqlite3_bind_int64(stmt, 2, (int64_t)before_sec);
-    sqlite3_bind_int64(stmt, 3, THIN_ROWS);
+    sl_db_bind_int(stmt, 1, span_sec);
+    sl_db_bind_int(stmt, 2, (int64_t)before_sec);
+    sl_db_bind_int(stmt, 3, THIN_ROWS);
     int r;
     *ret_n = 0;
     while ((r = sl_db_row(db, stmt, err)) > 0) {
         struct old *old = &ret[(*ret_n)++];
-        old->at_sec = (uint64_t)sqlite3_column_int64(stmt, 0);
-        old->series = sqlite3_column_int64(stmt, 1);
+        old->at_sec = (uint64_t)sl_db_column_int(stmt, 0);
+        old->series = sl_db_column_int(stmt, 1);
         for (int i = 0; i < SL_USAGE_SUM_COUNT; i++) {
-            old->sums[i] = sqlite3_column_int64(stmt, i + 2);
+            old->sums[i] = sl_db_column_int(stmt, i + 2);
         }
     }
     return r;
@@ -254,12 +257,12 @@ static int old_read(struct sl_db *db, uint32_t span_sec, uint64_t before_sec, st
 /* Days have no principals without a key: the series of SL_USAGE_OTHER has their sums. */
 static int series_of_day(struct sl_db *db, int64_t series, int64_t *ret, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT " OF " FROM usage_series WHERE id = ? AND key = '' AND principal != ''",
-                                    err);
+    struct sl_stmt *stmt = sl_db_stmt(
+        db, "SELECT " OF " FROM usage_series WHERE id = ? AND key = '' AND principal != ''", err);
     if (!stmt) {
         return err->code;
     }
-    sqlite3_bind_int64(stmt, 1, series);
+    sl_db_bind_int(stmt, 1, series);
     *ret = series;
     int r = sl_db_row(db, stmt, err);
     if (r <= 0) {
@@ -270,20 +273,20 @@ static int series_of_day(struct sl_db *db, int64_t series, int64_t *ret, struct 
         of[i] = sl_db_column_str(stmt, i);
     }
     r = series_other(db, of, ret, err);
-    sqlite3_reset(stmt);
+    sl_db_reset(stmt);
     return r;
 }
 
 static int old_delete(struct sl_db *db, const struct level *level, const struct old *last, uint32_t n,
                       struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "DELETE FROM usage WHERE span = ? AND (at, series) <= (?, ?)", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "DELETE FROM usage WHERE span = ? AND (at, series) <= (?, ?)", err);
     if (!stmt) {
         return err->code;
     }
-    sqlite3_bind_int64(stmt, 1, level->span_sec);
-    sqlite3_bind_int64(stmt, 2, (int64_t)last->at_sec);
-    sqlite3_bind_int64(stmt, 3, last->series);
+    sl_db_bind_int(stmt, 1, level->span_sec);
+    sl_db_bind_int(stmt, 2, (int64_t)last->at_sec);
+    sl_db_bind_int(stmt, 3, last->series);
     int r = sl_db_run(db, stmt, err);
     return r < 0 ? r : meta_add(db, level->count, -(int64_t)n, err);
 }
@@ -301,7 +304,7 @@ static int callers_sweep(struct sl_db *db, struct sl_err *err)
                    "DELETE FROM usage_series WHERE key = '' AND principal NOT IN ('', '" SL_USAGE_OTHER
                    "') AND id NOT IN (SELECT series FROM usage)",
                    err);
-    return r < 0 ? r : meta_add(db, "usage_callers", -(int64_t)sqlite3_changes(db->handle), err);
+    return r < 0 ? r : meta_add(db, "usage_callers", -(int64_t)sl_db_changes(db), err);
 }
 
 /* Rows that begin before this are too old for their level. */
@@ -335,19 +338,19 @@ static int level_thin(struct sl_db *db, const struct level *level, uint64_t now_
     return r < 0 || !n ? r : old_delete(db, level, &room[n - 1], n, err);
 }
 
-int sl_sqlite_usage_thin(struct sl_store *base, uint64_t now_sec, struct sl_err *err)
+int sl_sql_usage_thin(struct sl_store *base, uint64_t now_sec, struct sl_err *err)
 {
-    struct sl_sqlite *store = sl_sqlite_of(base);
+    struct sl_db *db = base->sql;
     struct old *room = malloc(THIN_ROWS * sizeof(*room));
     int r = room ? 0 : sl_fail_nomem(err);
     for (size_t i = 0; r == 0 && i < SL_ARRAY_LEN(levels); i++) {
-        r = level_thin(&store->db, &levels[i], now_sec, room, err);
+        r = level_thin(db, &levels[i], now_sec, room, err);
     }
     free(room);
     uint64_t day = now_sec / SL_USAGE_DAY;
-    if (r == 0 && day != store->swept_day) {
-        store->swept_day = day;
-        r = callers_sweep(&store->db, err);
+    if (r == 0 && day != db->swept_day) {
+        db->swept_day = day;
+        r = callers_sweep(db, err);
     }
     return r;
 }

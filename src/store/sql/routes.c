@@ -2,8 +2,9 @@
 /* The rows of dynamic routes and of stored limits. */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "store/dir.h"
-#include "store/sqlite/priv.h"
+#include "store/sql/rows.h"
 
 /* The longest text of a route for the audit, before it is cut. */
 #define DESCRIBED_MAX (4u << 20)
@@ -28,7 +29,7 @@ int sl_sealed_read(const struct sl_seal *seal, struct sl_str name, struct sl_str
 #define COLUMNS "id, version, created_usec, updated_usec, name, spec, sealed"
 
 /* Checks a row before it is used. NULL: it is fine. */
-static const char *row_fault(sqlite3_stmt *stmt)
+static const char *row_fault(struct sl_stmt *stmt)
 {
     return !sl_db_column_is_text(stmt, 4)     ? "its name is no text"
            : !sl_db_column_is_number(stmt, 0) ? "its id is not above 0"
@@ -39,15 +40,15 @@ static const char *row_fault(sqlite3_stmt *stmt)
 
 /* Borrows from the statement; the configuration goes to `config`. SL_E_DAMAGED, SL_E_KEY: it is not what was
  * written. */
-static int row_read(struct sl_db *db, sqlite3_stmt *stmt, struct sl_store_route *ret, struct sl_secret *config,
+static int row_read(struct sl_db *db, struct sl_stmt *stmt, struct sl_store_route *ret, struct sl_secret *config,
                     struct sl_err *err)
 {
     const char *fault = row_fault(stmt);
     *ret = (struct sl_store_route){
-        .id = (uint64_t)sqlite3_column_int64(stmt, 0),
-        .version = (uint64_t)sqlite3_column_int64(stmt, 1),
-        .created_usec = (uint64_t)sqlite3_column_int64(stmt, 2),
-        .updated_usec = (uint64_t)sqlite3_column_int64(stmt, 3),
+        .id = (uint64_t)sl_db_column_int(stmt, 0),
+        .version = (uint64_t)sl_db_column_int(stmt, 1),
+        .created_usec = (uint64_t)sl_db_column_int(stmt, 2),
+        .updated_usec = (uint64_t)sl_db_column_int(stmt, 3),
         .name = sl_db_column_str(stmt, 4),
         .spec = sl_db_column_str(stmt, 5),
     };
@@ -65,9 +66,9 @@ static int row_read(struct sl_db *db, sqlite3_stmt *stmt, struct sl_store_route 
 
 /* Finds by name. Returns 1, 0 or <0; on 1 `ret` borrows from *ret_stmt, which the caller resets. */
 static int row_find(struct sl_db *db, struct sl_str name, struct sl_store_route *ret, struct sl_secret *config,
-                    sqlite3_stmt **ret_stmt, struct sl_err *err)
+                    struct sl_stmt **ret_stmt, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS " FROM routes WHERE name = ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS " FROM routes WHERE name = ?", err);
     if (!stmt) {
         return err->code;
     }
@@ -77,7 +78,7 @@ static int row_find(struct sl_db *db, struct sl_str name, struct sl_store_route 
         r = row_read(db, stmt, ret, config, err);
         r = r < 0 ? r : 1;
         if (r < 0) {
-            sqlite3_reset(stmt);
+            sl_db_reset(stmt);
         }
     }
     *ret_stmt = stmt;
@@ -90,7 +91,7 @@ static int leftovers_delete(struct sl_db *db, struct sl_str name, struct sl_err 
     static const char *const sqls[] = { "DELETE FROM limits WHERE route = ?",
                                         "DELETE FROM counters WHERE owner = 'route' AND name = ?" };
     for (size_t i = 0; i < SL_ARRAY_LEN(sqls); i++) {
-        sqlite3_stmt *stmt = sl_db_stmt(db, sqls[i], err);
+        struct sl_stmt *stmt = sl_db_stmt(db, sqls[i], err);
         if (!stmt) {
             return err->code;
         }
@@ -106,41 +107,40 @@ static int leftovers_delete(struct sl_db *db, struct sl_str name, struct sl_err 
 static int insert(struct sl_db *db, struct sl_store_route_job *job, struct sl_str sealed, struct sl_err *err)
 {
     struct sl_store_route *route = &job->route;
-    sqlite3_stmt *stmt = sl_db_stmt(db,
-                                    "INSERT INTO routes (name, version, created_usec, updated_usec, spec, sealed) "
-                                    "VALUES (?, ?, ?, ?, ?, ?)",
-                                    err);
+    struct sl_stmt *stmt = sl_db_stmt(db,
+                                      "INSERT INTO routes (name, version, created_usec, updated_usec, spec, sealed) "
+                                      "VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+                                      err);
     if (!stmt) {
         return err->code;
     }
     route->version = sl_db_next_change(db);
     route->created_usec = route->updated_usec = job->now_usec;
     sl_db_bind_str(stmt, 1, route->name);
-    sqlite3_bind_int64(stmt, 2, (int64_t)route->version);
-    sqlite3_bind_int64(stmt, 3, (int64_t)route->created_usec);
-    sqlite3_bind_int64(stmt, 4, (int64_t)route->updated_usec);
+    sl_db_bind_int(stmt, 2, (int64_t)route->version);
+    sl_db_bind_int(stmt, 3, (int64_t)route->created_usec);
+    sl_db_bind_int(stmt, 4, (int64_t)route->updated_usec);
     sl_db_bind_str(stmt, 5, route->spec);
     sl_db_bind_blob(stmt, 6, sealed);
-    int r = sl_db_run(db, stmt, err);
-    route->id = (uint64_t)sqlite3_last_insert_rowid(db->handle);
+    int r = sl_db_insert(db, stmt, &route->id, err);
     return r < 0 ? r : leftovers_delete(db, route->name, err);
 }
 
 static int update(struct sl_db *db, struct sl_store_route_job *job, struct sl_str sealed, struct sl_err *err)
 {
     struct sl_store_route *route = &job->route;
-    sqlite3_stmt *stmt = sl_db_stmt(
+    struct sl_stmt *stmt = sl_db_stmt(
         db, "UPDATE routes SET version = ?, updated_usec = ?, spec = ?, sealed = ? WHERE id = ?", err);
     if (!stmt) {
         return err->code;
     }
     route->version = sl_db_next_change(db);
     route->updated_usec = job->now_usec;
-    sqlite3_bind_int64(stmt, 1, (int64_t)route->version);
-    sqlite3_bind_int64(stmt, 2, (int64_t)route->updated_usec);
+    sl_db_bind_int(stmt, 1, (int64_t)route->version);
+    sl_db_bind_int(stmt, 2, (int64_t)route->updated_usec);
     sl_db_bind_str(stmt, 3, route->spec);
     sl_db_bind_blob(stmt, 4, sealed);
-    sqlite3_bind_int64(stmt, 5, (int64_t)route->id);
+    sl_db_bind_int(stmt, 5, (int64_t)route->id);
     return sl_db_run(db, stmt, err);
 }
 
@@ -211,7 +211,7 @@ static int write_sealed(struct sl_db *db, struct sl_store_route_job *job, bool i
 
 static int limits_audit(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT limits FROM limits WHERE route = ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT limits FROM limits WHERE route = ?", err);
     if (!stmt) {
         return err->code;
     }
@@ -219,7 +219,7 @@ static int limits_audit(struct sl_db *db, struct sl_store_route_job *job, struct
     int r = sl_db_row(db, stmt, err);
     struct sl_str before = r == 1 ? sl_db_column_str(stmt, 0) : SL_STR_NONE;
     r = r < 0 ? r : audit(db, job, job->limits.p ? "limits.set" : "limits.clear", before, job->limits, err);
-    sqlite3_reset(stmt);
+    sl_db_reset(stmt);
     return r;
 }
 
@@ -229,13 +229,13 @@ static int limits_write(struct sl_db *db, struct sl_store_route_job *job, uint64
                           ? "INSERT INTO limits (route, version, limits) VALUES (?, ?, ?) ON CONFLICT (route) "
                             "DO UPDATE SET version = excluded.version, limits = excluded.limits"
                           : "DELETE FROM limits WHERE route = ?";
-    sqlite3_stmt *stmt = sl_db_stmt(db, sql, err);
+    struct sl_stmt *stmt = sl_db_stmt(db, sql, err);
     if (!stmt) {
         return err->code;
     }
     sl_db_bind_str(stmt, 1, job->route.name);
     if (job->limits.p) {
-        sqlite3_bind_int64(stmt, 2, (int64_t)number);
+        sl_db_bind_int(stmt, 2, (int64_t)number);
         sl_db_bind_str(stmt, 3, job->limits);
     }
     return sl_db_run(db, stmt, err);
@@ -259,7 +259,7 @@ static int replace(struct sl_db *db, struct sl_store_route_job *job, struct sl_e
     struct sl_store_route old;
     struct sl_secret config = { 0 };
     struct sl_buf before = SL_BUF_INIT(DESCRIBED_MAX);
-    sqlite3_stmt *stmt = NULL;
+    struct sl_stmt *stmt = NULL;
     int found = row_find(db, job->route.name, &old, &config, &stmt, err);
     int r = found == 1 ? described(db, &old, &before, err) : found;
     if (r == 0 && job->has_if_version && (found ? old.version : 0) != job->if_version) {
@@ -271,7 +271,7 @@ static int replace(struct sl_db *db, struct sl_store_route_job *job, struct sl_e
     if (found == 1) {
         job->route.id = old.id;
         job->route.created_usec = old.created_usec;
-        sqlite3_reset(stmt);
+        sl_db_reset(stmt);
     }
     sl_secret_done(&config);
     r = r < 0 ? r : write_sealed(db, job, !found, err);
@@ -283,14 +283,14 @@ static int replace(struct sl_db *db, struct sl_store_route_job *job, struct sl_e
 /* Checks that the row has the version that the caller knows. */
 static int version_check(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT version FROM routes WHERE name = ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT version FROM routes WHERE name = ?", err);
     if (!stmt) {
         return err->code;
     }
     sl_db_bind_str(stmt, 1, job->route.name);
     int r = sl_db_row(db, stmt, err);
-    bool is_stale = r == 1 && (uint64_t)sqlite3_column_int64(stmt, 0) != job->if_version;
-    sqlite3_reset(stmt);
+    bool is_stale = r == 1 && (uint64_t)sl_db_column_int(stmt, 0) != job->if_version;
+    sl_db_reset(stmt);
     return r < 0 ? r : is_stale ? sl_fail(err, SL_E_STALE, "the route was changed in the meantime") : 0;
 }
 
@@ -300,11 +300,11 @@ static int old_describe(struct sl_db *db, struct sl_str name, struct sl_buf *out
     struct sl_store_route old;
     struct sl_secret config = { 0 };
     struct sl_err cause = { 0 };
-    sqlite3_stmt *stmt = NULL;
+    struct sl_stmt *stmt = NULL;
     int r = row_find(db, name, &old, &config, &stmt, &cause);
     if (r == 1) {
         r = described(db, &old, out, &cause);
-        sqlite3_reset(stmt);
+        sl_db_reset(stmt);
     }
     sl_secret_done(&config);
     return r < 0 && r != SL_E_KEY && r != SL_E_DAMAGED ? sl_fail(err, r, "%s", cause.text) : 0;
@@ -312,13 +312,13 @@ static int old_describe(struct sl_db *db, struct sl_str name, struct sl_buf *out
 
 static int row_delete(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "DELETE FROM routes WHERE name = ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "DELETE FROM routes WHERE name = ?", err);
     if (!stmt) {
         return err->code;
     }
     sl_db_bind_str(stmt, 1, job->route.name);
     int r = sl_db_run(db, stmt, err);
-    if (r == 0 && sqlite3_changes(db->handle) == 0) {
+    if (r == 0 && sl_db_changes(db) == 0) {
         return sl_fail(err, SL_E_NOTFOUND, "no such route");
     }
     return r < 0 ? r : leftovers_delete(db, job->route.name, err);
@@ -341,7 +341,7 @@ static int delete (struct sl_db *db, struct sl_store_route_job *job, struct sl_e
 static int read_one(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
     struct sl_store_route row;
-    sqlite3_stmt *stmt = NULL;
+    struct sl_stmt *stmt = NULL;
     int r = row_find(db, job->route.name, &row, &job->config, &stmt, err);
     if (r <= 0) {
         return r < 0 ? r : sl_fail(err, SL_E_NOTFOUND, "no such route");
@@ -349,19 +349,19 @@ static int read_one(struct sl_db *db, struct sl_store_route_job *job, struct sl_
     row.name = job->route.name;
     row.spec = sl_arena_dup(&job->arena, row.spec);
     job->route = row;
-    sqlite3_reset(stmt);
+    sl_db_reset(stmt);
     return row.spec.p ? 0 : sl_fail_nomem(err);
 }
 
 static int route_exists(struct sl_db *db, struct sl_str name, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT 1 FROM routes WHERE name = ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT 1 FROM routes WHERE name = ?", err);
     if (!stmt) {
         return err->code;
     }
     sl_db_bind_str(stmt, 1, name);
     int r = sl_db_row(db, stmt, err);
-    sqlite3_reset(stmt);
+    sl_db_reset(stmt);
     return r;
 }
 
@@ -381,7 +381,7 @@ static int set_limits(struct sl_db *db, struct sl_store_route_job *job, struct s
     return r;
 }
 
-int sl_sqlite_route_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+int sl_sql_route_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
     static int (*const verbs[])(struct sl_db *, struct sl_store_route_job *, struct sl_err *) = {
         [SL_STORE_CREATE] = create, [SL_STORE_REPLACE] = replace,       [SL_STORE_DELETE] = delete,
@@ -399,19 +399,28 @@ void sl_bad_rows_add(struct sl_bad_rows *bad, const char *what, struct sl_str na
     bad->on_bad(bad->arg, what, name, why);
 }
 
+void sl_bad_row_tell(void *arg, const char *what, struct sl_str name, const char *why)
+{
+    (void)arg;
+    sl_log(SL_LOG_ERROR, "store",
+           "the stored %s '%.*s' is damaged and not served: %s. Its row is kept: restore a backup, "
+           "or delete it and make it anew",
+           what, SL_STR_ARG(sl_str_sub(name, 0, 255)), why);
+}
+
 static int load_limits(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                        struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT route, version, limits, json_valid(limits) FROM limits", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT route, version, limits, json_valid(limits) FROM limits", err);
     int r = stmt ? 1 : err->code;
     while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
         struct sl_store_event event = {
             .kind = SL_STORE_LIMITS_PUT,
-            .number = (uint64_t)sqlite3_column_int64(stmt, 1),
+            .number = (uint64_t)sl_db_column_int(stmt, 1),
             .name = sl_db_column_str(stmt, 0),
             .limits = sl_db_column_str(stmt, 2),
         };
-        if (!sl_db_column_is_text(stmt, 0) || !sl_db_column_is_text(stmt, 2) || sqlite3_column_int(stmt, 3) != 1) {
+        if (!sl_db_column_is_text(stmt, 0) || !sl_db_column_is_text(stmt, 2) || sl_db_column_int(stmt, 3) != 1) {
             sl_bad_rows_add(bad, "limits of route", event.name, "they are no JSON");
             continue;
         }
@@ -428,7 +437,7 @@ struct routes_load {
     unsigned n_lost, n_opened;
 };
 
-static int load_route(struct sl_db *db, sqlite3_stmt *stmt, struct routes_load *load, struct sl_err *err)
+static int load_route(struct sl_db *db, struct sl_stmt *stmt, struct routes_load *load, struct sl_err *err)
 {
     struct sl_store_route route;
     struct sl_secret config = { 0 };
@@ -461,13 +470,12 @@ static int load_route(struct sl_db *db, sqlite3_stmt *stmt, struct routes_load *
 /* Says which key does not fit which file: one of the two was restored or moved without the other. */
 static int key_fail(const struct sl_db *db, const struct routes_load *load, struct sl_err *err)
 {
-    const char *path = sqlite3_db_filename(db->handle, "main");
-    const char *slash = path ? strrchr(path, '/') : NULL;
+    const char *slash = strrchr(db->name, '/');
     const char *variable = sl_dir_key_variable();
-    struct sl_str dir = slash ? sl_str_make(path, (size_t)(slash - path + 1)) : SL_STR("");
+    struct sl_str dir = slash ? sl_str_make(db->name, (size_t)(slash - db->name + 1)) : SL_STR("");
     return sl_fail(err, SL_E_KEY, "%.*s%s does not open the %u route%s of %s, which another secret key encrypted: %s",
                    variable ? 0 : (int)dir.n, dir.p, variable ? variable : SL_DIR_KEY, load->n_lost,
-                   load->n_lost == 1 ? "" : "s", path ? path : SL_DIR_DB, load->lost);
+                   load->n_lost == 1 ? "" : "s", db->name, load->lost);
 }
 
 int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
@@ -478,14 +486,14 @@ int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, str
     int r = load_limits(db, on_event, arg, bad, err);
     r = r < 0 ? r : sl_store_load_groups(db, on_event, arg, bad, err);
     r = r < 0 ? r : sl_store_load_keys(db, on_event, arg, bad, err);
-    sqlite3_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "SELECT " COLUMNS " FROM routes ORDER BY id", err);
+    struct sl_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "SELECT " COLUMNS " FROM routes ORDER BY id", err);
     if (!stmt) {
         return r < 0 ? r : err->code;
     }
     while ((r = sl_db_row(db, stmt, err)) > 0) {
         r = load_route(db, stmt, &load, err);
         if (r < 0) {
-            sqlite3_reset(stmt);
+            sl_db_reset(stmt);
             return r;
         }
     }

@@ -2,9 +2,9 @@
 /* The audit: a row in the transaction of each change. */
 #include <stdio.h>
 
-#include "store/sqlite/priv.h"
+#include "store/sql/rows.h"
 
-static void bind_text_or_null(sqlite3_stmt *stmt, int at, struct sl_str text, char note[64])
+static void bind_text_or_null(struct sl_stmt *stmt, int at, struct sl_str text, char note[64])
 {
     if (!text.p) {
         return; /* a parameter that is not bound is NULL */
@@ -21,25 +21,25 @@ static int oldest_delete(struct sl_db *db, uint64_t newest, struct sl_err *err)
     if (newest <= SL_AUDIT_ROWS) {
         return 0;
     }
-    sqlite3_stmt *stmt = sl_db_stmt(db, "DELETE FROM audit WHERE id <= ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, "DELETE FROM audit WHERE id <= ?", err);
     if (!stmt) {
         return err->code;
     }
-    sqlite3_bind_int64(stmt, 1, (int64_t)(newest - SL_AUDIT_ROWS));
+    sl_db_bind_int(stmt, 1, (int64_t)(newest - SL_AUDIT_ROWS));
     return sl_db_run(db, stmt, err);
 }
 
 int sl_audit_add(struct sl_db *db, const struct sl_audit_row *row, struct sl_err *err)
 {
     char notes[2][64];
-    sqlite3_stmt *stmt = sl_db_stmt(db,
-                                    "INSERT INTO audit (at_usec, principal, key, request_id, action, target, before, "
-                                    "after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                                    err);
+    struct sl_stmt *stmt = sl_db_stmt(db,
+                                      "INSERT INTO audit (at_usec, principal, key, request_id, action, target, before, "
+                                      "after) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                                      err);
     if (!stmt) {
         return err->code;
     }
-    sqlite3_bind_int64(stmt, 1, (int64_t)row->at_usec);
+    sl_db_bind_int(stmt, 1, (int64_t)row->at_usec);
     sl_db_bind_str(stmt, 2, row->who.principal);
     sl_db_bind_str(stmt, 3, row->who.key);
     sl_db_bind_str(stmt, 4, row->who.request_id);
@@ -47,23 +47,24 @@ int sl_audit_add(struct sl_db *db, const struct sl_audit_row *row, struct sl_err
     sl_db_bind_str(stmt, 6, row->target);
     bind_text_or_null(stmt, 7, row->before, notes[0]);
     bind_text_or_null(stmt, 8, row->after, notes[1]);
-    int r = sl_db_run(db, stmt, err);
-    return r < 0 ? r : oldest_delete(db, (uint64_t)sqlite3_last_insert_rowid(db->handle), err);
+    uint64_t id = 0;
+    int r = sl_db_insert(db, stmt, &id, err);
+    return r < 0 ? r : oldest_delete(db, id, err);
 }
 
 /* --- reading --- */
 
-static int column_dup(struct sl_arena *arena, sqlite3_stmt *stmt, int at, struct sl_str *ret)
+static int column_dup(struct sl_arena *arena, struct sl_stmt *stmt, int at, struct sl_str *ret)
 {
     struct sl_str text = sl_db_column_str(stmt, at);
     *ret = text.p ? sl_arena_dup(arena, text) : text;
     return text.p && !ret->p ? SL_E_NOMEM : 0;
 }
 
-static int row_read(struct sl_arena *arena, sqlite3_stmt *stmt, struct sl_audit_row *ret)
+static int row_read(struct sl_arena *arena, struct sl_stmt *stmt, struct sl_audit_row *ret)
 {
-    *ret = (struct sl_audit_row){ .id = (uint64_t)sqlite3_column_int64(stmt, 0),
-                                  .at_usec = (uint64_t)sqlite3_column_int64(stmt, 1) };
+    *ret = (struct sl_audit_row){ .id = (uint64_t)sl_db_column_int(stmt, 0),
+                                  .at_usec = (uint64_t)sl_db_column_int(stmt, 1) };
     struct sl_str *const texts[] = { &ret->who.principal, &ret->who.key, &ret->who.request_id, &ret->action,
                                      &ret->target,        &ret->before,  &ret->after };
     int r = 0;
@@ -73,13 +74,13 @@ static int row_read(struct sl_arena *arena, sqlite3_stmt *stmt, struct sl_audit_
     return r;
 }
 
-int sl_sqlite_audit_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+int sl_sql_audit_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
     struct sl_store_audit_job *job = SL_CONTAINER_OF(base, struct sl_store_audit_job, base);
-    sqlite3_stmt *stmt = sl_db_stmt(db,
-                                    "SELECT id, at_usec, principal, key, request_id, action, target, before, after "
-                                    "FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
-                                    err);
+    struct sl_stmt *stmt = sl_db_stmt(db,
+                                      "SELECT id, at_usec, principal, key, request_id, action, target, before, after "
+                                      "FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+                                      err);
     if (!stmt) {
         return err->code;
     }
@@ -87,17 +88,17 @@ int sl_sqlite_audit_run(struct sl_db *db, struct sl_store_job *base, struct sl_e
     if (!job->rows) {
         return sl_fail_nomem(err);
     }
-    sqlite3_bind_int64(stmt, 1, job->before_id ? (int64_t)job->before_id : INT64_MAX);
-    sqlite3_bind_int64(stmt, 2, (int64_t)job->max + 1);
+    sl_db_bind_int(stmt, 1, job->before_id ? (int64_t)job->before_id : INT64_MAX);
+    sl_db_bind_int(stmt, 2, (int64_t)job->max + 1);
     int r;
     while ((r = sl_db_row(db, stmt, err)) > 0) {
         if (job->n == job->max) {
             job->has_more = true;
-            sqlite3_reset(stmt);
+            sl_db_reset(stmt);
             return 0;
         }
         if (row_read(&job->arena, stmt, &job->rows[job->n]) < 0) {
-            sqlite3_reset(stmt);
+            sl_db_reset(stmt);
             return sl_fail_nomem(err);
         }
         job->n++;

@@ -3,7 +3,7 @@
  * paths all of it stands between "PATH/" and "PATH0", because '0' comes behind '/'. */
 #include <stdio.h>
 
-#include "store/sqlite/priv.h"
+#include "store/sql/rows.h"
 
 /* How many keys or groups a refused deletion names. */
 #define NAMED 3
@@ -27,7 +27,7 @@ static void event_set(struct sl_store_group_job *job, enum sl_store_event_kind k
 }
 
 /* Runs a statement for one path that returns one row at most. 1: there is one, and the caller resets it. */
-static int row_find(struct sl_db *db, const char *sql, struct sl_str path, sqlite3_stmt **ret, struct sl_err *err)
+static int row_find(struct sl_db *db, const char *sql, struct sl_str path, struct sl_stmt **ret, struct sl_err *err)
 {
     *ret = sl_db_stmt(db, sql, err);
     if (!*ret) {
@@ -37,21 +37,21 @@ static int row_find(struct sl_db *db, const char *sql, struct sl_str path, sqlit
     return sl_db_row(db, *ret, err);
 }
 
-int sl_sqlite_group_exists(struct sl_db *db, struct sl_str path, struct sl_err *err)
+int sl_sql_group_exists(struct sl_db *db, struct sl_str path, struct sl_err *err)
 {
-    sqlite3_stmt *stmt;
+    struct sl_stmt *stmt;
     int r = row_find(db, "SELECT 1 FROM key_groups WHERE path = ?", path, &stmt, err);
     if (stmt) {
-        sqlite3_reset(stmt);
+        sl_db_reset(stmt);
     }
     return r;
 }
 
 /* Binds what a call says about a group, from the first parameter on. Returns the number of the next one. */
-static int row_bind(sqlite3_stmt *stmt, const struct sl_store_group *group)
+static int row_bind(struct sl_stmt *stmt, const struct sl_store_group *group)
 {
-    sqlite3_bind_int64(stmt, 1, (int64_t)group->version);
-    sqlite3_bind_int64(stmt, 2, (int64_t)group->updated_usec);
+    sl_db_bind_int(stmt, 1, (int64_t)group->version);
+    sl_db_bind_int(stmt, 2, (int64_t)group->updated_usec);
     if (group->limits.p) {
         sl_db_bind_str(stmt, 3, group->limits);
     }
@@ -65,23 +65,21 @@ static int row_bind(sqlite3_stmt *stmt, const struct sl_store_group *group)
 static int insert(struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
 {
     struct sl_store_group *group = &job->group;
-    int r = job->above.n ? sl_sqlite_group_exists(db, job->above, err) : 1;
+    int r = job->above.n ? sl_sql_group_exists(db, job->above, err) : 1;
     if (r <= 0) {
         return r < 0 ? r : sl_fail(err, SL_E_INVAL, "there is no group '%.*s'", SL_STR_ARG(job->above));
     }
-    sqlite3_stmt *stmt = sl_db_stmt(db,
-                                    "INSERT INTO key_groups (version, updated_usec, limits, children, path, "
-                                    "created_usec) VALUES (?, ?, ?, ?, ?, ?)",
-                                    err);
+    struct sl_stmt *stmt = sl_db_stmt(db,
+                                      "INSERT INTO key_groups (version, updated_usec, limits, children, path, "
+                                      "created_usec) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+                                      err);
     if (!stmt) {
         return err->code;
     }
     group->version = sl_db_next_change(db);
     group->created_usec = group->updated_usec = job->now_usec;
-    sqlite3_bind_int64(stmt, row_bind(stmt, group), (int64_t)group->created_usec);
-    r = sl_db_run(db, stmt, err);
-    group->id = (uint64_t)sqlite3_last_insert_rowid(db->handle);
-    return r;
+    sl_db_bind_int(stmt, row_bind(stmt, group), (int64_t)group->created_usec);
+    return sl_db_insert(db, stmt, &group->id, err);
 }
 
 static int create(struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
@@ -98,14 +96,14 @@ static int create(struct sl_db *db, struct sl_store_group_job *job, struct sl_er
 /* Checks that the row is as the asker knows it, and takes from it what no call says. */
 static int seen_check(struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
 {
-    sqlite3_stmt *stmt;
+    struct sl_stmt *stmt;
     int r = row_find(db, "SELECT version, id, created_usec FROM key_groups WHERE path = ?", job->group.path, &stmt,
                      err);
-    uint64_t version = r > 0 ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
+    uint64_t version = r > 0 ? (uint64_t)sl_db_column_int(stmt, 0) : 0;
     if (r > 0) {
-        job->group.id = (uint64_t)sqlite3_column_int64(stmt, 1);
-        job->group.created_usec = (uint64_t)sqlite3_column_int64(stmt, 2);
-        sqlite3_reset(stmt);
+        job->group.id = (uint64_t)sl_db_column_int(stmt, 1);
+        job->group.created_usec = (uint64_t)sl_db_column_int(stmt, 2);
+        sl_db_reset(stmt);
     }
     return r < 0                        ? r
            : version != job->if_version ? sl_fail(err, SL_E_STALE, "the group was changed in the meantime")
@@ -119,7 +117,7 @@ static int replace(struct sl_db *db, struct sl_store_group_job *job, struct sl_e
     if (r < 0 || !job->if_version) {
         return r < 0 ? r : create(db, job, err);
     }
-    sqlite3_stmt *stmt = sl_db_stmt(
+    struct sl_stmt *stmt = sl_db_stmt(
         db, "UPDATE key_groups SET version = ?, updated_usec = ?, limits = ?, children = ? WHERE path = ?", err);
     if (!stmt) {
         return err->code;
@@ -140,7 +138,7 @@ static int empty_check(struct sl_db *db, struct sl_str path, const char *sql, co
 {
     char names[SL_ERR_TEXT_MAX / 2] = "";
     unsigned n = 0;
-    sqlite3_stmt *stmt;
+    struct sl_stmt *stmt;
     int r = row_find(db, sql, path, &stmt, err);
     while (r > 0) {
         struct sl_str name = sl_db_column_str(stmt, 0);
@@ -167,13 +165,13 @@ static int delete (struct sl_db *db, struct sl_store_group_job *job, struct sl_e
                             "SELECT path FROM key_groups WHERE path > ?1 || '/' AND path < ?1 || '0' ORDER BY path "
                             "LIMIT 4",
                             "groups", err);
-    sqlite3_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "DELETE FROM key_groups WHERE path = ?", err);
+    struct sl_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "DELETE FROM key_groups WHERE path = ?", err);
     if (!stmt) {
         return r < 0 ? r : err->code;
     }
     sl_db_bind_str(stmt, 1, path);
     r = sl_db_run(db, stmt, err);
-    if (r == 0 && sqlite3_changes(db->handle) == 0) {
+    if (r == 0 && sl_db_changes(db) == 0) {
         return sl_fail(err, SL_E_NOTFOUND, "no such group");
     }
     r = r < 0 ? r : audit(db, job, "group.delete", err);
@@ -183,7 +181,7 @@ static int delete (struct sl_db *db, struct sl_store_group_job *job, struct sl_e
     return r;
 }
 
-int sl_sqlite_group_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+int sl_sql_group_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
     static int (*const verbs[])(struct sl_db *, struct sl_store_group_job *, struct sl_err *) = {
         [SL_STORE_GROUP_CREATE] = create,
@@ -194,24 +192,24 @@ int sl_sqlite_group_run(struct sl_db *db, struct sl_store_job *base, struct sl_e
     return verbs[job->verb](db, job, err);
 }
 
-static bool is_text_or_null(sqlite3_stmt *stmt, int at)
+static bool is_text_or_null(struct sl_stmt *stmt, int at)
 {
-    return sqlite3_column_type(stmt, at) == SQLITE_NULL || sl_db_column_is_text(stmt, at);
+    return sl_db_column_is_null(stmt, at) || sl_db_column_is_text(stmt, at);
 }
 
 int sl_store_load_groups(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                          struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(
+    struct sl_stmt *stmt = sl_db_stmt(
         db, "SELECT id, version, created_usec, updated_usec, path, limits, children FROM key_groups ORDER BY path",
         err);
     int r = stmt ? 1 : err->code;
     while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
         struct sl_store_group group = {
-            .id = (uint64_t)sqlite3_column_int64(stmt, 0),
-            .version = (uint64_t)sqlite3_column_int64(stmt, 1),
-            .created_usec = (uint64_t)sqlite3_column_int64(stmt, 2),
-            .updated_usec = (uint64_t)sqlite3_column_int64(stmt, 3),
+            .id = (uint64_t)sl_db_column_int(stmt, 0),
+            .version = (uint64_t)sl_db_column_int(stmt, 1),
+            .created_usec = (uint64_t)sl_db_column_int(stmt, 2),
+            .updated_usec = (uint64_t)sl_db_column_int(stmt, 3),
             .path = sl_db_column_str(stmt, 4),
             .limits = sl_db_column_str(stmt, 5),
             .children = sl_db_column_str(stmt, 6),
