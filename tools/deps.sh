@@ -3,8 +3,8 @@
 # Installs the Debian packages that are missing. usage: deps.sh build|test|bench
 set -eu
 
-build="build-essential tzdata meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev libsqlite3-dev zlib1g-dev libzstd-dev node-llhttp libcurl4-openssl-dev libedit-dev"
-test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy"
+build="build-essential tzdata meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev libsqlite3-dev libpq-dev zlib1g-dev libzstd-dev node-llhttp libcurl4-openssl-dev libedit-dev"
+test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy postgresql pgbouncer"
 bench="$test libsimdjson-dev"
 
 case "${1:-build}" in

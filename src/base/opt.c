@@ -308,7 +308,8 @@ static int row_bind(struct sl_bind *bind, const struct sl_opt *row, const struct
         r = list_bind(bind, val, field);
         return r == 0 && row->check ? row->check(bind, row, val, field) : r;
     case SL_OPT_SECRET:
-        return sl_opt_secret_bind(bind, val, field);
+        r = sl_opt_secret_bind(bind, val, field);
+        return r == 0 && row->check ? row->check(bind, row, val, field) : r;
     case SL_OPT_MAP:
         return row->check && val->kind != SL_VAL_MAP ? row->check(bind, row, val, field)
                                                      : map_bind(bind, row->sub, val, field);

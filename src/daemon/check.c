@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "daemon/daemon.h"
+#include "daemon/node.h"
 #include "daemon/reload.h"
 #include "gate/call/auth.h"
 #include "gate/config/instant.h"
@@ -207,8 +208,9 @@ int sl_cmd_check(const struct sl_serve_opts *opts)
     struct sl_err err = { 0 };
     uint32_t n_errors = load->problems.n_errors, n_warnings = load->problems.n + load->problems.n_left_out - n_errors;
     sl_problems_print(&load->problems, stderr);
-    if (load->config && (!log_is_writable(load->config->settings->log_access, &err) ||
-                         !addresses_are_allowed(load->config->settings, &err))) {
+    if (load->config &&
+        (!log_is_writable(load->config->settings->log_access, &err) ||
+         !addresses_are_allowed(load->config->settings, &err) || sl_node_check(load->config->settings, &err) < 0)) {
         fprintf(stderr, "%s: error: %s\n", name_of(opts), err.text);
         n_errors++;
     }

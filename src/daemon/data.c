@@ -2,10 +2,12 @@
 #include "daemon/data.h"
 
 #include "base/log.h"
+#include "daemon/node.h"
 #include "gate/config/definition.h"
 #include "gate/config/events.h"
 #include "gate/config/key_used.h"
 #include "gate/config/publisher.h"
+#include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/policy/counters.h"
@@ -46,32 +48,50 @@ static void on_wait(void *arg)
     sl_ledger_hold(((struct sl_gate *)arg)->ledger);
 }
 
-int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena, const char **ret_dir,
-                 struct sl_err *err)
+/* Where the data directory is; *ret p == NULL: there is none, and the operator knows why. */
+static int dir_find(const char *given, bool is_shared, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
 {
-    struct sl_str dir = SL_STR_NONE;
-    bool is_asked, is_ok;
-    *ret_dir = NULL;
-    int r = sl_dir_resolve(given, arena, &dir, &is_asked, err);
+    const char *less = is_shared ? "no request log is kept, and this node has another name after each start"
+                                 : "routes and limits cannot be changed by calls";
+    bool is_asked;
+    int r = sl_dir_resolve(given, arena, ret, &is_asked, err);
     if (r == SL_E_NOTFOUND) {
-        sl_log(SL_LOG_WARNING, "store", "no data directory: %s; routes and limits cannot be changed by calls",
-               err->text);
+        sl_log(SL_LOG_WARNING, "store", "no data directory: %s; %s", err->text, less);
+        *ret = SL_STR_NONE;
         return 0;
-    }
-    if (r < 0 || !dir.p) {
-        return r;
     }
     struct sl_err cause = { 0 };
-    if (!is_asked && sl_dir_make(dir.p, &cause) < 0) {
+    if (r == 0 && ret->p && !is_asked && sl_dir_make(ret->p, &cause) < 0) {
         sl_log(SL_LOG_WARNING, "store",
-               "running without a data directory (%s): routes and limits cannot be changed by calls; --data DIR names "
-               "another place, --data none says that this is meant",
-               cause.text);
-        return 0;
+               "running without a data directory (%s): %s; --data DIR names another place, --data none says that this "
+               "is meant",
+               cause.text, less);
+        *ret = SL_STR_NONE;
+    }
+    return r;
+}
+
+int sl_data_open(struct sl_gate *gate, const struct sl_settings *settings, const char *given, struct sl_arena *arena,
+                 const char **ret_dir, struct sl_err *err)
+{
+    struct sl_str dir = SL_STR_NONE, node = SL_STR_NONE;
+    bool is_ok = true, is_shared = sl_secret_is_set(&settings->store.postgres);
+    *ret_dir = NULL;
+    int r = sl_node_check(settings, err);
+    r = r < 0 ? r : dir_find(given, is_shared, arena, &dir, err);
+    if (r < 0 || (!dir.p && !is_shared)) {
+        return r;
+    }
+    if (is_shared && (r = sl_node_name(dir.p, arena, &node, err)) < 0) {
+        return r;
     }
     *gate->counters = (struct sl_counters){ .limiter = gate->limiter };
     const struct sl_store_conf conf = {
+        .kind = is_shared ? "postgres" : NULL,
         .dir = dir.p,
+        .url = settings->store.postgres.p,
+        .notify_url = settings->store.notify_url.p,
+        .node = node.p,
         .cbs = { .on_events = sl_events_apply,
                  .describe = sl_definition_describe,
                  .on_load_begin = sl_events_load_begin,

@@ -401,7 +401,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
         sl_kept_new(&d->gate.memory, &d->gate.kept) < 0 || sl_affinity_new(SL_AFFINITY_MAX, &d->gate.affinity) < 0) {
         return sl_fail_nomem(err);
     }
-    r = sl_data_open(&d->gate, d->data_given, &d->arena, &d->data, err);
+    r = sl_data_open(&d->gate, load->config->settings, d->data_given, &d->arena, &d->data, err);
     r = r < 0 ? r : sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);
     r = r < 0 ? r : sl_addresses_probe(&d->addresses, load->config->settings, err);
     d->gate.is_public = !sl_addresses_are_local(&d->addresses);

@@ -64,6 +64,10 @@ struct sl_gate {
 /* True: a store is configured and was never read. What the process does not know may still be stored there. */
 bool sl_gate_is_unread(const struct sl_gate *gate);
 
+/* True: what the process does not know may be stored all the same: the store was never read, or it is shared with other
+ * processes and cannot be asked now. */
+bool sl_gate_is_unsure(const struct sl_gate *gate);
+
 /* True: a store is configured, and takes no changes now. */
 bool sl_gate_is_store_down(const struct sl_gate *gate);
 

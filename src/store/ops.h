@@ -29,6 +29,7 @@ struct sl_store {
 
 struct sl_store_ops {
     const char *name;
+    bool is_shared;
     int (*open)(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err);
     int (*load)(struct sl_store *store, struct sl_err *err);
     int (*start)(struct sl_store *store, struct sl_err *err);
@@ -62,7 +63,9 @@ struct sl_store_ops {
                      int (*on_row)(void *arg, const struct sl_usage_row *row), void *arg, struct sl_err *err);
     void (*usage_close)(struct sl_usage_reader *reader);
 
-    /* These work on a directory, whether a daemon runs or not. */
+    int (*url_check)(const char *url, struct sl_err *err); /* NULL: this kind has none */
+
+    /* These work on a directory, whether a daemon runs or not. NULL: this kind has none. */
     int (*check)(const char *dir, struct sl_store_report *ret, struct sl_err *err);
     int (*backup)(const char *dir, const char *file, struct sl_err *err);
     int (*rotate)(const char *dir, uint64_t *ret_routes, struct sl_err *err);

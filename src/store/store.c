@@ -46,6 +46,11 @@ bool sl_store_was_read(const struct sl_store *store)
     return atomic_load_explicit(&store->was_read, memory_order_acquire);
 }
 
+bool sl_store_is_shared(const struct sl_store *store)
+{
+    return store->ops->is_shared;
+}
+
 bool sl_store_is_up(const struct sl_store *store)
 {
     return !atomic_load_explicit(&store->is_failing, memory_order_relaxed);
@@ -156,6 +161,11 @@ int sl_store_backup(const char *dir, const char *file, struct sl_err *err)
 int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err)
 {
     return kind_find(NULL)->rotate(dir, ret_routes, err);
+}
+
+int sl_store_url_check(const char *kind, const char *url, struct sl_err *err)
+{
+    return kind_find(kind)->url_check(url, err);
 }
 
 /* --- jobs --- */

@@ -126,8 +126,11 @@ struct sl_store_cbs {
 
 struct sl_store_conf {
     const char *kind; /* a name of sl_store_kinds; NULL: the first */
-    const char *dir;
+    const char *dir;  /* NULL: none, which only "postgres" allows */
     struct sl_store_cbs cbs;
+    /* For "postgres": */
+    const char *url, *notify_url; /* notify_url NULL: none */
+    const char *node;             /* the name of this one among those that share the store */
 };
 
 /* Makes and locks the directory, loads or makes the key, opens the database. Two kinds of failure:
@@ -147,6 +150,8 @@ void sl_store_close(struct sl_store *store);
 
 /* Any thread. True: everything was loaded once. Until then something that is not known may still be stored. */
 bool sl_store_was_read(const struct sl_store *store);
+/* True: other processes write to it, too. */
+bool sl_store_is_shared(const struct sl_store *store);
 /* Any thread. True: the last attempt to read and write worked. */
 bool sl_store_is_up(const struct sl_store *store);
 

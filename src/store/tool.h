@@ -20,4 +20,7 @@ SL_MUST int sl_store_backup(const char *dir, const char *file, struct sl_err *er
 /* Changes the secret key while no daemon runs on the directory: SL_E_BUSY when one does. */
 SL_MUST int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 
+/* Checks the URL of a kind of store without connecting. SL_E_INVAL; SL_E_UNSUPPORTED: its library is missing. */
+SL_MUST int sl_store_url_check(const char *kind, const char *url, struct sl_err *err);
+
 #endif

@@ -73,9 +73,9 @@ static const char *signed_words(const struct sl_xchg *x)
 /* `key`: the expired one, or NULL. */
 static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict, struct sl_key *key)
 {
-    if (verdict == SL_ACCESS_UNKNOWN && sl_gate_is_unread(x->worker->gate)) {
+    if (verdict == SL_ACCESS_UNKNOWN && sl_gate_is_unsure(x->worker->gate)) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_STORE_UNAVAILABLE,
-                          "The gateway's store could not be read yet: whether this API key is known cannot be told.");
+                          "The gateway's store cannot be read now: whether this API key is known cannot be told.");
         return;
     }
     const char *why = verdict == SL_ACCESS_EXPIRED   ? "The API key has expired."

@@ -148,14 +148,14 @@ void sl_xchg_reply(struct sl_xchg *x, int status, struct sl_str content_type, st
 static bool is_unknown_yet(const struct sl_xchg *x, const struct sl_llm_error *error)
 {
     return error->type == SL_ERR_CALLER_NOT_FOUND && x->path && x->path->access != SL_ACCESS_OPEN &&
-           sl_gate_is_unread(x->worker->gate);
+           sl_gate_is_unsure(x->worker->gate);
 }
 
 void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
 {
     if (is_unknown_yet(x, error)) {
         *error = (struct sl_llm_error){ .type = SL_ERR_SLUICE_STORE_UNAVAILABLE,
-                                        .message = SL_STR("The gateway's store could not be read yet: whether this "
+                                        .message = SL_STR("The gateway's store cannot be read now: whether this "
                                                           "name exists is not known.") };
     }
     x->record.error_type = error->type;

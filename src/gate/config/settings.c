@@ -320,6 +320,12 @@ static const struct sl_opt sections[] = {
     { "groups", SL_OPT_CUSTOM, offsetof(struct sl_settings, groups), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_group_opts,
       groups_check, "groups of keys: a list" },
     { "responses", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, responses_opts, NULL, "/v1/responses/{id}" },
+    { "store", SL_OPT_CUSTOM, offsetof(struct sl_settings, store), "sqlite", 0, 0, 0, NULL, sl_store_opts,
+      sl_store_conf_check,
+      "where routes, limits, keys and usage are kept: sqlite (in the data directory), or a map with a database that "
+      "many "
+      "machines share (docs/many-machines.md)",
+      sl_store_conf_same },
     { "requests", SL_OPT_CUSTOM, offsetof(struct sl_settings, requests), "on", 0, 0, SL_OPT_OR_OFF, NULL, requests_opts,
       requests_check, "the request log in the data directory: a map, on or off", requests_same },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, limits_opts, NULL, "how limits of routes count" },
@@ -379,6 +385,7 @@ void sl_settings_unref(struct sl_settings *settings)
         sl_tls_ctx_unref(settings->client_tls);
         sl_prices_free(settings->prices);
         sl_alert_conf_done(settings->alerts);
+        sl_store_conf_done(&settings->store);
         sl_arena_done(&settings->arena);
         free(settings);
     }

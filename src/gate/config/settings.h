@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "gate/config/per_route.h"
 #include "gate/config/server_settings.h"
+#include "gate/config/store_conf.h"
 #include "net/cidr.h"
 
 struct sl_alert_conf;
@@ -82,6 +83,7 @@ struct sl_settings {
     struct sl_prices *prices;             /* owned */
     struct sl_requests_settings requests; /* the request log */
     struct sl_alert_conf *alerts;         /* NULL: there are none */
+    struct sl_store_settings store;
     uint32_t responses_max;
     uint32_t limits_reserve_output, limits_max_counters;
     int prices_refuse_unknown; /* calls without a known price, where money is limited */

@@ -197,14 +197,13 @@ static bool is_text_or_null(struct sl_stmt *stmt, int at)
     return sl_db_column_is_null(stmt, at) || sl_db_column_is_text(stmt, at);
 }
 
-int sl_store_load_groups(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
-                         struct sl_err *err)
+#define COLUMNS "id, version, created_usec, updated_usec, path, limits, children"
+
+static int rows_report(struct sl_db *db, struct sl_stmt *stmt, sl_on_event_fn on_event, void *arg,
+                       struct sl_bad_rows *bad, struct sl_err *err)
 {
-    struct sl_stmt *stmt = sl_db_stmt(
-        db, "SELECT id, version, created_usec, updated_usec, path, limits, children FROM key_groups ORDER BY path",
-        err);
-    int r = stmt ? 1 : err->code;
-    while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+    int r;
+    while ((r = sl_db_row(db, stmt, err)) > 0) {
         struct sl_store_group group = {
             .id = (uint64_t)sl_db_column_int(stmt, 0),
             .version = (uint64_t)sl_db_column_int(stmt, 1),
@@ -226,4 +225,22 @@ int sl_store_load_groups(struct sl_db *db, sl_on_event_fn on_event, void *arg, s
         on_event(arg, &event);
     }
     return r;
+}
+
+int sl_store_load_groups(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
+                         struct sl_err *err)
+{
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS " FROM key_groups ORDER BY path", err);
+    return stmt ? rows_report(db, stmt, on_event, arg, bad, err) : err->code;
+}
+
+int sl_sql_group_report(struct sl_db *db, struct sl_str path, sl_on_event_fn on_event, void *arg,
+                        struct sl_bad_rows *bad, struct sl_err *err)
+{
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS " FROM key_groups WHERE path = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, path);
+    return rows_report(db, stmt, on_event, arg, bad, err);
 }

@@ -205,12 +205,11 @@ static const char *row_fault(struct sl_stmt *stmt)
                                                                                 : NULL;
 }
 
-int sl_store_load_keys(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
-                       struct sl_err *err)
+static int rows_report(struct sl_db *db, struct sl_stmt *stmt, sl_on_event_fn on_event, void *arg,
+                       struct sl_bad_rows *bad, struct sl_err *err)
 {
-    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS ", json_valid(routes) FROM keys ORDER BY id", err);
-    int r = stmt ? 1 : err->code;
-    while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+    int r;
+    while ((r = sl_db_row(db, stmt, err)) > 0) {
         const char *fault = row_fault(stmt);
         struct sl_store_key key = row_read(stmt);
         struct sl_store_event event = {
@@ -225,4 +224,22 @@ int sl_store_load_keys(struct sl_db *db, sl_on_event_fn on_event, void *arg, str
         on_event(arg, &event);
     }
     return r;
+}
+
+int sl_store_load_keys(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
+                       struct sl_err *err)
+{
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS ", json_valid(routes) FROM keys ORDER BY id", err);
+    return stmt ? rows_report(db, stmt, on_event, arg, bad, err) : err->code;
+}
+
+int sl_sql_key_report(struct sl_db *db, uint64_t id, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
+                      struct sl_err *err)
+{
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS ", json_valid(routes) FROM keys WHERE id = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_int(stmt, 1, (int64_t)id);
+    return rows_report(db, stmt, on_event, arg, bad, err);
 }

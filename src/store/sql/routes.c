@@ -408,12 +408,14 @@ void sl_bad_row_tell(void *arg, const char *what, struct sl_str name, const char
            what, SL_STR_ARG(sl_str_sub(name, 0, 255)), why);
 }
 
-static int load_limits(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
-                       struct sl_err *err)
+#define LIMITS_COLUMNS "route, version, limits, json_valid(limits)"
+
+static int limits_rows(struct sl_db *db, struct sl_stmt *stmt, sl_on_event_fn on_event, void *arg,
+                       struct sl_bad_rows *bad, uint32_t *ret_n, struct sl_err *err)
 {
-    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT route, version, limits, json_valid(limits) FROM limits", err);
-    int r = stmt ? 1 : err->code;
-    while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+    int r;
+    *ret_n = 0;
+    while ((r = sl_db_row(db, stmt, err)) > 0) {
         struct sl_store_event event = {
             .kind = SL_STORE_LIMITS_PUT,
             .number = (uint64_t)sl_db_column_int(stmt, 1),
@@ -425,6 +427,32 @@ static int load_limits(struct sl_db *db, sl_on_event_fn on_event, void *arg, str
             continue;
         }
         on_event(arg, &event);
+        ++*ret_n;
+    }
+    return r;
+}
+
+static int load_limits(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
+                       struct sl_err *err)
+{
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT " LIMITS_COLUMNS " FROM limits", err);
+    uint32_t n;
+    return stmt ? limits_rows(db, stmt, on_event, arg, bad, &n, err) : err->code;
+}
+
+int sl_sql_limits_report(struct sl_db *db, struct sl_str route, sl_on_event_fn on_event, void *arg,
+                         struct sl_bad_rows *bad, struct sl_err *err)
+{
+    const struct sl_store_event none = { .kind = SL_STORE_LIMITS_PUT, .name = route };
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT " LIMITS_COLUMNS " FROM limits WHERE route = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, route);
+    uint32_t n;
+    int r = limits_rows(db, stmt, on_event, arg, bad, &n, err);
+    if (r == 0 && !n) { /* a row that cannot be read is not in force either */
+        on_event(arg, &none);
     }
     return r;
 }
@@ -433,7 +461,8 @@ struct routes_load {
     sl_on_event_fn on_event;
     void *arg;
     struct sl_bad_rows *bad;
-    char lost[400]; /* names of routes that the key does not decrypt */
+    struct sl_str limits; /* of the one route that is read; p == NULL: they come as events of their own */
+    char lost[400];       /* names of routes that the key does not decrypt */
     unsigned n_lost, n_opened;
 };
 
@@ -458,6 +487,7 @@ static int load_route(struct sl_db *db, struct sl_stmt *stmt, struct routes_load
         struct sl_store_event event = {
             .kind = SL_STORE_ROUTE_PUT, .number = route.version, .name = route.name, .route = &route, .is_new = true
         };
+        event.limits = load->limits;
         load->n_opened++;
         load->on_event(load->arg, &event);
     } else {
@@ -500,5 +530,41 @@ int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, str
     if (r == 0 && load.n_lost && !load.n_opened) {
         return key_fail(db, &load, err);
     }
+    return r;
+}
+
+/* A row that cannot be read takes the route out of force. */
+static int route_rows(struct sl_db *db, struct sl_stmt *stmt, struct routes_load *load, struct sl_str name,
+                      struct sl_err *err)
+{
+    const struct sl_store_event gone = { .kind = SL_STORE_ROUTE_DELETED, .name = name };
+    int r = sl_db_row(db, stmt, err);
+    if (r > 0) {
+        r = load_route(db, stmt, load, err);
+        if (r == 0 && !load->n_opened) {
+            load->on_event(load->arg, &gone);
+        }
+    }
+    sl_db_reset(stmt);
+    return r;
+}
+
+int sl_sql_route_report(struct sl_db *db, struct sl_str name, sl_on_event_fn on_event, void *arg,
+                        struct sl_bad_rows *bad, struct sl_err *err)
+{
+    struct routes_load load = { .on_event = on_event, .arg = arg, .bad = bad };
+    struct sl_stmt *limits = sl_db_stmt(db, "SELECT limits FROM limits WHERE route = ?", err);
+    struct sl_stmt *stmt = limits ? sl_db_stmt(db, "SELECT " COLUMNS " FROM routes WHERE name = ?", err) : NULL;
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(limits, 1, name);
+    sl_db_bind_str(stmt, 1, name);
+    int r = sl_db_row(db, limits, err);
+    if (r > 0) {
+        load.limits = sl_db_column_str(limits, 0);
+    }
+    r = r < 0 ? r : route_rows(db, stmt, &load, name, err);
+    sl_db_reset(limits);
     return r;
 }

@@ -54,6 +54,15 @@ SL_MUST int sl_store_load_keys(struct sl_db *db, sl_on_event_fn on_event, void *
                                struct sl_err *err);
 SL_MUST int sl_store_load_groups(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                                  struct sl_err *err);
+/* One row as it is now, as an event; none: no event, except for limits, where it says that there are none. */
+SL_MUST int sl_sql_route_report(struct sl_db *db, struct sl_str name, sl_on_event_fn on_event, void *arg,
+                                struct sl_bad_rows *bad, struct sl_err *err);
+SL_MUST int sl_sql_limits_report(struct sl_db *db, struct sl_str route, sl_on_event_fn on_event, void *arg,
+                                 struct sl_bad_rows *bad, struct sl_err *err);
+SL_MUST int sl_sql_key_report(struct sl_db *db, uint64_t id, sl_on_event_fn on_event, void *arg,
+                              struct sl_bad_rows *bad, struct sl_err *err);
+SL_MUST int sl_sql_group_report(struct sl_db *db, struct sl_str path, sl_on_event_fn on_event, void *arg,
+                                struct sl_bad_rows *bad, struct sl_err *err);
 void sl_bad_rows_add(struct sl_bad_rows *bad, const char *what, struct sl_str name, const char *why);
 /* Tells the operator; for `on_bad`. */
 void sl_bad_row_tell(void *arg, const char *what, struct sl_str name, const char *why);

@@ -133,7 +133,7 @@ static int64_t op_changes(struct sl_db *base)
     return sqlite3_changes(db_of(base)->handle);
 }
 
-const struct sl_db_ops sl_sqlite_db_ops = {
+static const struct sl_db_ops sqlite_ops = {
     .stmt = op_stmt,
     .row = op_row,
     .reset = op_reset,
@@ -162,7 +162,7 @@ static void fn_least(sqlite3_context *context, int n, sqlite3_value **values)
 /* What both ways of opening have in common. */
 static void db_begin(struct sl_sqlite_db *db)
 {
-    db->base.ops = &sl_sqlite_db_ops;
+    db->base.ops = &sqlite_ops;
     db->base.mark = "usage_mark";
     db->n_stmts = 0;
     db->fault = 0;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_STORE_POSTGRES_PRIV_H
+#define SL_STORE_POSTGRES_PRIV_H
+
+#include "store/jobs.h"
+#include "store/postgres/conn.h"
+#include "store/postgres/postgres.h"
+#include "store/sql/rows.h"
+
+struct sl_pg {
+    struct sl_store base;
+    struct sl_store_cbs cbs;
+    char *url, *notify_url; /* with their passwords; notify_url NULL: none */
+    char *node;
+    char mark[96];            /* of this node's usage */
+    int lock_fd;              /* of the data directory; -1: none */
+    struct sl_seal seal;      /* written under the jobs' lock, and only by the store's thread */
+    struct sl_pg_conn conn;   /* belongs to the thread, once that runs */
+    struct sl_pg_conn listen; /* for notify_url */
+    bool hears;               /* notifications come on `conn` */
+    bool was_deaf;            /* the operator was told that notify_url does not work */
+    uint64_t applied;         /* the last change that is in force here … */
+    int64_t token;            /* … and its token: another history has another one */
+    bool is_loaded;           /* `applied` says something */
+    bool in_tick;             /* a tick has begun its transaction */
+    bool tick_has_usage;
+    uint32_t n_ticks;
+    uint64_t retry_usec;           /* no attempt to open before then */
+    uint64_t listen_retry_usec;    /* the same for `listen` */
+    struct sl_err broken;          /* why it is not open */
+    bool was_tick_lost;            /* the last tick's transaction failed */
+    uint64_t tick_usec, poll_usec; /* when the next is due */
+
+    pthread_t thread;
+    bool is_started;
+    int wake_fd;
+    struct sl_jobs jobs; /* its lock also guards the seal */
+};
+
+static inline struct sl_pg *sl_pg_of(struct sl_store *store)
+{
+    return SL_CONTAINER_OF(store, struct sl_pg, base);
+}
+
+/* --- schema.c --- */
+
+/* Makes or migrates the schema, when it is older. SL_E_FOREIGN: it is newer. */
+SL_MUST int sl_pg_migrate(struct sl_pg_conn *conn, struct sl_err *err);
+/* Compares the secret key with the store's, whose fingerprint the first node leaves there. SL_E_KEY. */
+SL_MUST int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal, struct sl_err *err);
+
+/* --- changes.c: the change log --- */
+
+/* Brings into force what other nodes changed. It begins a transaction if there is something. */
+SL_MUST int sl_pg_catch_up(struct sl_pg *store, struct sl_err *err);
+/* Locks the change number, so that this transaction is the only one that changes something, and brings what came before
+ * into force. */
+SL_MUST int sl_pg_changes_begin(struct sl_pg *store, struct sl_err *err);
+/* Writes the log's rows for the events of the jobs; *ret_token is the last one's. */
+SL_MUST int sl_pg_changes_write(struct sl_pg *store, const struct sl_store_job *list, int64_t *ret_token,
+                                struct sl_err *err);
+
+/* --- tick.c: what a tick writes --- */
+
+/* Begins the tick's transaction, if none is there. */
+SL_MUST int sl_pg_tick_begin(struct sl_pg *store, struct sl_err *err);
+/* Ends the tick's transaction, if one was begun. */
+SL_MUST int sl_pg_tick_end(struct sl_pg *store, struct sl_err *err);
+int sl_pg_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
+int sl_pg_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
+int sl_pg_answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
+int sl_pg_answers_load(struct sl_store *store, uint64_t now_usec,
+                       void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,
+                       struct sl_err *err);
+int sl_pg_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err);
+int sl_pg_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err);
+int sl_pg_counters_load(struct sl_store *store, uint64_t now_usec,
+                        void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
+                        struct sl_err *err);
+int sl_pg_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err);
+int sl_pg_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err);
+int sl_pg_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err);
+int sl_pg_usage_thin(struct sl_store *store, uint64_t now_sec, struct sl_err *err);
+
+/* --- usage_read.c --- */
+
+int sl_pg_usage_open(struct sl_store *store, struct sl_usage_reader **ret, struct sl_err *err);
+int sl_pg_usage_begin(struct sl_usage_reader *reader, uint64_t *ret_mark, struct sl_err *err);
+int sl_pg_usage_run(struct sl_usage_reader *reader, const struct sl_usage_query *query,
+                    int (*on_row)(void *arg, const struct sl_usage_row *row), void *arg, struct sl_err *err);
+void sl_pg_usage_close(struct sl_usage_reader *reader);
+
+/* --- among each other --- */
+
+/* In store.c: what SL_STORE_JOB_ROTATE does. */
+SL_MUST int sl_pg_rotate_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+
+#endif
