@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several daemons on one PostgreSQL: what one changes is in force on all, whoever is stopped in between."""
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+import yaml
+
+from conftest import ADMIN, SECRET
+from harness import BIN, CHAT, DEADLINE, wait_for
+
+KEYS, GROUPS, AUDIT, OWN, LIMITS = (f"/api/sluice/v1/{name}" for name in ("keys", "groups", "audit", "routes", "limits"))
+MAKE = "/api/2.0/gateway/routes/"
+MOCK = {"route_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}
+FILE = {"endpoints": [{"name": "fixed", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}]}
+# What the design promises with LISTEN is far less; a busy machine is slower.
+SOON = 10
+
+
+def bearer(key=ADMIN):
+    return [("Authorization", f"Bearer {key}")]
+
+
+def ask(daemon, route="fixed", key=ADMIN):
+    return daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": route}, bearer(key)).status
+
+
+def do(daemon, method, path, body=None, status=None):
+    reply = daemon.call(method, path, body, bearer())
+    assert status is None or reply.status == status, (reply.status, reply.body)
+    return reply
+
+
+def make(daemon, name):
+    do(daemon, "POST", MAKE, {"name": name, **MOCK}, 200)
+
+
+def make_key(daemon, **more):
+    return do(daemon, "POST", KEYS, {"name": "k", "principal": "p", "role": "query", **more}, 201).json()
+
+
+def soon(condition, what):
+    return wait_for(condition, what, SOON)
+
+
+def metric(daemon, name):
+    text = daemon.call("GET", "/metrics", None, bearer()).body.decode()
+    return [float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} ")]
+
+
+def maps(daemon):
+    return pathlib.Path(f"/proc/{daemon.proc.pid}/maps").read_text()
+
+
+def test_what_one_node_changes_is_in_force_on_all(node, store):
+    a, b = node(store, FILE), node(store, FILE)
+    make(a, "made")
+    assert ask(a, "made") == 200  # in force here when the answer comes
+    soon(lambda: ask(b, "made") == 200, "the route on the other node")
+    key = make_key(b)
+    soon(lambda: ask(a, "made", key["key"]) == 200, "the key on the other node")
+    do(a, "PUT", f"{OWN}/made", {**MOCK, "model": {"provider": "mock", "name": "other"}}, 200)
+    soon(lambda: do(b, "GET", f"{OWN}/made").json()["model"]["name"] == "other", "the replaced route")
+    do(b, "PUT", f"{OWN}/fixed/limits", {"limits": [{"requests": 0, "per": "minute"}]}, 200)
+    soon(lambda: ask(a) == 429, "the limit of a route of the file")
+    do(a, "PUT", f"{OWN}/fixed/limits", {"limits": []}, 200)
+    soon(lambda: ask(b) == 200, "the limit is gone")
+    do(a, "DELETE", f"{KEYS}/{key['id']}", None, 200)
+    assert ask(a, "made", key["key"]) == 401
+    soon(lambda: ask(b, "made", key["key"]) == 401, "the revoked key is dead everywhere")
+    do(b, "DELETE", f"{OWN}/made")
+    soon(lambda: ask(a, "made") == 404, "the deleted route")
+    do(a, "POST", GROUPS, {"name": "team"}, 201)
+    member = soon(lambda: (r := do(b, "POST", KEYS, {"name": "m", "role": "query", "group": "team"})).status == 201 and r.json(), "a key in the group of the other node")
+    soon(lambda: ask(a, "fixed", member["key"]) == 200, "that key")
+    assert do(a, "DELETE", f"{GROUPS}/team").status == 409
+    actions = [[row["action"] for row in do(n, "GET", AUDIT).json()["audit"]] for n in (a, b)]
+    assert actions[0] == actions[1] and {"route.create", "route.replace", "route.delete", "key.create", "key.revoke", "limits.set", "group.create"} <= set(actions[0])
+
+
+def test_a_later_node_reads_what_was_made_before(node, store):
+    a = node(store, FILE)
+    make(a, "made")
+    key = make_key(a)["key"]
+    a.stop()
+    a.stopped = True
+    b = node(store, FILE)
+    assert ask(b, "made", key) == 200 and not (b.data / "sluice.db").exists() and not (b.data / "admin.key").exists()
+    assert not (b.data / "secret.key").exists()
+
+
+def test_writers_of_two_nodes_at_once_leave_no_gap(node, store, postgres_shared):
+    nodes = [node(store), node(store)]
+    failed = []
+
+    def write(daemon, who):
+        conn = daemon.connect()
+        for i in range(25):
+            reply = conn.request("POST", MAKE, {"name": f"{who}-{i}", **MOCK}, bearer()).reply()
+            if reply.status != 200:
+                failed.append(reply.body)
+
+    threads = [threading.Thread(target=write, args=(nodes[i % 2], f"w{i}")) for i in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failed
+    want = {f"w{w}-{i}" for w in range(6) for i in range(25)}
+    for daemon in nodes:
+        soon(lambda d=daemon: all(ask(d, f"w{w}-24") == 200 for w in range(6)), "all routes")
+    database = store.rsplit("/", 1)[1]
+    numbers = [int(n) for n, in postgres_shared.sql("SELECT number FROM sluice.changes ORDER BY number", database)]
+    assert numbers == list(range(151))
+    assert postgres_shared.sql("SELECT value FROM sluice.meta WHERE key = 'change'", database) == [["150"]]
+    for daemon in nodes:
+        assert all(ask(daemon, name) == 200 for name in sorted(want)[::10])
+
+
+def test_a_slow_transaction_holds_others_up_and_loses_none(node, store, postgres_shared):
+    """Were the number a sequence's, the reader would step over the row of the slow transaction."""
+    a, b = node(store), node(store)
+    database = store.rsplit("/", 1)[1]
+    make(a, "first")
+    slow = subprocess.Popen(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(postgres_shared.port), "-U", "postgres", "-d", database],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    slow.stdin.write("BEGIN; SET search_path = sluice; SELECT 'locked' FROM meta WHERE key = 'change' FOR UPDATE;\n")
+    slow.stdin.flush()
+    while "locked" not in slow.stdout.readline():
+        pass
+    done = []
+    thread = threading.Thread(target=lambda: done.append(do(b, "POST", MAKE, {"name": "second", **MOCK}).status))
+    thread.start()
+    wait_for(lambda: postgres_shared.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()", database) != [["0"]], "the other writer waits")
+    assert not done
+    slow.stdin.write("UPDATE limits SET version = version; INSERT INTO limits VALUES ('fixed', 2, '[]'); UPDATE meta SET value = 2 WHERE key = 'change'; "
+                     "INSERT INTO changes (number, token, kind, name, id) VALUES (2, 42, 2, 'fixed', 0); COMMIT;\n")
+    slow.stdin.close()
+    assert slow.wait(DEADLINE) == 0
+    thread.join(DEADLINE)
+    assert done == [200]
+    assert [r[0] for r in postgres_shared.sql("SELECT number FROM sluice.changes ORDER BY number", database)] == ["0", "1", "2", "3"]
+    soon(lambda: ask(a, "second") == 200, "the change behind the slow one")
+
+
+def test_a_row_that_is_locked_for_long_is_an_answer_in_time(node, store, postgres_shared):
+    a = node(store)
+    database = store.rsplit("/", 1)[1]
+    with subprocess.Popen(["psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(postgres_shared.port), "-U", "postgres", "-d", database], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as holder:
+        holder.stdin.write("BEGIN; SELECT 'locked' FROM sluice.meta WHERE key = 'change' FOR UPDATE;\n")
+        holder.stdin.flush()
+        while "locked" not in holder.stdout.readline():
+            pass
+        reply = do(a, "POST", MAKE, {"name": "late", **MOCK})
+        assert reply.status == 503 and b"TEMPORARILY_UNAVAILABLE" in reply.body
+        holder.stdin.close()
+    soon(lambda: do(a, "POST", MAKE, {"name": "late", **MOCK}).status == 200, "writing works again")
+
+
+def test_the_database_goes_and_comes_back(node, postgres_own):
+    url = postgres_own.database("gone")
+    a, b = node(url, FILE), node(url, FILE)
+    make(a, "made")
+    key = make_key(a)["key"]
+    soon(lambda: ask(b, "made", key) == 200, "the key")
+    postgres_own.stop(signal.SIGKILL)
+    for daemon in (a, b):
+        soon(lambda d=daemon: metric(d, "sluice_store_up") == [0.0], "the loss is seen")
+        assert ask(daemon, "made", key) == 200 and ask(daemon, "fixed") == 200  # serving goes on
+        assert daemon.call("GET", "/ready").status == 200
+        for method, path, body in [("POST", MAKE, {"name": "x", **MOCK}), ("DELETE", f"{OWN}/made", None), ("POST", KEYS, {"name": "k", "principal": "p", "role": "query"}),
+                                   ("GET", AUDIT, None)]:
+            reply = do(daemon, method, path, body, 503)
+            assert b"UNAVAILABLE" in reply.body.upper() and b"not-to-be-shown" not in reply.body
+        # a key or a route that another node may have made: nobody is told that it does not exist
+        assert ask(daemon, "fixed", "sk-perhaps-of-another-node-0123") == 503 and ask(daemon, "unknown") == 503
+    postgres_own.start()
+    soon(lambda: metric(a, "sluice_store_up") == [1.0] == metric(b, "sluice_store_up"), "it is back")
+    make(b, "later")
+    soon(lambda: ask(a, "later") == 200, "changes arrive again")
+    assert ask(a, "fixed", "sk-perhaps-of-another-node-0123") == 401 and ask(a, "unknown") == 404
+    for daemon in (a, b):
+        assert "not-to-be-shown" not in daemon.stderr
+
+
+def test_a_database_that_stands_still_keeps_no_caller_waiting(node, postgres_own):
+    url = postgres_own.database("still")
+    a = node(url, FILE)
+    make(a, "made")
+    postgres_own.pause()
+    try:
+        begin = time.monotonic()
+        assert do(a, "POST", MAKE, {"name": "x", **MOCK}).status == 503
+        assert time.monotonic() - begin < DEADLINE
+        assert ask(a, "made") == 200
+    finally:
+        postgres_own.go_on()
+    soon(lambda: do(a, "POST", MAKE, {"name": "y", **MOCK}).status == 200, "it goes on")
+
+
+def test_a_start_without_the_database(node, postgres_own):
+    url = postgres_own.database("late")
+    a = node(url, FILE)
+    make(a, "made")
+    a.stop()
+    a.stopped = True
+    postgres_own.stop()
+    b = node(url, FILE)
+    assert b.call("GET", "/ready").status == 503 and ask(b) == 200 and ask(b, "made") == 503
+    postgres_own.start()
+    soon(lambda: ask(b, "made") == 200 and b.call("GET", "/ready").status == 200, "the store is read at last")
+
+
+def test_a_restored_backup_is_read_anew(node, store, postgres_shared):
+    a, b = node(store), node(store)
+    database = store.rsplit("/", 1)[1]
+    make(a, "kept")
+    soon(lambda: ask(b, "kept") == 200, "the route")
+    make(a, "lost")
+    soon(lambda: ask(b, "lost") == 200, "the route")
+    # as of the moment before the second change, and then another history with the same numbers
+    postgres_shared.sql("BEGIN; DELETE FROM sluice.routes WHERE name = 'lost'; DELETE FROM sluice.changes WHERE number = 2; UPDATE sluice.meta SET value = 1 WHERE key = 'change'; COMMIT", database)
+    soon(lambda: ask(a, "lost") == 404 and ask(b, "lost") == 404, "the backup is in force")
+    assert ask(a, "kept") == 200 and "everything is read anew" in a.stderr
+    postgres_shared.sql("BEGIN; DELETE FROM sluice.routes; UPDATE sluice.changes SET token = token + 1 WHERE number = 1; COMMIT", database)
+    soon(lambda: ask(a, "kept") == 404 and ask(b, "kept") == 404, "another history of the same length")
+
+
+def test_libpq_is_loaded_only_when_it_is_named(node, store, sluice):
+    assert "libpq" not in maps(sluice(FILE)) and "libpq" in maps(node(store))
+
+
+def refused(tmp_path, config, url="postgres://gateway@127.0.0.1:1/x", command="serve", **env):
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(config))
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")} | {"THE_STORE": url} | env
+    more = ["--data", str(tmp_path / "data")] if command == "serve" else []
+    done = subprocess.run([BIN, command, "-c", str(tmp_path / "r.yaml"), *more], capture_output=True, text=True, env=environ, timeout=DEADLINE)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("value, said", [
+    ("postgres", "must be sqlite, or a map like { postgres: $SLUICE_STORE_URL }"),
+    ({}, "postgres"),
+    ({"postgres": "mysql://h/d"}, "must be a URL like postgres://user:password@host:5432/database"),
+    ({"postgres": "postgres://u:not-to-be-shown@h/d?colour=red"}, "invalid URI query parameter"),
+    ({"postgres": "postgres://u:not-to-be-shown@[::1/d"}, "when looking for matching"),
+    ({"postgres": "postgres://h/d", "notify": "postgres://h/d"}, "notify_url"),
+])
+def test_bad_values_of_the_section(tmp_path, value, said):
+    for command in ("check", "serve"):
+        text = refused(tmp_path, {"store": value, **FILE}, command=command, SLUICE_SECRET_KEY=SECRET)
+        assert said in text and "not-to-be-shown" not in text and "r.yaml:" in text, text
+
+
+def test_what_nodes_must_share(tmp_path, node, store):
+    shared = {"store": {"postgres": "$THE_STORE"}, "endpoints": []}
+    for command in ("check", "serve"):
+        assert "store.postgres needs SLUICE_SECRET_KEY" in refused(tmp_path, shared, store, command)
+        text = refused(tmp_path, {**shared, "auth": {}}, store, command, SLUICE_SECRET_KEY=SECRET)
+        assert "store.postgres needs auth.admin_key" in text
+    node(store)
+    text = refused(tmp_path, shared, store, SLUICE_SECRET_KEY="f" * 64)
+    assert "SLUICE_SECRET_KEY is not the key of the database's store" in text
+    assert not (tmp_path / "data" / "admin.key").exists()
+
+
+def test_a_newer_schema_is_refused_with_words(tmp_path, node, store, postgres_shared):
+    node(store).stop()
+    database = store.rsplit("/", 1)[1]
+    postgres_shared.sql("UPDATE sluice.meta SET value = 99 WHERE key = 'schema'", database)
+    node(store)  # a newer one that this version still may use
+    postgres_shared.sql("UPDATE sluice.meta SET value = 98 WHERE key = 'schema_least'", database)
+    text = refused(tmp_path, {"store": {"postgres": "$THE_STORE"}, "endpoints": []}, store, SLUICE_SECRET_KEY=SECRET)
+    assert "a newer version of sluice made the database's schema (99; this one knows up to 1)" in text
+
+
+def test_usage_of_all_nodes_is_summed_up(node, store):
+    a, b = node(store, FILE), node(store, FILE)
+    for daemon, n in ((a, 3), (b, 4)):
+        for _ in range(n):
+            assert ask(daemon) == 200
+
+    def total(daemon):
+        rows = do(daemon, "GET", "/api/sluice/v1/usage?by=route").json()
+        return sum(row["requests"] for row in rows["usage"])
+
+    for daemon in (a, b):
+        soon(lambda d=daemon: total(d) == 7, "seven calls")
+
+
+def test_a_node_finds_its_counters_after_a_restart_and_no_other_nodes(node, store):
+    limited = {"endpoints": [{**FILE["endpoints"][0], "limit": {"renewal_period": "hour", "calls": 3}}]}
+    a = node(store, limited)
+    assert [ask(a) for _ in range(3)] == [200, 200, 200]
+    a.stop()
+    a.stopped = True
+    again = node(store, limited, data=a.data)
+    assert ask(again) == 429
+    assert ask(node(store, limited)) == 200
+
+
+@pytest.mark.parametrize("mode, hears", [("transaction", False), ("transaction", True), ("session", False)])
+def test_behind_a_pooler(node, store, postgres_shared, pgbouncer, mode, hears):
+    database = store.rsplit("/", 1)[1]
+    pooled = postgres_shared.url(database, pgbouncer(mode).port)
+    more = {"store": {"notify_url": "$SLUICE_TEST_DIRECT"}, "env": {"SLUICE_TEST_DIRECT": store}} if hears else {}
+    a, b = node(pooled, FILE, **more), node(pooled, FILE, **more)
+    for i in range(6):  # more transactions than the pooler has sessions
+        make(a if i % 2 else b, f"made-{i}")
+        soon(lambda i=i: ask(b if i % 2 else a, f"made-{i}") == 200, "the route on the other node")
+    key = make_key(a)["key"]
+    soon(lambda: ask(b, "made-1", key) == 200, "the key")
+    listening = postgres_shared.sql("SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN sluice' AND datname = current_database()", database)
+    assert listening == [["2" if hears else "0"]]
+    assert "notify_url" not in a.stderr
+
+
+def test_a_wrong_notify_url_leaves_the_poll(node, store):
+    more = {"store": {"notify_url": "postgres://gateway@127.0.0.1:1/none"}}
+    a, b = node(store, FILE, **more), node(store, FILE, **more)
+    make(a, "made")
+    soon(lambda: ask(b, "made") == 200, "the poll finds it")
+    assert b.stderr.count("store.notify_url:") == 1 and "once a second until it works" in b.stderr
