@@ -204,6 +204,14 @@ static void a_path_has_a_dialect(void **state)
         const struct sl_headers *headers;
     } cases[] = {
         { "/v1/messages", &sl_dialect_anthropic, NULL },
+        { "/v1/complete", &sl_dialect_anthropic, NULL },
+        { "/v1/files", &sl_dialect_anthropic, &versioned },
+        { "/v1/files", &sl_dialect_openai, NULL },
+        { "/v1/skills/s", &sl_dialect_anthropic, &versioned },
+        { "/v1/skills/s", &sl_dialect_openai, NULL },
+        { "/chat/completions", &sl_dialect_openai, NULL },
+        { "/completions", &sl_dialect_openai, NULL },
+        { "/embeddings", &sl_dialect_openai, NULL },
         { "/v2/chat", &sl_dialect_cohere, NULL },
         { "/v2/nothing", &sl_dialect_cohere, NULL },
         { "/model/a/converse", &sl_dialect_bedrock, NULL },
@@ -238,6 +246,12 @@ static void a_path_has_a_dialect(void **state)
         { "/serving-endpoints/e/invocations", &sl_dialect_databricks, NULL },
         { "/api/2.0/serving-endpoints", &sl_dialect_databricks, NULL },
         { "/gateway/r/invocations", &sl_dialect_mlflow, NULL },
+        { "/gateway/mlflow/v1/chat/completions", &sl_dialect_mlflow3, NULL },
+        { "/gateway/proxy/r/x", &sl_dialect_mlflow3, NULL },
+        { "/gateway/openai/v1/chat/completions", &sl_dialect_mlflow3_openai, NULL },
+        { "/gateway/openai/v1/responses", &sl_dialect_mlflow3_responses, NULL },
+        { "/gateway/gemini/v1beta/models/r:generateContent", &sl_dialect_mlflow3_gemini, NULL },
+        { "/gateway/anthropic/v1/messages", &sl_dialect_mlflow3_anthropic, NULL },
         { "", &sl_dialect_mlflow, NULL },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
