@@ -55,10 +55,12 @@ def test_json_of_every_command(run):
     check("groups limits", run("groups", "limits", "acme", "--json"))
     assert run("groups", "limits", "acme") == '[{"concurrent":5}]\n'
     check("keys create", run("keys", "create", "--name", "ci", "--group", "acme/search", "--json"))
+    check("keys move", run("keys", "move", "key-1", "acme", "--json"))
     check("query chat", run("query", "chat", "hello", "--json"))
     for line in run("query", "chat", "hello", "--json", "--stream").splitlines():
         check("query --stream chat", line)
     check("audit", run("audit", "--json"))
+    check("usage", run("usage", "--by", "principal,day", "--json"))
     rows = wait_for(lambda: json.loads(run("logs", "--json"))["requests"], "a row")
     check("logs", run("logs", "--json"))
     check("explain", run("explain", rows[0]["id"], "--json"))
