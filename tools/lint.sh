@@ -8,6 +8,7 @@ clang-format --dry-run --Werror $(git ls-files '*.c' '*.h') || status=1
 python3 tools/layers.py || status=1
 python3 tools/symbols.py || status=1
 python3 tools/twins.py || status=1
+python3 tools/rows.py || status=1
 tools/headers.sh || status=1
 python3 tools/prose.py || status=1
 exit $status
