@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/word.h"
 #include "gate/api/api.h"
+#include "gate/api/limit_counts.h"
 #include "gate/api/limits.h"
 #include "gate/api/question.h"
 #include "gate/call/access.h"
@@ -47,12 +48,16 @@ static void limits_write(struct sl_jw *w, const struct sl_limits *limits, const 
     }
 }
 
-static void group_write(const struct sl_xchg *x, struct sl_jw *w, const struct sl_group *group)
+/* `has_counts`: with what is used of its limits. */
+static void group_write(const struct sl_xchg *x, struct sl_jw *w, const struct sl_group *group, bool has_counts)
 {
     bool is_of_file = sl_group_is_of_file(group);
     sl_jw_object(w);
     sl_jw_member_str(w, "name", group->def->path);
     limits_write(w, group->def->limits, group->def->children);
+    if (has_counts) {
+        sl_api_counts_write(x, w, group->def->limits, &(struct sl_counts_asked){ .of_all = true });
+    }
     sl_api_time_write(w, "created_at", group->def->created_sec);
     sl_api_time_write(w, "updated_at", group->def->updated_sec);
     sl_jw_member_str(w, "owner", is_of_file ? SL_STR("file") : SL_STR("api"));
@@ -67,7 +72,7 @@ static void group_write(const struct sl_xchg *x, struct sl_jw *w, const struct s
 static void group_reply(struct sl_xchg *x, int status, const struct sl_group *group)
 {
     struct sl_jw writer, *w = sl_api_writer(x, &writer);
-    group_write(x, w, group);
+    group_write(x, w, group, true);
     sl_api_reply(x, status);
 }
 
@@ -137,7 +142,7 @@ static void handle_group_list(struct sl_xchg *x)
     sl_jw_array(w);
     for (uint32_t n = 0; i < end && n < GROUPS_PAGE; n++) {
         last = groups->v[i]->def->path;
-        group_write(x, w, groups->v[i]);
+        group_write(x, w, groups->v[i], false);
         i = reached_from(x, groups, i + 1);
     }
     sl_jw_end(w);

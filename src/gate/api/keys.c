@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "gate/api/api.h"
 #include "gate/api/key_body.h"
+#include "gate/api/limit_counts.h"
 #include "gate/api/question.h"
 #include "gate/call/access.h"
 #include "gate/call/auth.h"
@@ -149,6 +150,9 @@ static void key_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_key *k
     sl_jw_object(w);
     sl_jw_member_str(w, "id", key->id);
     sl_key_body_write(w, &body);
+    if (key->limits) {
+        sl_api_counts_write(x, w, key->limits, &(struct sl_counts_asked){ .of_all = true });
+    }
     sl_api_time_write(w, "created_at", key->created_sec);
     sl_api_time_write(w, "last_used_at", atomic_load_explicit(&key->last_used_sec, memory_order_relaxed));
     sl_jw_member_str(w, "owner", key->is_of_file ? SL_STR("file") : SL_STR("api"));

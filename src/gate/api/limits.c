@@ -3,6 +3,7 @@
 #include "gate/api/limits.h"
 
 #include "gate/api/api.h"
+#include "gate/api/limit_counts.h"
 #include "gate/api/question.h"
 #include "gate/call/auth.h"
 #include "gate/call/path.h"
@@ -34,8 +35,7 @@ static struct sl_route *route_of(struct sl_xchg *x, struct sl_str name)
     return route;
 }
 
-/* Replies with the limits of the path's route, in those words. */
-static void limits_show(struct sl_xchg *x, const struct sl_limits_words *words)
+static void handle_limits_get(struct sl_xchg *x)
 {
     const struct sl_route *route = route_of(x, x->match.arg);
     if (!route) {
@@ -44,14 +44,9 @@ static void limits_show(struct sl_xchg *x, const struct sl_limits_words *words)
     struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
     sl_jw_object(w);
     sl_jw_key(w, "limits");
-    sl_limits_write(w, words, route->limits);
+    sl_limits_write(w, &sl_limits_requests, route->limits);
     sl_jw_end(w);
     sl_api_reply(x, 200);
-}
-
-static void handle_limits_get(struct sl_xchg *x)
-{
-    limits_show(x, &sl_limits_requests);
 }
 
 static void limits_reply(struct sl_xchg *x, struct sl_str stored, const struct sl_limits_words *words)
@@ -182,7 +177,19 @@ static void handle_limits_set(struct sl_xchg *x)
 
 static void own_reply(struct sl_xchg *x)
 {
-    limits_show(x, &sl_limits_ours);
+    const struct sl_route *route = route_of(x, x->match.arg);
+    struct sl_counts_asked asked;
+    if (!route) {
+        return;
+    }
+    sl_api_counts_ask(x, &asked);
+    struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
+    sl_jw_object(w);
+    sl_jw_key(w, "limits");
+    sl_limits_write(w, &sl_limits_ours, route->limits);
+    sl_api_counts_write(x, w, route->limits, &asked);
+    sl_jw_end(w);
+    sl_api_reply(x, 200);
 }
 
 static void on_own_put(struct sl_xchg *x, struct sl_question *question)
@@ -216,15 +223,15 @@ const struct sl_path sl_limits_rows[] = {
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/api/sluice/v1/routes/{}/limits",
       .handle = own_reply,
-      .access = SL_ACCESS_OPERATOR,
-      .told = SL_TOLD("The limits of a route, of all kinds.", .reply = "AllLimits") },
+      .told = SL_TOLD("The limits of a route, of all kinds, and how much of them is used.",
+                      .parameters = "counts_principal", .reply = "LimitsNow") },
     { .methods = SL_PUT,
       .pattern = "/api/sluice/v1/routes/{}/limits",
       .handle = handle_own_put,
       .access = SL_ACCESS_OPERATOR,
       .told = SL_TOLD("Set the limits of a route, of all kinds; an empty list puts those of its definition in force "
                       "again.",
-                      .body = "AllLimits", .reply = "AllLimits") },
+                      .body = "AllLimits", .reply = "LimitsNow") },
     { .methods = SL_GET,
       .pattern = "/api/2.0/gateway/limits/{}",
       .handle = handle_limits_get,

@@ -220,6 +220,8 @@ static const struct sl_opt metrics_opts[] = {
     ROW(struct sl_settings, "histogram_routes", SL_OPT_U32, metrics_histogram_routes, "100", 0, 1000000, SL_OPT_RELOAD,
         "how many of these have times and tokens of their own, up to 15 KB of /metrics each; the first that are called "
         "get them, the rest is \"other\" there"),
+    ROW(struct sl_settings, "max_accounts", SL_OPT_U32, metrics_max_accounts, "0", 0, 1000000, SL_OPT_RELOAD,
+        "how many groups, keys and routes with limits have in /metrics how much of them is used; 0: none"),
     ROW(struct sl_settings, "max_targets", SL_OPT_U32, metrics_max_targets, "1000", 0, 1000000, SL_OPT_RELOAD,
         "how many targets, of routes with several, have their state in /metrics; the rest is left out"),
     END_OF_TABLE,

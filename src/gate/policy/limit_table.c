@@ -71,6 +71,26 @@ int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record 
     return c ? 0 : SL_E_NOMEM;
 }
 
+void sl_limiter_look(struct sl_limiter *limiter, const struct sl_limits *owner, const struct sl_limit_rule *rule,
+                     struct sl_str who, uint64_t now_wall_usec, struct sl_limit_look *ret)
+{
+    bool is_named = rule->key == SL_LIMIT_USER || rule->key == SL_LIMIT_SESSION;
+    const struct sl_counter_id id = { .hash = sl_limit_scope_hash(owner, rule->key,
+                                                                  is_named ? sl_limit_who_hash(who) : 0),
+                                      .owner = owner,
+                                      .key = rule->key,
+                                      .who = is_named ? who : SL_STR_NONE,
+                                      .rule = rule };
+    struct sl_limit_shard *shard = &limiter->shards[sl_limit_shard_of(id.hash)];
+    *ret = (struct sl_limit_look){ .used = 0 };
+    pthread_mutex_lock(&shard->lock);
+    const struct sl_counter *c = sl_counter_find(shard, &id);
+    if (c && c->end_usec > now_wall_usec) {
+        *ret = (struct sl_limit_look){ c->used, c->reserved, c->end_usec };
+    }
+    pthread_mutex_unlock(&shard->lock);
+}
+
 /* --- alerts --- */
 
 void sl_limiter_watch(struct sl_limiter *limiter, struct sl_alerts *alerts, const struct sl_alert_marks *marks)

@@ -18,6 +18,13 @@ SL_MUST int sl_limiter_new(size_t max_users, struct sl_limiter **ret);
 void sl_limiter_free(struct sl_limiter *limiter);
 /* How many counters there are now. */
 size_t sl_limiter_count(struct sl_limiter *limiter);
+/* What one counter says now; `who`: the principal or the session, "" where the rule's key has none. */
+struct sl_limit_look {
+    uint64_t used, reserved;
+    uint64_t end_wall_usec; /* of its window; 0: none is open */
+};
+void sl_limiter_look(struct sl_limiter *limiter, const struct sl_limits *owner, const struct sl_limit_rule *rule,
+                     struct sl_str who, uint64_t now_wall_usec, struct sl_limit_look *ret);
 /* Tells `alerts` from now on when a counter reaches one of these thresholds, each once a window. Thresholds that a
  * counter is beyond already are not told. Any thread. */
 void sl_limiter_watch(struct sl_limiter *limiter, struct sl_alerts *alerts, const struct sl_alert_marks *marks);

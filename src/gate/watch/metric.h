@@ -41,6 +41,7 @@ enum sl_metric_label {
     LB_FILE,
     LB_HANDSHAKE,
     LB_WHOSE,
+    LB_ACCOUNT,
     LB_KIND,
     LB_AT,
     LB_FATE,

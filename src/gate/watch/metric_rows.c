@@ -40,6 +40,7 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_HANDSHAKE] = { "reason", "for TLS handshakes: `version`, `cipher`, `refused` (the client sent an alert; mostly "
                                  "it does not trust the certificate), `closed` (before it was complete), `other`" },
     [LB_WHOSE] = { "owner", "whose limit it is: `route`, `key` or `group`" },
+    [LB_ACCOUNT] = { "owner", "whose limits they are: `group/PATH`, `key/ID` or `route/NAME`" },
     [LB_KIND] = { "kind", "what a limit counts: `requests`, `tokens`, `input_tokens`, `output_tokens`, `money`, "
                           "`concurrent`" },
     [LB_AT] = { "at", "the threshold in percent, as in `alerts.at`" },

@@ -36,6 +36,7 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
     case LB_DIALECT:
         return sl_str_c(key->dialect);
     case LB_WHOSE:
+    case LB_ACCOUNT:
         return labels->owner;
     case LB_STATUS:
     case LB_AT:

@@ -19,6 +19,7 @@
 #include "gate/policy/limit_table.h"
 #include "gate/policy/queue.h"
 #include "gate/watch/accesslog.h"
+#include "gate/watch/accounts.h"
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "log/rlog.h"
@@ -251,6 +252,49 @@ static void limits_read(struct sl_reading_sink *sink, const void *source)
     sl_map_done(&walk.by_route);
 }
 
+static void accounts_each(struct sl_reading_sink *sink, const void *source,
+                          void (*fn)(void *arg, const struct sl_account *account))
+{
+    const struct sl_reading_source *from = source;
+    sl_accounts_each(from->snapshot, from->gate->limiter, fn, sink);
+}
+
+static void share_put(void *arg, const struct sl_account *account)
+{
+    struct sl_reading_sink *sink = arg;
+    struct sl_metric_labels labels = { .owner = account->owner };
+    sink->put(sink, &(struct sl_metric_key){ .labels = &labels, .word = account->kind }, account->share, MILLION);
+}
+
+static void accounts_ratio_read(struct sl_reading_sink *sink, const void *source)
+{
+    accounts_each(sink, source, share_put);
+}
+
+static void used_put(void *arg, const struct sl_account *account)
+{
+    struct sl_reading_sink *sink = arg;
+    struct sl_metric_labels labels = { .owner = account->owner };
+    sink->put(sink, &(struct sl_metric_key){ .labels = &labels, .word = account->kind }, account->used, account->scale);
+}
+
+static void accounts_used_read(struct sl_reading_sink *sink, const void *source)
+{
+    accounts_each(sink, source, used_put);
+}
+
+static void reserved_put(void *arg, const struct sl_account *account)
+{
+    struct sl_account other = *account;
+    other.used = account->reserved;
+    used_put(arg, &other);
+}
+
+static void accounts_reserved_read(struct sl_reading_sink *sink, const void *source)
+{
+    accounts_each(sink, source, reserved_put);
+}
+
 /* Has no values in a process without alerts. */
 static bool alerts_look(const void *source, struct sl_alerts_look *ret)
 {
@@ -463,6 +507,15 @@ const struct sl_reading sl_readings[] = {
           "How much of a route's limit is used in the open windows, for its fullest counter (the route's own or one "
           "user's); at 1, calls are refused.",
           limits_read, LB_ROUTE),
+    GAUGE("sluice_account_used_ratio",
+          "How much of the limits of a group, a key or a route as a whole is used in the open windows, for the fullest "
+          "of a kind; only with `metrics.max_accounts`.",
+          accounts_ratio_read, LB_ACCOUNT, LB_KIND),
+    GAUGE("sluice_account_used",
+          "How much is used of the same limit, with what is reserved: calls, tokens, US dollars, calls that run.",
+          accounts_used_read, LB_ACCOUNT, LB_KIND),
+    GAUGE("sluice_account_reserved", "How much of that running calls have reserved.", accounts_reserved_read,
+          LB_ACCOUNT, LB_KIND),
     COUNTER("sluice_limit_alerts_total", "Thresholds of limits that were reached, each once a window (`alerts.at`).",
             alerts_read, LB_WHOSE, LB_KIND, LB_AT),
     COUNTER("sluice_alert_webhooks_total", "What became of alerts on their way to `alerts.webhook`.", alert_fates_read,

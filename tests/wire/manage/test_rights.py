@@ -54,7 +54,7 @@ RIGHTS = {
     SERVING + "/{}/tags": {"PATCH": OPERATOR},
     OWN + "/routes": {"GET": OPERATOR},
     OWN + "/routes/{}": {"GET": OPERATOR, "PUT": OPERATOR, "DELETE": OPERATOR},
-    OWN + "/routes/{}/limits": {"GET": OPERATOR, "PUT": OPERATOR},
+    OWN + "/routes/{}/limits": {"GET": ANY, "PUT": OPERATOR},
     OWN + "/groups": {"GET": TEAM_VIEWER, "POST": TEAM_ADMIN},
     **{f"{OWN}/groups/{path}": {"GET": TEAM_VIEWER, "PUT": ADMINS, "DELETE": TEAM_ADMIN} for path in ("{}", "{}/{}")},  # to those of other groups nothing is there
     OWN + "/groups/acme/search/{}": {"GET": TEAM_VIEWER, "PUT": TEAM_ADMIN, "DELETE": TEAM_ADMIN},
