@@ -119,6 +119,8 @@ bool cli_choice_has(const char *choices, const char *word);
 /* Prints one command's help, or that of all commands whose name begins with it; NULL: the list of all. Returns an exit
  * code. */
 int cli_help(const char *name, FILE *out);
+/* The command `version`, of both programs. */
+int cli_version(const struct cli_args *args);
 
 /* --- suggest.c --- */
 

@@ -192,7 +192,7 @@ const struct cli_command cli_commands[] = {
     { "db backup", NULL, "FILE", 1, 1, "copy the database; the gateway may be running",
       "sluice db backup /var/backups/sluice.db", data_opts, true, OF_DAEMON(sl_command_db_backup) },
     { "version", NULL, "", 0, 0, "show the version", "sluice version --json", version_opts, true,
-      OF_DAEMON(sl_command_version) },
+      OF_BOTH(cli_version, cli_version) },
     { "help", NULL, "[COMMAND]", 0, 2, "show help for a command", "sluice help limits set", NULL, true, NULL },
     { "completion", NULL, "bash|zsh|fish", 1, 1, "print a completion script",
       "sluice completion bash > ~/.sluice-completion", NULL, true, OF_CLIENT(cli_completion) },

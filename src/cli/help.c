@@ -80,3 +80,13 @@ int cli_help(const char *name, FILE *out)
     }
     return n ? CLI_DONE : cli_usage(NULL, "there is no help about '%s'", name);
 }
+
+int cli_version(const struct cli_args *args)
+{
+    if (args->is_json) {
+        printf("{\"name\":\"sluice\",\"version\":\"%s\"}\n", SL_VERSION);
+    } else {
+        printf("sluice %s\n", SL_VERSION);
+    }
+    return CLI_DONE;
+}

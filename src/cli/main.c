@@ -1,10 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client commands of `sluice`. */
 #include <langinfo.h>
+#include <limits.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
+
+/* Executes the daemon's program, which is not on every machine that has the commands: where the package installs it,
+ * and where the build and `meson install` leave it. */
+static int daemon_exec(char **argv, const char *command)
+{
+    static const char *const places[] = { "../../sbin/sluice", "../../bin/sluice", "../daemon/sluice" };
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
+    while (n > 0 && path[n - 1] != '/') {
+        n--;
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && n > 0; i++) {
+        char self[PATH_MAX], other[PATH_MAX];
+        strcpy(path + n, places[i]);
+        /* bin/sluice may be a link to this program. */
+        if (realpath(path, other) && realpath("/proc/self/exe", self) && strcmp(self, other) != 0) {
+            execv(path, argv);
+        }
+    }
+    return cli_fail(CLI_LOCAL, "'%s' needs the daemon, which is not installed on this machine (package sluice)",
+                    command);
+}
 
 int main(int argc, char **argv)
 {
@@ -18,5 +43,5 @@ int main(int argc, char **argv)
         return cli_flush(meaning.exit_code);
     }
     return meaning.command->run ? cli_flush(meaning.command->run(&meaning.args))
-                                : cli_fail(CLI_USAGE, "'%s' is run by sluice itself", meaning.command->name);
+                                : daemon_exec(argv, meaning.command->name);
 }

@@ -109,16 +109,6 @@ int sl_command_db_backup(const struct cli_args *args)
     return sl_cmd_db_backup(data_find(args), args->words[0]);
 }
 
-int sl_command_version(const struct cli_args *args)
-{
-    if (args->is_json) {
-        printf("{\"name\":\"sluice\",\"version\":\"%s\"}\n", SL_VERSION);
-    } else {
-        printf("sluice %s\n", SL_VERSION);
-    }
-    return CLI_DONE;
-}
-
 /* In ../libexec/sluice beside the installed binary, or where the build leaves it. */
 int sl_client_exec(char **argv)
 {
