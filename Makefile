@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The two commands of the README, and what is behind them. Meson builds; this only strings commands together.
-.PHONY: all docs run test drill coverage tsan fuzz bench format lint install clean
+.PHONY: all docs run test drill coverage tsan fuzz bench deb format lint install clean
 
 BUILD    ?= build
 SECONDS  ?= 120
@@ -25,7 +25,7 @@ test:
 # Everything, an hour or so: all wire tests on both builds, all units under sanitizers, threads, clang, real clients, the benchmark, and fuzzers for a while.
 drill:
 	tools/deps.sh bench
-	WIRE=all WIRE_ASAN=all UNITS_ASAN=all CLANG=1 TSAN=1 COVERAGE=1 CLIENTS=1 BENCH=1 FUZZ=$(SECONDS) SCENARIO_CALLS=10000 CHAOS_SEEDS=60 tools/test.sh
+	WIRE=all WIRE_ASAN=all UNITS_ASAN=all CLANG=1 TSAN=1 COVERAGE=1 CLIENTS=1 BENCH=1 PACKAGES=1 FUZZ=$(SECONDS) SCENARIO_CALLS=10000 CHAOS_SEEDS=60 tools/test.sh
 
 # How many lines of four folders units and golden cases reach; fails under 80 % of one of them. Also a part of `make drill`.
 coverage:
@@ -57,6 +57,11 @@ docs:
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# Debian packages of what is committed, in build-deb/.
+deb:
+	tools/deps.sh deb
+	tools/deb.sh
 
 lint:
 	tools/lint.sh

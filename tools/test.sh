@@ -12,6 +12,7 @@
 #   COVERAGE=1  how many lines of gate, llm, cli and daemon units and golden cases reach: 80 % of each at least
 #   CLIENTS=1   real clients in loops of several turns, and gateways as upstreams (tests/clients); installs them
 #   BENCH=1     the benchmark in its quick form: that it runs, not what it measures
+#   PACKAGES=1  Debian packages: built, and each one installed, used and purged in a bare root (as root)
 #   FUZZ=SECONDS  the fuzzers, for so long
 set -u
 cd "$(dirname "$0")/.."
@@ -92,6 +93,10 @@ if [ "${CLIENTS:-0}" = 1 ]; then
 fi
 if [ "${BENCH:-0}" = 1 ]; then
     part "benchmark (quick)" make bench ARGS="--quick --out build-bench/quick.json"
+fi
+if [ "${PACKAGES:-0}" = 1 ]; then
+    part "packages" make deb
+    part "packages in bare roots" tests/packages/run.sh build-deb
 fi
 if [ "${FUZZ:-0}" != 0 ]; then
     part "fuzzers" tools/fuzz.sh "$FUZZ"
