@@ -91,6 +91,7 @@ int sl_data_open(struct sl_gate *gate, const struct sl_settings *settings, const
         .dir = dir.p,
         .url = settings->store.postgres.p,
         .notify_url = settings->store.notify_url.p,
+        .max_stale_usec = settings->store.max_stale_usec,
         .node = node.p,
         .cbs = { .on_events = sl_events_apply,
                  .describe = sl_definition_describe,

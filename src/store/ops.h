@@ -22,9 +22,10 @@ struct sl_usage_reader {
 /* Each kind's own struct begins with this. */
 struct sl_store {
     const struct sl_store_ops *ops;
-    struct sl_db *sql;      /* for the rows of kinds that speak SQL */
-    atomic_bool was_read;   /* the kind sets it after a complete load; it is never cleared */
-    atomic_bool is_failing; /* the operator was told once; only the kind's thread writes it */
+    struct sl_db *sql;           /* for the rows of kinds that speak SQL */
+    atomic_bool was_read;        /* the kind sets it after a complete load; it is never cleared */
+    atomic_uint_fast64_t change; /* the last one in force; the kind sets it */
+    atomic_bool is_failing;      /* the operator was told once; only the kind's thread writes it */
 };
 
 struct sl_store_ops {

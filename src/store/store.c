@@ -46,6 +46,11 @@ bool sl_store_was_read(const struct sl_store *store)
     return atomic_load_explicit(&store->was_read, memory_order_acquire);
 }
 
+uint64_t sl_store_change(const struct sl_store *store)
+{
+    return atomic_load_explicit(&store->change, memory_order_relaxed);
+}
+
 bool sl_store_is_shared(const struct sl_store *store)
 {
     return store->ops->is_shared;

@@ -130,6 +130,7 @@ struct sl_store_conf {
     struct sl_store_cbs cbs;
     /* For "postgres": */
     const char *url, *notify_url; /* notify_url NULL: none */
+    uint64_t max_stale_usec;      /* how old the copy may be that stands in for the database at a start; 0: any age */
     const char *node;             /* the name of this one among those that share the store */
 };
 
@@ -150,6 +151,8 @@ void sl_store_close(struct sl_store *store);
 
 /* Any thread. True: everything was loaded once. Until then something that is not known may still be stored. */
 bool sl_store_was_read(const struct sl_store *store);
+/* Any thread. The number of the last change that is in force. */
+uint64_t sl_store_change(const struct sl_store *store);
 /* True: other processes write to it, too. */
 bool sl_store_is_shared(const struct sl_store *store);
 /* Any thread. True: the last attempt to read and write worked. */

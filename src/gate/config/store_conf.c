@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/store_conf.h"
 
+#include "base/num.h"
 #include "base/opt.h"
 #include "store/tool.h"
 
@@ -23,6 +24,10 @@ const struct sl_opt sl_store_opts[] = {
     { "notify_url", SL_OPT_SECRET, offsetof(struct sl_store_settings, notify_url), NULL, 0, 0, 0, NULL, NULL, url_check,
       "the URL of the same database without a pooler, to hear of changes at once; default: `postgres`, and once a "
       "second behind a pooler" },
+    { "max_stale", SL_OPT_USEC, offsetof(struct sl_store_settings, max_stale_usec), "0s", 0,
+      36500ull * 86400 * SL_USEC_PER_SEC, 0, NULL, NULL, NULL,
+      "how old the copy in the data directory may be with which a node starts while the database is away; 0s: of any "
+      "age" },
     { 0 },
 };
 
@@ -41,7 +46,8 @@ int sl_store_conf_check(struct sl_bind *bind, const struct sl_opt *row, const st
 bool sl_store_conf_same(const void *a, const void *b)
 {
     const struct sl_store_settings *x = a, *y = b;
-    return sl_str_eq(sl_secret_reveal(&x->postgres), sl_secret_reveal(&y->postgres)) &&
+    return x->max_stale_usec == y->max_stale_usec &&
+           sl_str_eq(sl_secret_reveal(&x->postgres), sl_secret_reveal(&y->postgres)) &&
            sl_str_eq(sl_secret_reveal(&x->notify_url), sl_secret_reveal(&y->notify_url));
 }
 

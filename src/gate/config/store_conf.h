@@ -8,6 +8,7 @@
 
 struct sl_store_settings {
     struct sl_secret postgres;   /* its URL; not set: SQLite in the data directory */
+    uint64_t max_stale_usec;     /* how old the copy may be that stands in at a start; 0: any age */
     struct sl_secret notify_url; /* for LISTEN, where `postgres` leads to a pooler */
 };
 

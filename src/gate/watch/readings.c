@@ -159,6 +159,14 @@ static void store_up_read(struct sl_reading_sink *sink, const void *source)
     }
 }
 
+static void store_change_read(struct sl_reading_sink *sink, const void *source)
+{
+    const struct sl_store *store = gate_of(source)->store;
+    if (store) {
+        put(sink, sl_store_change(store));
+    }
+}
+
 static void file_read(struct sl_reading_sink *sink, const void *source)
 {
     put(sink, !atomic_load(&gate_of(source)->is_file_refused));
@@ -560,9 +568,11 @@ const struct sl_reading sl_readings[] = {
     COUNTER("sluice_config_reload_total", "Reloads of the configuration.", reloads_read, LB_RESULT),
     GAUGE("sluice_config_version", "Number of the configuration in force: it grows by one with each change.",
           version_read, LB_END),
-    GAUGE("sluice_store_up",
-          "1 while the store in the data directory can be read and written, else 0; absent without one.", store_up_read,
+    GAUGE("sluice_store_up", "1 while the store can be read and written, else 0; absent without one.", store_up_read,
           LB_END),
+    GAUGE("sluice_store_change",
+          "Number of the last stored change that is in force here: on nodes that share a store it should be the same.",
+          store_change_read, LB_END),
     GAUGE("sluice_config_last_reload_successful",
           "1: the configuration in force is what the file said when it was last read; 0: the file was refused.",
           file_read, LB_END),

@@ -28,22 +28,30 @@ static int begun(struct sl_pg *store, struct sl_stmt **ret, const char *sql, int
 
 /* --- everything --- */
 
+int sl_pg_last_change(struct sl_pg_conn *conn, uint64_t *ret_number, int64_t *ret_token, struct sl_err *err)
+{
+    struct sl_db *db = &conn->base;
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT number, token FROM changes ORDER BY number DESC LIMIT 1", err);
+    int r = stmt ? sl_db_row(db, stmt, err) : SL_E_NOMEM;
+    if (r <= 0) {
+        return r < 0 ? r : sl_fail(err, SL_E_IO, "the database's change log is empty: restore a backup");
+    }
+    *ret_number = (uint64_t)sl_db_column_int(stmt, 0);
+    *ret_token = sl_db_column_int(stmt, 1);
+    sl_db_reset(stmt);
+    return 0;
+}
+
 /* Reads everything anew. In a transaction. */
 static int load_all(struct sl_pg *store, struct sl_err *err)
 {
     const struct sl_store_cbs *cbs = &store->cbs;
     struct sl_db *db = &store->conn.base;
     struct sl_bad_rows bad = { .on_bad = sl_bad_row_tell };
-    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT number, token FROM changes ORDER BY number DESC LIMIT 1", err);
-    int r = stmt ? sl_db_row(db, stmt, err) : SL_E_NOMEM;
-    if (r <= 0) {
-        return r < 0 ? r : sl_fail(err, SL_E_IO, "the database's change log is empty: restore a backup");
-    }
-    uint64_t number = (uint64_t)sl_db_column_int(stmt, 0);
-    int64_t token = sl_db_column_int(stmt, 1);
-    sl_db_reset(stmt);
-    r = 0;
-    if (cbs->on_load) {
+    uint64_t number = 0;
+    int64_t token = 0;
+    int r = sl_pg_last_change(&store->conn, &number, &token, err);
+    if (r == 0 && cbs->on_load) {
         cbs->on_load_begin(cbs->events_arg);
         r = sl_store_load_rows(db, cbs->on_load, cbs->events_arg, &bad, err);
         cbs->on_load_end(cbs->events_arg, r == 0);
@@ -51,6 +59,7 @@ static int load_all(struct sl_pg *store, struct sl_err *err)
     if (r == 0) {
         store->applied = number;
         store->token = token;
+        atomic_store(&store->base.change, number);
         store->is_loaded = true;
         atomic_store_explicit(&store->base.was_read, true, memory_order_release);
     }
@@ -137,6 +146,7 @@ static int log_replay(struct sl_pg *store, struct sl_err *err)
     }
     store->applied = replay.number;
     store->token = token;
+    atomic_store(&store->base.change, store->applied);
     return n == 0;
 }
 

@@ -13,6 +13,7 @@ struct sl_pg {
     char *url, *notify_url; /* with their passwords; notify_url NULL: none */
     char *node;
     char mark[96];            /* of this node's usage */
+    char *dir;                /* NULL: none */
     int lock_fd;              /* of the data directory; -1: none */
     struct sl_seal seal;      /* written under the jobs' lock, and only by the store's thread */
     struct sl_pg_conn conn;   /* belongs to the thread, once that runs */
@@ -22,6 +23,11 @@ struct sl_pg {
     uint64_t applied;         /* the last change that is in force here … */
     int64_t token;            /* … and its token: another history has another one */
     bool is_loaded;           /* `applied` says something */
+    uint64_t max_stale_usec;  /* of the copy in the data directory; 0: any age */
+    uint64_t kept;            /* what the copy in the data directory has … */
+    bool has_kept;            /* … if one was written or read */
+    uint64_t keep_usec;       /* no new copy before then */
+    uint64_t confirm_usec;    /* when it is said next that the copy is as new as the database */
     bool in_tick;             /* a tick has begun its transaction */
     bool tick_has_usage;
     uint32_t n_ticks;
@@ -51,6 +57,8 @@ SL_MUST int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal,
 
 /* --- changes.c: the change log --- */
 
+/* The newest row of the log. In a transaction. */
+SL_MUST int sl_pg_last_change(struct sl_pg_conn *conn, uint64_t *ret_number, int64_t *ret_token, struct sl_err *err);
 /* Brings into force what other nodes changed. It begins a transaction if there is something. */
 SL_MUST int sl_pg_catch_up(struct sl_pg *store, struct sl_err *err);
 /* Locks the change number, so that this transaction is the only one that changes something, and brings what came before
@@ -59,6 +67,13 @@ SL_MUST int sl_pg_changes_begin(struct sl_pg *store, struct sl_err *err);
 /* Writes the log's rows for the events of the jobs; *ret_token is the last one's. */
 SL_MUST int sl_pg_changes_write(struct sl_pg *store, const struct sl_store_job *list, int64_t *ret_token,
                                 struct sl_err *err);
+
+/* --- stand_in.c: the copy in the data directory --- */
+
+/* Puts the copy in force, because the database cannot be read. Without one nothing happens. */
+void sl_pg_stand_in(struct sl_pg *store);
+/* Writes a new copy when something has changed and the last one is old enough. Call it while the connection works. */
+void sl_pg_keep(struct sl_pg *store, bool is_last);
 
 /* --- tick.c: what a tick writes --- */
 

@@ -91,6 +91,7 @@ static void store_free(struct sl_pg *store)
     }
     free(store->url);
     free(store->notify_url);
+    free(store->dir);
     free(store->node);
     free(store);
 }
@@ -100,8 +101,10 @@ static int names_copy(struct sl_pg *store, const struct sl_store_conf *conf, str
     store->url = strdup(conf->url);
     store->notify_url = conf->notify_url ? strdup(conf->notify_url) : NULL;
     store->node = strdup(conf->node);
+    store->dir = conf->dir ? strdup(conf->dir) : NULL;
+    store->max_stale_usec = conf->max_stale_usec;
     store->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!store->url || !store->node || (conf->notify_url && !store->notify_url)) {
+    if (!store->url || !store->node || (conf->dir && !store->dir) || (conf->notify_url && !store->notify_url)) {
         return sl_fail_nomem(err);
     }
     snprintf(store->mark, sizeof(store->mark), "usage_mark:%s", store->node);
@@ -163,10 +166,12 @@ static int pg_load(struct sl_store *base, struct sl_err *err)
 {
     struct sl_pg *store = sl_pg_of(base);
     if (!store->conn.conn) {
+        sl_pg_stand_in(store);
         return 0;
     }
     int r = sl_pg_catch_up(store, err);
     if (r < 0 && r != SL_E_KEY) { /* the thread opens it again, and loads then */
+        sl_pg_stand_in(store);
         store->broken = *err;
         store->base.is_failing = true;
         store->retry_usec = sl_clock_usec() + RETRY_USEC;
@@ -248,6 +253,7 @@ static int batch_try(struct sl_pg *store, struct sl_store_job *jobs, bool *ret_i
     if (r == 0) {
         store->applied = conn->base.change;
         store->token = token;
+        atomic_store(&store->base.change, store->applied);
     } else {
         sl_pg_rollback(conn);
     }
@@ -354,6 +360,7 @@ static void changes_look(struct sl_pg *store)
         broken(store, &err);
     }
     store->poll_usec = sl_clock_usec() + POLL_USEC;
+    sl_pg_keep(store, false);
 }
 
 static int tick_write(struct sl_pg *store, struct sl_err *err)
@@ -433,6 +440,7 @@ static void *thread_main(void *arg)
         tick(store, is_over);
     }
     tick(store, true); /* the last one may have left something for the next */
+    sl_pg_keep(store, true);
     return NULL;
 }
 

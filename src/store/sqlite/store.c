@@ -165,6 +165,7 @@ static int rows_load(struct sl_sqlite *store, struct sl_err *err)
     int r = sl_store_load_rows(&store->db.base, cbs->on_load, cbs->events_arg, &bad, err);
     cbs->on_load_end(cbs->events_arg, r == 0);
     if (r == 0) {
+        atomic_store(&store->base.change, store->db.base.change);
         atomic_store_explicit(&store->base.was_read, true, memory_order_release);
     }
     return r;
@@ -285,6 +286,7 @@ static void batch_run(struct sl_sqlite *store, struct sl_store_job *jobs)
             db_broken(store, &err);
         } else if (n_writes) {
             db_works(store);
+            atomic_store(&store->base.change, store->db.base.change);
             sl_jobs_report(jobs, &store->cbs);
         }
         batch_read(store, jobs);

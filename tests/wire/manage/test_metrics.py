@@ -21,7 +21,7 @@ NAMES = {
     "gen_ai_client_operation_duration_seconds", "gen_ai_client_token_usage", "sluice_requests", "sluice_requests_in_flight",
     "sluice_overhead_seconds", "sluice_attempts", "sluice_limit_decisions", "sluice_retry_budget_refused", "sluice_queue_depth", "sluice_hedges", "sluice_shadows", "sluice_queue_wait_seconds", "sluice_limit_used_ratio", "sluice_account_used_ratio", "sluice_account_used", "sluice_account_reserved", "sluice_limit_alerts", "sluice_alert_webhooks", "sluice_alerts_waiting", "sluice_target_state", "sluice_target_health", "sluice_target_in_flight", "sluice_target_waits_seconds", "sluice_upstream_connections", "sluice_client_gone",
     "sluice_usage_missing", "sluice_cost_usd", "sluice_unpriced_requests", "sluice_log_dropped", "sluice_tls_handshakes_failed", "sluice_config_reload", "sluice_config_version", "sluice_build_info",
-    "sluice_config_last_reload_successful", "sluice_config_last_reload_success_timestamp_seconds", "sluice_store_up", "sluice_usage_waiting", "sluice_usage_other", "sluice_usage_lost", "sluice_request_log_rows", "sluice_request_log_dropped", "sluice_certificate_expiry_timestamp_seconds",
+    "sluice_config_last_reload_successful", "sluice_config_last_reload_success_timestamp_seconds", "sluice_store_up", "sluice_store_change", "sluice_usage_waiting", "sluice_usage_other", "sluice_usage_lost", "sluice_request_log_rows", "sluice_request_log_dropped", "sluice_certificate_expiry_timestamp_seconds",
     "process_cpu_seconds", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds", "process_max_fds",
     "process_start_time_seconds",
 }

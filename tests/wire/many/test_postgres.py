@@ -43,6 +43,11 @@ def make_key(daemon, **more):
     return do(daemon, "POST", KEYS, {"name": "k", "principal": "p", "role": "query", **more}, 201).json()
 
 
+def end(daemon):
+    daemon.stop()
+    daemon.stopped = True
+
+
 def soon(condition, what):
     return wait_for(condition, what, SOON)
 
@@ -86,8 +91,7 @@ def test_a_later_node_reads_what_was_made_before(node, store):
     a = node(store, FILE)
     make(a, "made")
     key = make_key(a)["key"]
-    a.stop()
-    a.stopped = True
+    end(a)
     b = node(store, FILE)
     assert ask(b, "made", key) == 200 and not (b.data / "sluice.db").exists() and not (b.data / "admin.key").exists()
     assert not (b.data / "secret.key").exists()
@@ -203,17 +207,80 @@ def test_a_database_that_stands_still_keeps_no_caller_waiting(node, postgres_own
     soon(lambda: do(a, "POST", MAKE, {"name": "y", **MOCK}).status == 200, "it goes on")
 
 
-def test_a_start_without_the_database(node, postgres_own):
+def test_a_first_start_without_the_database(node, postgres_own):
     url = postgres_own.database("late")
-    a = node(url, FILE)
-    make(a, "made")
-    a.stop()
-    a.stopped = True
+    make(node(url, FILE), "made")
     postgres_own.stop()
-    b = node(url, FILE)
+    b = node(url, FILE)  # its directory has no copy
     assert b.call("GET", "/ready").status == 503 and ask(b) == 200 and ask(b, "made") == 503
     postgres_own.start()
     soon(lambda: ask(b, "made") == 200 and b.call("GET", "/ready").status == 200, "the store is read at last")
+
+
+def test_a_kept_copy_stands_in_for_the_database(node, postgres_own):
+    url = postgres_own.database("kept")
+    a, b = node(url, FILE), node(url, FILE)
+    make(a, "made")
+    make(a, "gone")
+    key, revoked = make_key(a)["key"], make_key(a)
+    do(a, "PUT", f"{OWN}/made/limits", {"limits": [{"requests": 2, "per": "hour"}]}, 200)
+    end(a)
+    assert b"gpt" not in (a.data / "store.kept").read_bytes()
+    do(b, "DELETE", f"{OWN}/gone")
+    do(b, "DELETE", f"{KEYS}/{revoked['id']}", None, 200)
+    postgres_own.stop()
+    a = node(url, FILE, data=a.data)
+    assert "stands in for the database" in a.stderr
+    assert a.call("GET", "/ready").json()["store"] == "down"
+    assert [ask(a, "made", key) for _ in range(3)] == [200, 200, 429] and ask(a, "gone") == 200 and ask(a, "fixed", revoked["key"]) == 200
+    assert ask(a, "fixed", "sk-perhaps-of-another-node-0123") == 503 and do(a, "POST", MAKE, {"name": "x", **MOCK}).status == 503
+    postgres_own.start()
+    soon(lambda: ask(a, "gone") == 404 and ask(a, "fixed", revoked["key"]) == 401, "what was missed is read")
+    soon(lambda: metric(a, "sluice_store_change") == metric(b, "sluice_store_change") == [7.0], "both reached the same change")
+    assert "everything is read anew" not in a.stderr
+
+
+def cut(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+
+
+def old(path):
+    os.utime(path, (time.time() - 90, time.time() - 90))
+
+
+@pytest.mark.parametrize("fault, env, said", [(cut, {}, "is cut off"), (flip, {}, "is damaged"), (old, {}, "store.max_stale allows 60 s"),
+                                             (lambda path: path.write_bytes(b"x" * 50), {}, "has not the form"),
+                                             (lambda path: None, {"SLUICE_SECRET_KEY": "e" * 64}, "another secret key encrypted it"),
+                                             (lambda path: path.unlink(), {}, "No such file")])
+def test_a_copy_that_cannot_stand_in(node, store, fault, env, said):
+    more = {"store": {"max_stale": "60s"}}
+    a = node(store, FILE, **more)
+    make(a, "made")
+    end(a)
+    fault(a.data / "store.kept")
+    b = node("postgres://gateway@127.0.0.1:1/none", FILE, data=a.data, env=env, **more)
+    assert said in b.stderr and ask(b, "made") == 503 and b.call("GET", "/ready").status == 503 and ask(b) == 200
+
+
+def test_the_copy_follows_what_is_in_force(node, postgres_own):
+    """Written while the node runs, because it may be killed."""
+    url = postgres_own.database("follows")
+    a = node(url, FILE)
+    soon(lambda: (a.data / "store.kept").exists(), "the first copy")
+    make(a, "made")
+    before = (a.data / "store.kept").read_bytes()
+    soon(lambda: (a.data / "store.kept").read_bytes() != before, "the next copy")
+    a.stop(signal.SIGKILL, check=False)
+    a.stopped = True
+    postgres_own.stop()
+    assert ask(node(url, FILE, data=a.data), "made") == 200
 
 
 def test_a_restored_backup_is_read_anew(node, store, postgres_shared):
@@ -298,8 +365,7 @@ def test_a_node_finds_its_counters_after_a_restart_and_no_other_nodes(node, stor
     limited = {"endpoints": [{**FILE["endpoints"][0], "limit": {"renewal_period": "hour", "calls": 3}}]}
     a = node(store, limited)
     assert [ask(a) for _ in range(3)] == [200, 200, 200]
-    a.stop()
-    a.stopped = True
+    end(a)
     again = node(store, limited, data=a.data)
     assert ask(again) == 429
     assert ask(node(store, limited)) == 200
