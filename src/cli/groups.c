@@ -27,9 +27,14 @@ static int group_print(const struct cli_args *args, const sluice_result *group)
                                            "updated_at", "owner",  "defined_at" };
     struct cli_table table = { .heading = columns, .n_columns = 2 };
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        size_t len = 0;
         int kind = sluice_json_kind(group, members[i]);
+        const char *value = kind == 0 || kind == '0' ? NULL : sluice_json_get(group, members[i], &len);
+        char *cell = value ? strndup(value, len) : NULL; /* a list has no NUL behind it */
         cli_table_add(&table, members[i]);
-        cli_table_add(&table, kind == 0 || kind == '0' ? NULL : sluice_json_get(group, members[i], NULL));
+        cli_table_add(&table, cell);
+        table.is_broken |= value && !cell;
+        free(cell);
     }
     return cli_table_end(args, &table);
 }

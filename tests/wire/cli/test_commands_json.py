@@ -54,6 +54,7 @@ def test_json_of_every_command(run):
     check("groups get", run("groups", "limits", "acme", "-d", '[{"concurrent": 5}]', "--json"))
     check("groups limits", run("groups", "limits", "acme", "--json"))
     assert run("groups", "limits", "acme") == '[{"concurrent":5}]\n'
+    assert [line for line in run("groups", "get", "acme").splitlines() if "_at" not in line] == ["name\tacme", 'limits\t[{"concurrent":5}]', "children\t", "owner\tapi"]
     check("keys create", run("keys", "create", "--name", "ci", "--group", "acme/search", "--json"))
     check("keys move", run("keys", "move", "key-1", "acme", "--json"))
     check("query chat", run("query", "chat", "hello", "--json"))
