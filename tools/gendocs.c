@@ -226,7 +226,7 @@ static void endpoints_put(struct sl_buf *out)
     rows_put(out, sl_route_conf_rows, "sluice", false);
     rows_put(out, sl_route_own_rows, "sluice", false);
     rows_put(out, sl_traffic_rows, "sluice", false);
-    rows_put(out, sl_shadow_rows, "sluice", false);
+    rows_put(out, sl_alone_rows, "sluice", false);
     sl_buf_add_c(out, "\n"
                       "`proxy`, `headers` and `tls` are for routes of this file only.\n"
                       "\n"

@@ -424,7 +424,7 @@ static void schemas_write(struct sl_jw *w)
     static const struct sl_opt of_route[] = {
         { "", SL_OPT_ROWS, 0, NULL, 0, 0, 0, NULL, sl_route_conf_rows, NULL, NULL },
         { "", SL_OPT_ROWS, 0, NULL, 0, 0, 0, NULL, sl_traffic_rows, NULL, NULL },
-        { "", SL_OPT_ROWS, 0, NULL, 0, 0, 0, NULL, sl_shadow_rows, NULL, NULL },
+        { "", SL_OPT_ROWS, 0, NULL, 0, 0, 0, NULL, sl_alone_rows, NULL, NULL },
         { NULL },
     };
     sl_jw_key(w, "RouteSettings");

@@ -27,7 +27,7 @@ static const struct sl_opt said_rows[] = {
     { "", SL_OPT_ROWS, offsetof(struct said, conf), NULL, 0, 0, 0, NULL, sl_route_conf_rows, NULL, NULL },
     { "", SL_OPT_ROWS, offsetof(struct said, own), NULL, 0, 0, 0, NULL, sl_route_own_rows, NULL, NULL },
     { "", SL_OPT_ROWS, offsetof(struct said, traffic), NULL, 0, 0, 0, NULL, sl_traffic_rows, NULL, NULL },
-    { "", SL_OPT_ROWS, offsetof(struct said, traffic), NULL, 0, 0, 0, NULL, sl_shadow_rows, NULL, NULL },
+    { "", SL_OPT_ROWS, offsetof(struct said, traffic), NULL, 0, 0, 0, NULL, sl_alone_rows, NULL, NULL },
     { NULL },
 };
 

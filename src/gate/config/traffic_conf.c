@@ -303,8 +303,6 @@ static int health_check(struct sl_bind *bind, const struct sl_opt *row, const st
 const struct sl_opt sl_traffic_rows[] = {
     { "targets", SL_OPT_CUSTOM, FIELD(targets), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, targets_check,
       "upstreams beside `model`, see below (docs/traffic.md)" },
-    { "limits", SL_OPT_CUSTOM, FIELD(limits), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
-      "the route's limits, as in its entry (docs/limits.md)" },
     { "balance", SL_OPT_ENUM, FIELD(balance), "weighted", 0, 0, SL_OPT_RELOAD, balance_words, NULL, NULL,
       "which target of a tier is asked first: weighted (by the weights), least_busy (the fewest running calls for its "
       "weight), fastest (the shortest time to a stream's first byte, or to a whole reply), ordered (as they are "
@@ -352,7 +350,9 @@ static int shadow_check(struct sl_bind *bind, const struct sl_opt *row, const st
     return rule_bind(bind, row, val, shadow, "{ route: other, share: 1% }");
 }
 
-const struct sl_opt sl_shadow_rows[] = {
+const struct sl_opt sl_alone_rows[] = {
+    { "limits", SL_OPT_CUSTOM, FIELD(limits), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
+      "the route's limits, as in its entry (docs/limits.md)" },
     { "shadow", SL_OPT_CUSTOM, FIELD(shadow), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, shadow_rows,
       shadow_check,
       "a share of the calls also goes to another route, whose answers are only logged: { route, share }" },

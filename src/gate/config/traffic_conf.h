@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of `sluice.targets`, of the rules for them, and of `sluice.shadow`. */
+/* The rows of `sluice.targets`, of the rules for them, and of `sluice.limits` and `sluice.shadow`. */
 #ifndef SL_GATE_TRAFFIC_CONF_H
 #define SL_GATE_TRAFFIC_CONF_H
 
@@ -44,9 +44,9 @@ struct sl_target_conf {
 
 /* For struct sl_traffic_conf, struct sl_target_conf and struct sl_upstream_timeouts. */
 extern const struct sl_opt sl_traffic_rows[], sl_target_rows[], sl_timeout_rows[];
-/* `shadow`, for struct sl_traffic_conf too. It needs no targets, so it has a table of its own. When all routes are
- * known, gate/config/beyond.h checks that the other route exists. */
-extern const struct sl_opt sl_shadow_rows[];
+/* For struct sl_traffic_conf too, but they need no targets: `limits` and `shadow`. When all routes are known,
+ * gate/config/beyond.h checks that the other route exists. */
+extern const struct sl_opt sl_alone_rows[];
 
 /* Finds a time-out that is set in `map`, the map of `timeouts`, and is longer than the total one, which ends the call
  * first. Returns its value and *ret_key; NULL: there is none. */

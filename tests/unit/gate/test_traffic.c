@@ -181,6 +181,7 @@ static const struct {
       "\"model\" has to be fetched, which is not done for that: set by: connect" },
     { T(SPARE) "      fallback: { within: 60s }\n", "f:7:17: warning: endpoints[0].sluice: fallback.within is over "
                                                     "before the first_byte of the target \"model\" is (2m)" },
+    { ALONE "      limits: [{ requests: 5, per: minute }]\n", NULL }, /* it needs no targets */
     { WITH "      balance: ordered\n",
       "f:6:16: warning: endpoints[0].sluice: balance does nothing: the route has no `targets`" },
     { "endpoints:\n  - name: a\n    endpoint_type: llm/v1/embeddings\n    model: " MOCK
