@@ -98,9 +98,9 @@ int sl_store_counter_put(struct sl_store *store, const struct sl_store_counter *
     return store->ops->counter_put(store, counter, err);
 }
 
-int sl_store_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err)
+int sl_store_counters_expire(struct sl_store *store, uint64_t now_usec, size_t max_sessions, struct sl_err *err)
 {
-    return store->ops->counters_expire(store, now_usec, err);
+    return store->ops->counters_expire(store, now_usec, max_sessions, err);
 }
 
 int sl_store_counters_load(struct sl_store *store, uint64_t now_usec,

@@ -79,6 +79,7 @@ struct sl_store_event {
 /* Who makes a change, for its audit row. Borrowed from the asker. */
 struct sl_store_who {
     struct sl_str principal, key, request_id;
+    struct sl_str top; /* the topmost group that the key is in; n == 0: it is in none */
 };
 
 enum sl_store_job_kind {
@@ -199,7 +200,7 @@ void sl_store_route_job_done(struct sl_store_route_job *job); /* wipes */
 /* --- jobs: keys --- */
 
 enum sl_store_key_verb {
-    SL_STORE_KEY_CREATE,
+    SL_STORE_KEY_CREATE,  /* SL_E_BUSY: there are too many already */
     SL_STORE_KEY_REPLACE, /* SL_E_NOTFOUND, SL_E_STALE; the key's text and its times stay */
     SL_STORE_KEY_REVOKE,  /* SL_E_NOTFOUND, SL_E_STALE */
 };
@@ -208,10 +209,11 @@ struct sl_store_key_job {
     struct sl_store_job base;
     enum sl_store_key_verb verb;
     bool is_file_group;         /* the file has key.group; else SL_E_INVAL when there is no such group in the store */
+    uint32_t max;               /* CREATE: the most keys in who.top and the groups below it; 0: any number */
     struct sl_arena arena;      /* for texts; belongs to the job */
     struct sl_store_key key;    /* in: all members except id and version, which CREATE sets. REPLACE, REVOKE: id */
     uint64_t if_version;        /* REPLACE, REVOKE: SL_E_STALE when the row has another version */
-    struct sl_str before, text; /* JSON of the key for the audit */
+    struct sl_str before, text; /* JSON of the key for the audit. REPLACE: both are equal: nothing changes */
     uint64_t now_usec;          /* wall */
 };
 
@@ -226,7 +228,7 @@ SL_MUST int sl_store_key_used(struct sl_store *store, uint64_t id, uint64_t sec,
 /* --- jobs: groups --- */
 
 enum sl_store_group_verb {
-    SL_STORE_GROUP_CREATE,  /* SL_E_EXISTS; SL_E_INVAL when the group that it is in is not there */
+    SL_STORE_GROUP_CREATE,  /* SL_E_EXISTS; SL_E_INVAL when the group that it is in is not there; SL_E_BUSY: too many */
     SL_STORE_GROUP_REPLACE, /* create or replace; SL_E_INVAL as for CREATE */
     SL_STORE_GROUP_DELETE,  /* SL_E_NOTFOUND; SL_E_BUSY when keys or groups are in it: the text names some of them */
 };
@@ -236,6 +238,7 @@ struct sl_store_group_job {
     enum sl_store_group_verb verb;
     struct sl_arena arena;       /* for texts; belongs to the job */
     struct sl_store_group group; /* in: path, limits, children; out: the rest */
+    uint32_t max;                /* when it is new: the most groups below who.top; 0: any number */
     struct sl_str above;         /* the group that it is in and that must be stored; n == 0: none, or the file has it */
     struct sl_str before, text;  /* JSON of the group for the audit; before.p == NULL: there was none */
     uint64_t if_version;         /* REPLACE, DELETE: SL_E_STALE when it has another; 0: there is no such group */
@@ -260,8 +263,10 @@ void sl_store_rotate_job_init(struct sl_store_rotate_job *job);
 
 /* --- jobs: the audit --- */
 
-/* The most rows: a new one replaces the oldest. */
-#define SL_AUDIT_ROWS 100000
+/* The most rows of changes by keys without a group, and by those of each topmost group: a new one replaces the oldest
+ * of these. */
+#define SL_AUDIT_ROWS       100000
+#define SL_AUDIT_GROUP_ROWS 10000
 /* The longest text of a row; a longer one is replaced by a note of its length. */
 #define SL_AUDIT_TEXT_MAX 16384
 
@@ -316,9 +321,10 @@ struct sl_store_counter {
 };
 
 SL_MUST int sl_store_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err);
-/* Deletes those whose window is over. */
-SL_MUST int sl_store_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err);
-/* Call this before the start. */
+/* Deletes those whose window is over, and all but the newest `max_sessions` of sessions. */
+SL_MUST int sl_store_counters_expire(struct sl_store *store, uint64_t now_usec, size_t max_sessions,
+                                     struct sl_err *err);
+/* Those whose window ends last come first. Call this before the start. */
 SL_MUST int sl_store_counters_load(struct sl_store *store, uint64_t now_usec,
                                    void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
                                    struct sl_err *err);

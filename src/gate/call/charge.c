@@ -104,6 +104,7 @@ static struct sl_charge *charge_new(const struct sl_xchg *x)
     struct sl_charge *charge = SL_ARENA_NEW(x->arena, struct sl_charge);
     if (charge) {
         sl_admission_init(&charge->admission, x->worker->gate->limiter, x->caller.principal);
+        charge->admission.call.tenant = x->caller.key ? sl_key_tenant(x->caller.key) : SL_STR("");
     }
     return charge;
 }

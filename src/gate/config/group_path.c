@@ -33,6 +33,13 @@ struct sl_str sl_group_above(struct sl_str path)
     return sl_str_sub(path, 0, n ? n - 1 : 0);
 }
 
+struct sl_str sl_group_top(struct sl_str path)
+{
+    struct sl_str rest = path, name = path;
+    SL_IGNORE(!sl_str_next(&rest, '/', &name)); /* an empty path is its own */
+    return name;
+}
+
 bool sl_group_is_in(struct sl_str path, struct sl_str top)
 {
     return sl_str_has_prefix(path, top) && (path.n == top.n || path.p[top.n] == '/');

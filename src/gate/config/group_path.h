@@ -13,6 +13,8 @@
 const char *sl_group_path_fault(struct sl_str path);
 /* The path of the group that it is in; n == 0: none. */
 struct sl_str sl_group_above(struct sl_str path);
+/* The first name of the path. */
+struct sl_str sl_group_top(struct sl_str path);
 /* True: `path` is `top` or in it. */
 bool sl_group_is_in(struct sl_str path, struct sl_str top);
 

@@ -172,6 +172,11 @@ bool sl_key_may_use(const struct sl_key *key, struct sl_str route)
     return !key->has_routes;
 }
 
+struct sl_str sl_key_tenant(const struct sl_key *key)
+{
+    return key->group.n ? sl_group_top(key->group) : key->principal;
+}
+
 bool sl_key_reaches(const struct sl_key *key, struct sl_str group)
 {
     return !key->group.n || sl_group_is_in(group, key->group);

@@ -78,6 +78,9 @@ SL_MUST int sl_key_hash_parse(struct sl_str hex, unsigned char out[SL_KEY_HASH_B
 
 bool sl_key_is_expired(const struct sl_key *key, uint64_t now_sec);
 bool sl_key_may_use(const struct sl_key *key, struct sl_str route);
+/* Whose share the key takes of what is bounded for all together: its topmost group's, so that an admin of a group has
+ * no more of it by making keys; else its principal's. Borrowed. */
+struct sl_str sl_key_tenant(const struct sl_key *key);
 /* True: what is in that group (n == 0: in none) is in the key's reach: it has no group, or the group is its own or in
  * its own. */
 bool sl_key_reaches(const struct sl_key *key, struct sl_str group);

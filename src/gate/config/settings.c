@@ -289,7 +289,8 @@ static const struct sl_opt limits_opts[] = {
     { "reserve", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, reserve_opts, NULL,
       "what a call takes from limits of tokens until its usage is known" },
     ROW(struct sl_settings, "max_counters", SL_OPT_U32, limits_max_counters, "131072", 64, 100000000, 0,
-        "how many counters of single principals and sessions there are; beyond it newcomers share one for each limit"),
+        "how many counters of single callers there are, and how many of sessions; beyond it whoever has most gives "
+        "way"),
     END_OF_TABLE,
 };
 

@@ -8,8 +8,10 @@
 #include "gate/policy/limit_table.h"
 #include "store/store.h"
 
-/* Ticks between two removals of counters whose window is over: about a minute. */
+/* Ticks between two removals of counters whose window is over, or whose session gave way to others: about a minute.
+ * They come sooner when so many counters were written. */
 #define EXPIRE_TICKS 120
+#define EXPIRE_PUTS  100000
 
 struct collected {
     struct sl_arena arena;
@@ -69,8 +71,10 @@ int sl_counters_tick(void *arg, struct sl_store *store, bool was_lost, struct sl
     for (size_t i = 0; r == 0 && i < c.n; i++) {
         r = sl_store_counter_put(store, &c.v[i], err);
     }
-    if (r == 0 && counters->n_ticks++ % EXPIRE_TICKS == 0) {
-        r = sl_store_counters_expire(store, now, err);
+    counters->n_puts += c.n;
+    if (r == 0 && (counters->n_ticks++ % EXPIRE_TICKS == 0 || counters->n_puts >= EXPIRE_PUTS)) {
+        r = sl_store_counters_expire(store, now, sl_limiter_max(counters->limiter), err);
+        counters->n_puts = 0;
     }
     counters->is_behind = c.is_short;
     free(c.v);

@@ -17,6 +17,7 @@ struct sl_counters {
     struct sl_limiter *limiter;
     bool is_behind;   /* some records were left out for lack of memory: the next tick writes all counters */
     uint64_t n_ticks; /* for removing counters whose window is over now and then */
+    size_t n_puts;    /* counters that were written since then */
 };
 
 /* Call this before the store starts. */

@@ -8,6 +8,9 @@
 #define CLAIMS_MAX (SL_LIMIT_OWNERS_MAX * SL_LIMITS_MAX)
 /* What one counter counts at most, so that no sum wraps. */
 #define USED_MAX ((uint64_t)1 << 62)
+/* Counters of callers are pushed out only by another tenant's, and only from one that has more than this part of them.
+ */
+#define CALLERS_PART 8
 /* When the wall clock steps back, a window would stay open too long. Clocks of workers differ by less than this. */
 #define CLOCK_SLACK_USEC SL_USEC_PER_SEC
 
@@ -17,7 +20,7 @@ struct claim {
     struct sl_limit_shard *shard;
     struct sl_counter *counter;
     uint32_t first; /* index of the owner's first claim */
-    bool is_shared; /* its principal has no room, and uses the shared counter */
+    bool is_shared; /* its principal has no room, and uses its tenant's shared counter */
 };
 
 struct claims {
@@ -31,7 +34,7 @@ struct claims {
 
 /* The hashes of the texts that a call may be counted under; 0: not made yet. */
 struct who_hashes {
-    uint64_t principal, session;
+    uint64_t principal, session, tenant;
 };
 
 static uint64_t hash_once(uint64_t *io_hash, struct sl_str text)
@@ -46,12 +49,16 @@ static uint64_t hash_once(uint64_t *io_hash, struct sl_str text)
 static void scope_make(struct claim *claim, const struct sl_limit_call *call, struct who_hashes *hashes)
 {
     enum sl_limit_key key = claim->is_shared ? SL_LIMIT_SHARED : claim->id.rule->key;
+    uint64_t *hash = key == SL_LIMIT_USER      ? &hashes->principal
+                     : key == SL_LIMIT_SESSION ? &hashes->session
+                     : key == SL_LIMIT_SHARED  ? &hashes->tenant
+                                               : NULL;
     claim->id.key = key;
-    claim->id.who = key == SL_LIMIT_USER ? call->principal : key == SL_LIMIT_SESSION ? call->session : SL_STR_NONE;
-    uint64_t who = key == SL_LIMIT_USER      ? hash_once(&hashes->principal, call->principal)
-                   : key == SL_LIMIT_SESSION ? hash_once(&hashes->session, call->session)
-                                             : 0;
-    claim->id.hash = sl_limit_scope_hash(claim->id.owner, key, who);
+    claim->id.who = key == SL_LIMIT_USER      ? call->principal
+                    : key == SL_LIMIT_SESSION ? call->session
+                    : key == SL_LIMIT_SHARED  ? call->tenant
+                                              : SL_STR_NONE;
+    claim->id.hash = sl_limit_scope_hash(claim->id.owner, key, hash ? hash_once(hash, claim->id.who) : 0);
 }
 
 /* Rules of one owner that count the same calls have one scope, which is hashed once. */
@@ -79,6 +86,12 @@ static bool is_amount(enum sl_limit_kind kind)
     return kind != SL_LIMIT_REQUESTS && kind != SL_LIMIT_CONCURRENT;
 }
 
+/* Sessions of callers without a tenant take the caller's own share: its address cannot be chosen as freely. */
+static struct sl_str tenant_of(const struct sl_limit_call *call, enum sl_limit_key key)
+{
+    return key == SL_LIMIT_SESSION && !call->tenant.n ? call->principal : call->tenant;
+}
+
 static void claims_make(struct claims *claims, struct sl_limiter *limiter, const struct sl_limit_call *call,
                         uint64_t now)
 {
@@ -96,6 +109,7 @@ static void claims_make(struct claims *claims, struct sl_limiter *limiter, const
             }
             struct claim *claim = &claims->v[claims->n++];
             claim->id.owner = owner;
+            claim->id.tenant = tenant_of(call, owner->rules[k].key);
             claim->id.rule = &owner->rules[k];
             claim->first = first;
             claim->is_shared = false;
@@ -205,7 +219,31 @@ static void view_make(const struct claims *claims, bool is_taken, struct sl_limi
 
 /* --- taking --- */
 
-/* True: a rule's counter does not exist and its shard is full. The principal then uses the owner's shared counter. */
+/* Makes room for one more counter. False: there is none. */
+static bool room_make(struct claim *claim, size_t max)
+{
+    enum sl_limit_sort sort = sl_counter_sort(&claim->id);
+    if (sort == SL_LIMIT_UNBOUNDED) {
+        return true;
+    }
+    struct sl_limit_crowd *crowd = &claim->shard->crowds[sort];
+    /* More than one may go, because several rules of a call may have asked for one place. */
+    for (int i = 0; i < SL_LIMIT_SWEEP && crowd->n >= max; i++) {
+        size_t most = sl_limit_crowd_most(crowd);
+        bool is_own = sl_limit_crowd_count(crowd, claim->id.tenant) == most;
+        /* A forgotten session is a new one, which its key could have named as well. A forgotten caller may call more
+         * than it should, so a tenant's own callers share then, and only one that has much gives way to another. */
+        bool may_push = sort == SL_LIMIT_SESSIONS || (!is_own && most > max / CALLERS_PART);
+        struct sl_counter *oldest = may_push ? sl_limit_crowd_oldest(crowd) : NULL;
+        if (oldest) {
+            sl_counter_remove(claim->shard, oldest);
+        }
+    }
+    return crowd->n < max;
+}
+
+/* True: a rule's counter does not exist and its shard has no room. The principal then uses its tenant's shared counter.
+ */
 static bool is_crowded(struct claims *claims)
 {
     bool found = false;
@@ -215,8 +253,7 @@ static bool is_crowded(struct claims *claims)
             continue;
         }
         sl_limit_shard_sweep(claim->shard, SL_LIMIT_SWEEP, claims->now);
-        bool is_bounded = claim->id.key == SL_LIMIT_USER || claim->id.key == SL_LIMIT_SESSION;
-        if (is_bounded && claim->shard->n_users >= claims->limiter->max_users) {
+        if (!room_make(claim, claims->limiter->max_crowd)) {
             claim->is_shared = found = true;
         }
     }

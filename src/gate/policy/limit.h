@@ -27,6 +27,7 @@ struct sl_limiter;
 /* A call that asks to be admitted. Borrowed. */
 struct sl_limit_call {
     struct sl_str principal, session;
+    struct sl_str tenant; /* whose share of the room its counters take (limit_table.h); "": everybody's */
     const struct sl_limits *const *owners; /* each with at least one rule, in the order in which they are asked */
     uint32_t n_owners;                     /* 1 to SL_LIMIT_OWNERS_MAX */
     bool is_free;                          /* it uses no tokens and no money, and no such limit refuses it */

@@ -84,13 +84,23 @@ static void heap_down(struct sl_limit_shard *shard, size_t at)
     heap_put(shard, at, c);
 }
 
-static bool is_bounded(const struct sl_counter *c)
+/* Tokens and money that a key or a group may use are never shared and never forgotten: its keys bound their number. */
+static enum sl_limit_sort sort_of(enum sl_limit_key key, enum sl_limit_kind kind, enum sl_limit_owner owner)
 {
-    return c->key == SL_LIMIT_USER || c->key == SL_LIMIT_SESSION;
+    bool is_kept = owner != SL_LIMIT_OF_ROUTE && kind != SL_LIMIT_REQUESTS && kind != SL_LIMIT_CONCURRENT;
+    return key == SL_LIMIT_SESSION            ? SL_LIMIT_SESSIONS
+           : key == SL_LIMIT_USER && !is_kept ? SL_LIMIT_CALLERS
+                                              : SL_LIMIT_UNBOUNDED;
 }
 
-static void counter_remove(struct sl_limit_shard *shard, struct sl_counter *c)
+enum sl_limit_sort sl_counter_sort(const struct sl_counter_id *id)
 {
+    return sort_of(id->key, id->rule->kind, id->owner->owner);
+}
+
+void sl_counter_remove(struct sl_limit_shard *shard, struct sl_counter *c)
+{
+    enum sl_limit_sort sort = sort_of(c->key, c->kind, c->owner);
     struct sl_counter **at = &shard->buckets[c->hash & (shard->n_buckets - 1)];
     while (*at != c) {
         at = &(*at)->next;
@@ -102,7 +112,9 @@ static void counter_remove(struct sl_limit_shard *shard, struct sl_counter *c)
         heap_down(shard, last->heap_index);
         heap_up(shard, last->heap_index);
     }
-    shard->n_users -= is_bounded(c);
+    if (sort != SL_LIMIT_UNBOUNDED) {
+        sl_limit_crowd_remove(&shard->crowds[sort], c);
+    }
     shard->n_changed -= c->is_changed;
     free(c);
 }
@@ -118,7 +130,7 @@ void sl_limit_shard_sweep(struct sl_limit_shard *shard, unsigned max, uint64_t n
             heap_down(shard, 0);
             continue;
         }
-        counter_remove(shard, c);
+        sl_counter_remove(shard, c);
         max--;
     }
 }
@@ -172,6 +184,7 @@ struct sl_counter *sl_counter_add(struct sl_limit_shard *shard, const struct sl_
     c->zone = id->rule->zone;
     c->alert_at = UINT64_MAX;
     c->heap_usec = end_usec == UINT64_MAX ? 0 : end_usec;
+    c->listed_usec = end_usec;
     c->incarnation = owner->incarnation;
     c->n_name = (uint32_t)owner->name.n;
     c->n_who = (uint32_t)id->who.n;
@@ -179,10 +192,14 @@ struct sl_counter *sl_counter_add(struct sl_limit_shard *shard, const struct sl_
     if (c->n_who) {
         memcpy(c->text + c->n_name, id->who.p, c->n_who);
     }
+    enum sl_limit_sort sort = sl_counter_sort(id);
+    if (sort != SL_LIMIT_UNBOUNDED && sl_limit_crowd_add(&shard->crowds[sort], id->tenant, c) < 0) {
+        free(c);
+        return NULL;
+    }
     struct sl_counter **bucket = &shard->buckets[c->hash & (shard->n_buckets - 1)];
     c->next = *bucket;
     *bucket = c;
-    shard->n_users += is_bounded(c);
     shard->heap[shard->n] = c;
     heap_up(shard, shard->n++);
     return c;

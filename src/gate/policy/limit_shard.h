@@ -11,34 +11,13 @@
 #include <pthread.h>
 
 #include "gate/policy/alert.h"
-#include "gate/policy/limit_rule.h"
+#include "gate/policy/limit_counter.h"
+#include "gate/policy/limit_crowd.h"
 
 /* A mask has one bit for each shard. */
 #define SL_LIMIT_SHARDS 64
 /* How many counters with an ended window a new counter removes: more than one, so that the table shrinks. */
 #define SL_LIMIT_SWEEP 2
-
-struct sl_counter {
-    struct sl_counter *next; /* next in its bucket */
-    uint64_t hash;           /* of its scope: owner, key and who */
-    uint64_t used;           /* in the window that ends at end_usec; reservations included */
-    uint64_t reserved;
-    uint64_t cap;      /* as the last call that was counted had it; 0: none was yet */
-    uint64_t alert_at; /* the next alert is due when so much is used, without reservations; UINT64_MAX: never */
-    uint64_t end_usec; /* end of the window; 0: there was none yet. Concurrency has no window: UINT64_MAX */
-    uint64_t heap_usec;
-    uint64_t period_usec;
-    const struct sl_zone *zone;
-    uint64_t incarnation;
-    uint32_t heap_index;
-    uint32_t n_open; /* calls that hold something of it */
-    uint32_t window; /* counts the windows, so that a call finds out whether its own is still open */
-    uint32_t n_name, n_who;
-    uint8_t owner, key, kind; /* enum sl_limit_owner, sl_limit_key, sl_limit_kind */
-    bool is_changed;
-    uint8_t n_alerted; /* thresholds that were reached in this window */
-    char text[];       /* the owner's name, then who */
-};
 
 struct sl_limit_shard {
     pthread_mutex_t lock; /* guards all members below */
@@ -46,7 +25,7 @@ struct sl_limit_shard {
     size_t n_buckets; /* a power of two */
     struct sl_counter **heap;
     size_t n, cap_heap;
-    size_t n_users;
+    struct sl_limit_crowd crowds[SL_LIMIT_SORTS];
     size_t n_changed;         /* changed since the last sl_limiter_each */
     struct sl_alerts *alerts; /* is told when a counter reaches one of `marks`; NULL: there are none */
     struct sl_alert_marks marks;
@@ -54,7 +33,7 @@ struct sl_limit_shard {
 
 struct sl_limiter {
     struct sl_limit_shard shards[SL_LIMIT_SHARDS];
-    size_t max_users; /* bound for one shard */
+    size_t max_crowd; /* bound for each crowd of one shard */
 };
 
 /* What identifies a counter. All counters of one scope are in one shard. */
@@ -62,7 +41,7 @@ struct sl_counter_id {
     uint64_t hash; /* sl_limit_scope_hash */
     const struct sl_limits *owner;
     enum sl_limit_key key;
-    struct sl_str who;
+    struct sl_str who, tenant;        /* whose share of the room it takes */
     const struct sl_limit_rule *rule; /* kind, period and zone */
 };
 
@@ -79,6 +58,10 @@ SL_INLINE uint32_t sl_limit_shard_of(uint64_t hash)
 struct sl_counter *sl_counter_find(const struct sl_limit_shard *shard, const struct sl_counter_id *id);
 /* Adds a counter. It has no window yet; the caller will open one until `end_usec`. NULL: no memory. */
 struct sl_counter *sl_counter_add(struct sl_limit_shard *shard, const struct sl_counter_id *id, uint64_t end_usec);
+/* Which bound the counter is under. */
+enum sl_limit_sort sl_counter_sort(const struct sl_counter_id *id);
+/* Removes a counter that no call holds. */
+void sl_counter_remove(struct sl_limit_shard *shard, struct sl_counter *c);
 /* Removes at most `max` counters whose window is over. */
 void sl_limit_shard_sweep(struct sl_limit_shard *shard, unsigned max, uint64_t now);
 

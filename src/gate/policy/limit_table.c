@@ -44,6 +44,17 @@ void sl_limiter_walk(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limi
     }
 }
 
+/* The store does not say whose a counter is. A principal in a group begins with the group's path, a session with the
+ * key's id. */
+static struct sl_str tenant_of(struct sl_str who)
+{
+    size_t n = 0;
+    while (n < who.n && who.p[n] != '/' && who.p[n] != '\n') {
+        n++;
+    }
+    return sl_str_sub(who, 0, n);
+}
+
 int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record *record, uint64_t now_wall_usec)
 {
     if (record->end_wall_usec <= now_wall_usec) {
@@ -56,11 +67,13 @@ int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record 
     sl_limits_init(&owner, record->owner, record->name, record->incarnation, &rule, 1);
     bool is_named = record->key == SL_LIMIT_USER || record->key == SL_LIMIT_SESSION;
     uint64_t hash = sl_limit_scope_hash(&owner, record->key, is_named ? sl_limit_who_hash(record->who) : 0);
-    const struct sl_counter_id id = { hash, &owner, record->key, record->who, &rule };
+    const struct sl_counter_id id = { hash, &owner, record->key, record->who, tenant_of(record->who), &rule };
+    enum sl_limit_sort sort = sl_counter_sort(&id);
     struct sl_limit_shard *shard = &limiter->shards[sl_limit_shard_of(hash)];
     pthread_mutex_lock(&shard->lock);
     struct sl_counter *c = sl_counter_find(shard, &id);
-    if (!c) {
+    bool has_room = c || sort == SL_LIMIT_UNBOUNDED || shard->crowds[sort].n < limiter->max_crowd;
+    if (!c && has_room) {
         c = sl_counter_add(shard, &id, record->end_wall_usec);
     }
     if (c) {
@@ -68,7 +81,7 @@ int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record 
         c->end_usec = SL_MAX(c->end_usec, record->end_wall_usec);
     }
     pthread_mutex_unlock(&shard->lock);
-    return c ? 0 : SL_E_NOMEM;
+    return c || !has_room ? 0 : SL_E_NOMEM;
 }
 
 void sl_limiter_look(struct sl_limiter *limiter, const struct sl_limits *owner, const struct sl_limit_rule *rule,
@@ -112,14 +125,14 @@ void sl_limiter_watch(struct sl_limiter *limiter, struct sl_alerts *alerts, cons
 
 /* --- making and freeing --- */
 
-int sl_limiter_new(size_t max_users, struct sl_limiter **ret)
+int sl_limiter_new(size_t max, struct sl_limiter **ret)
 {
     struct sl_limiter *limiter = aligned_alloc(64, sizeof(*limiter));
     if (!limiter) {
         return SL_E_NOMEM;
     }
     memset(limiter, 0, sizeof(*limiter));
-    limiter->max_users = SL_MAX(max_users / SL_LIMIT_SHARDS, (size_t)1);
+    limiter->max_crowd = SL_MAX(max / SL_LIMIT_SHARDS, (size_t)1);
     for (size_t i = 0; i < SL_LIMIT_SHARDS; i++) {
         pthread_mutex_init(&limiter->shards[i].lock, NULL);
     }
@@ -137,11 +150,19 @@ void sl_limiter_free(struct sl_limiter *limiter)
         for (size_t k = 0; k < shard->n; k++) {
             free(shard->heap[k]);
         }
+        for (size_t k = 0; k < SL_LIMIT_SORTS; k++) {
+            sl_limit_crowd_done(&shard->crowds[k]);
+        }
         free(shard->heap);
         free(shard->buckets);
         pthread_mutex_destroy(&shard->lock);
     }
     free(limiter);
+}
+
+size_t sl_limiter_max(const struct sl_limiter *limiter)
+{
+    return limiter->max_crowd * SL_LIMIT_SHARDS;
 }
 
 size_t sl_limiter_count(struct sl_limiter *limiter)

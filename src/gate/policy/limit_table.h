@@ -10,12 +10,15 @@ struct sl_alerts;
 struct sl_alert_marks;
 struct sl_limiter;
 
-/* `max_users`: the most counters of principals and sessions, over all owners; 131,072 take about 20 MiB with ordinary
- * names. When they are all used, counters whose window is over are removed. When there is none, new principals of an
- * owner share one counter. The counters of the owners themselves are never shared or dropped: the number of owners
- * bounds them. */
-SL_MUST int sl_limiter_new(size_t max_users, struct sl_limiter **ret);
+/* `max`: the most counters of principals, over all owners, and the most of sessions; 131,072 take about 26 MiB with
+ * ordinary names. Counters whose window is over are removed first. When there is none, a new session pushes out the
+ * oldest one of the tenant that has most, and a new principal one of another tenant that has more than an eighth of
+ * all. Else new principals of a tenant share one counter for each limit. Never shared or dropped are the counters of
+ * the owners themselves, whose number bounds them, and tokens and money of a key's or a group's principals. */
+SL_MUST int sl_limiter_new(size_t max, struct sl_limiter **ret);
 void sl_limiter_free(struct sl_limiter *limiter);
+/* The `max` it was made with. */
+size_t sl_limiter_max(const struct sl_limiter *limiter);
 /* How many counters there are now. */
 size_t sl_limiter_count(struct sl_limiter *limiter);
 /* What one counter says now; `who`: the principal or the session, "" where the rule's key has none. */
@@ -41,7 +44,8 @@ void sl_limiter_each(struct sl_limiter *limiter, uint64_t min_period_usec, bool 
 /* Visits every counter with an open window, for readers: it marks nothing. Any thread. Holds one shard's lock at a
  * time. */
 void sl_limiter_walk(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limit_record_fn *fn, void *arg);
-/* Restores a counter. One whose window is over is ignored; for an existing one the larger count stays. SL_E_NOMEM. */
+/* Restores a counter. One whose window is over is ignored, and so is one without room; for an existing one the larger
+ * count stays. SL_E_NOMEM. */
 SL_MUST int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record *record,
                                uint64_t now_wall_usec);
 

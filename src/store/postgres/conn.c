@@ -387,7 +387,10 @@ static const struct sl_db_ops ops = {
                    "node) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (node, owner, name, incarnation, key, "
                    "who, kind, period_usec, zone) DO UPDATE SET end_usec = excluded.end_usec, used = excluded.used",
     .counters_load = "SELECT owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used FROM counters "
-                     "WHERE end_usec > ? AND node = ?",
+                     "WHERE end_usec > ? AND node = ? ORDER BY end_usec DESC",
+    .counters_expire =
+        "DELETE FROM counters WHERE end_usec <= ?1 OR (node = ?3 AND key = 'session' AND end_usec <= (SELECT "
+        "end_usec FROM counters WHERE node = ?3 AND key = 'session' ORDER BY end_usec DESC LIMIT 1 OFFSET ?2))",
 };
 
 int sl_pg_int(struct sl_pg_conn *conn, const char *sql, int64_t *ret, struct sl_err *err)

@@ -55,10 +55,10 @@ int sl_pg_counter_put(struct sl_store *store, const struct sl_store_counter *cou
     return r < 0 ? r : sl_sql_counter_put(store, counter, err);
 }
 
-int sl_pg_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err)
+int sl_pg_counters_expire(struct sl_store *store, uint64_t now_usec, size_t max_sessions, struct sl_err *err)
 {
     int r = sl_pg_tick_begin(sl_pg_of(store), err);
-    return r < 0 ? r : sl_sql_counters_expire(store, now_usec, err);
+    return r < 0 ? r : sl_sql_counters_expire(store, now_usec, max_sessions, err);
 }
 
 /* --- the load, before the start --- */

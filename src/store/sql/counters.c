@@ -31,14 +31,16 @@ int sl_sql_counter_put(struct sl_store *store, const struct sl_store_counter *co
     return sl_db_run(db, stmt, err);
 }
 
-int sl_sql_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err)
+int sl_sql_counters_expire(struct sl_store *store, uint64_t now_usec, size_t max_sessions, struct sl_err *err)
 {
     struct sl_db *db = store->sql;
-    struct sl_stmt *stmt = sl_db_stmt(db, "DELETE FROM counters WHERE end_usec <= ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(db, db->ops->counters_expire, err);
     if (!stmt) {
         return err->code;
     }
     sl_db_bind_int(stmt, 1, (int64_t)now_usec);
+    sl_db_bind_int(stmt, 2, (int64_t)max_sessions);
+    node_bind(db, stmt, 3);
     return sl_db_run(db, stmt, err);
 }
 

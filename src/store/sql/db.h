@@ -33,8 +33,8 @@ struct sl_db_ops {
     /* SL_STORE_JOB_ROTATE */
     int (*rotate)(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
     /* The parameters are the members of struct sl_store_counter (owner, name, incarnation, key, who, kind, period_usec,
-     * zone, end_usec, used), and the time; then the node, when the rows have one. */
-    const char *counter_put, *counters_load;
+     * zone, end_usec, used); the time; the time and how many sessions stay. Then the node, when the rows have one. */
+    const char *counter_put, *counters_load, *counters_expire;
 };
 
 /* Each kind's own struct begins with this. */

@@ -28,7 +28,7 @@ int sl_sql_answers_load(struct sl_store *store, uint64_t now_usec,
                         void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,
                         struct sl_err *err);
 int sl_sql_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err);
-int sl_sql_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err);
+int sl_sql_counters_expire(struct sl_store *store, uint64_t now_usec, size_t max_sessions, struct sl_err *err);
 int sl_sql_counters_load(struct sl_store *store, uint64_t now_usec,
                          void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
                          struct sl_err *err);

@@ -148,7 +148,9 @@ static const struct sl_db_ops sqlite_ops = {
     .counter_put = "INSERT OR REPLACE INTO counters (owner, name, incarnation, key, who, kind, period_usec, zone, "
                    "end_usec, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     .counters_load = "SELECT owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used FROM counters "
-                     "WHERE end_usec > ?",
+                     "WHERE end_usec > ? ORDER BY end_usec DESC",
+    .counters_expire = "DELETE FROM counters WHERE end_usec <= ?1 OR (key = 'session' AND end_usec <= (SELECT "
+                       "end_usec FROM counters WHERE key = 'session' ORDER BY end_usec DESC LIMIT 1 OFFSET ?2))",
 };
 
 /* SQLite's own word for it is min, which is a sum over rows elsewhere. */
