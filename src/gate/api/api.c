@@ -21,6 +21,9 @@
 #include "llm/core/language.h"
 #include "wire/uri.h"
 
+#define PAGE_ROWS  1000
+#define PAGE_BYTES (4u << 20)
+
 static const struct sl_str json_type = SL_STR_INIT("application/json");
 
 struct sl_jw *sl_api_writer(struct sl_xchg *x, struct sl_jw *w)
@@ -37,6 +40,11 @@ void sl_api_reply(struct sl_xchg *x, int status)
         return;
     }
     sl_xchg_reply(x, status, json_type, sl_buf_str(x->desk->text));
+}
+
+bool sl_api_page_is_full(const struct sl_xchg *x, uint32_t n)
+{
+    return n >= PAGE_ROWS || x->desk->text->len >= PAGE_BYTES;
 }
 
 void sl_api_time_write(struct sl_jw *w, const char *key, uint64_t sec)

@@ -30,6 +30,8 @@ void sl_api_refuse(struct sl_xchg *x, enum sl_error_type type, const char *code,
 void sl_api_refuse_missing(struct sl_xchg *x, struct sl_str name);
 /* Refuses a wrong page_token in the query. */
 void sl_api_refuse_page(struct sl_xchg *x);
+/* True: a page that sl_api_writer began and that has n rows has as many as fit, in number or in bytes. */
+bool sl_api_page_is_full(const struct sl_xchg *x, uint32_t n);
 /* Reads a page_token that is a number; *ret is 0 when the query has none. False: it was refused. */
 bool sl_api_page_or_refuse(struct sl_xchg *x, uint64_t *ret);
 /* Refuses a body that has not the right schema, with the dialect's status: 422 in MLflow's form, 400 in Sluice's. `loc`

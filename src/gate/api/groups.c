@@ -24,8 +24,6 @@
 #include "json/write.h"
 #include "wire/uri.h"
 
-#define GROUPS_PAGE 1000
-
 /* --- showing --- */
 
 static void where_write(const struct sl_xchg *x, const struct sl_group *group, char *out, size_t cap)
@@ -140,7 +138,7 @@ static void handle_group_list(struct sl_xchg *x)
     sl_jw_object(w);
     sl_jw_key(w, "groups");
     sl_jw_array(w);
-    for (uint32_t n = 0; i < end && n < GROUPS_PAGE; n++) {
+    for (uint32_t n = 0; i < end && !sl_api_page_is_full(x, n); n++) {
         last = groups->v[i]->def->path;
         group_write(x, w, groups->v[i], false);
         i = reached_from(x, groups, i + 1);
@@ -313,6 +311,11 @@ static void on_made(struct sl_xchg *x, struct sl_question *question)
         missing(x, question->group.above);
     } else if (r == SL_E_STALE) {
         stale(x);
+    } else if (r == SL_E_BUSY) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT,
+                          "There are %u groups below '%.*s', and its admins may make no more "
+                          "(limits.max_subgroups): delete some, or ask whoever runs this gateway.",
+                          question->group.max, SL_STR_ARG(question->base.who.top));
     } else if (r < 0) {
         sl_question_fail(x, r, &question->base.err);
     } else {

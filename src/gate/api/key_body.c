@@ -19,7 +19,8 @@
 #include "json/json.h"
 #include "json/write.h"
 
-#define KEY_ROUTES_MAX 1000
+#define KEY_ROUTES_MAX       256
+#define KEY_ROUTES_BYTES_MAX 16384
 
 /* --- reading --- */
 
@@ -85,6 +86,7 @@ static int routes_read(struct sl_json_val v, struct sl_arena *arena, struct sl_k
     if (!ret->routes.v) {
         return sl_fail_nomem(err);
     }
+    size_t n_bytes = 0;
     for (struct sl_json_iter it = sl_json_each(v); sl_json_next(&it);) {
         struct sl_str name;
         if (sl_json_text(it.val, arena, &name) < 0 || !sl_route_is_name(name)) {
@@ -92,6 +94,10 @@ static int routes_read(struct sl_json_val v, struct sl_arena *arena, struct sl_k
                            "[%u] must be the name of a route: 1 to 255 letters, digits, '_', '-' and '.'", it.index);
         }
         ret->routes.v[ret->routes.n++] = name;
+        n_bytes += name.n;
+    }
+    if (n_bytes > KEY_ROUTES_BYTES_MAX) {
+        return sl_fail(err, SL_E_INVAL, "must be names with at most %d bytes together", KEY_ROUTES_BYTES_MAX);
     }
     return 0;
 }

@@ -25,7 +25,8 @@
 #include "json/write.h"
 #include "wire/headers.h"
 
-#define KEYS_PAGE 1000
+/* How many keys of others are passed by for a page; then it ends, even when it has none. */
+#define PASSED_MAX 20000
 
 static void is_asked_for_write(struct sl_xchg *x, struct sl_jw *w)
 {
@@ -38,6 +39,13 @@ static void on_created(struct sl_xchg *x, struct sl_question *question)
 {
     if (question->base.r == SL_E_INVAL) { /* another call deleted it in the meantime */
         sl_key_group_missing(x, question->key.key.group);
+        return;
+    }
+    if (question->base.r == SL_E_BUSY) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT,
+                          "There are %u keys in '%.*s' and the groups below it, and its admins may make no more "
+                          "(limits.max_group_keys): revoke some, or ask whoever runs this gateway.",
+                          question->key.max, SL_STR_ARG(question->base.who.top));
         return;
     }
     if (question->base.r < 0) {
@@ -178,10 +186,11 @@ static void file_keys_write(struct sl_xchg *x, struct sl_jw *w)
     }
 }
 
-static const struct sl_key *reached_next(const struct sl_xchg *x, struct sl_keyset_iter *it)
+/* The next key that the caller may see; NULL: there is none. Ends early at one of others, when there were many. */
+static const struct sl_key *reached_next(const struct sl_xchg *x, struct sl_keyset_iter *it, uint32_t *io_passed)
 {
     const struct sl_key *key;
-    while ((key = sl_keyset_next(it)) != NULL && !sl_auth_reaches(x, key->group)) {
+    while ((key = sl_keyset_next(it)) != NULL && !sl_auth_reaches(x, key->group) && ++*io_passed < PASSED_MAX) {
     }
     return key;
 }
@@ -201,12 +210,14 @@ static void handle_key_list(struct sl_xchg *x)
         file_keys_write(x, w);
     }
     struct sl_keyset_iter it = sl_keyset_walk(keys, after);
-    const struct sl_key *key = reached_next(x, &it);
-    for (uint32_t n = 0; key && n < KEYS_PAGE; n++) {
+    uint32_t n_passed = 0;
+    const struct sl_key *key = reached_next(x, &it, &n_passed);
+    for (uint32_t n = 0; key && n_passed < PASSED_MAX && !sl_api_page_is_full(x, n); n++) {
         key_write(x, w, key);
         after = key->number;
-        key = reached_next(x, &it);
+        key = reached_next(x, &it, &n_passed);
     }
+    after = key && n_passed == PASSED_MAX ? key->number : after;
     sl_jw_end(w);
     char next[24];
     snprintf(next, sizeof(next), "%llu", (unsigned long long)after);

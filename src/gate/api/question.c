@@ -8,6 +8,7 @@
 #include "gate/call/part.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/group_path.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -71,8 +72,9 @@ static int who_set(struct asked *asked, const struct sl_xchg *x)
         .principal = sl_arena_dup(&asked->arena, x->caller.principal),
         .key = sl_arena_dup(&asked->arena, x->caller.key ? x->caller.key->id : SL_STR("")),
         .request_id = sl_arena_dup(&asked->arena, x->caller.request_id),
+        .top = sl_arena_dup(&asked->arena, x->caller.key ? sl_group_top(x->caller.key->group) : SL_STR("")),
     };
-    return who->principal.p && who->key.p && who->request_id.p ? 0 : SL_E_NOMEM;
+    return who->principal.p && who->key.p && who->request_id.p && who->top.p ? 0 : SL_E_NOMEM;
 }
 
 /* NULL: the exchange was failed. */
@@ -128,6 +130,7 @@ struct sl_question *sl_question_new_key(struct sl_xchg *x, enum sl_store_key_ver
     sl_store_key_job_init(&question->key, verb);
     question->key.key.id = key ? key->number : 0;
     question->key.if_version = key ? key->version : 0;
+    question->key.max = x->settings->limits_max_group_keys;
     question->key.now_usec = sl_clock_wall_usec();
     return question_ready(x, question, 0);
 }
@@ -139,6 +142,7 @@ struct sl_question *sl_question_new_group(struct sl_xchg *x, enum sl_store_group
         return NULL;
     }
     int r = sl_store_group_job_init(&question->group, verb, path);
+    question->group.max = x->settings->limits_max_subgroups;
     question->group.now_usec = sl_clock_wall_usec();
     return question_ready(x, question, r);
 }

@@ -291,6 +291,10 @@ static const struct sl_opt limits_opts[] = {
     ROW(struct sl_settings, "max_counters", SL_OPT_U32, limits_max_counters, "131072", 64, 100000000, 0,
         "how many counters of single callers there are, and how many of sessions; beyond it whoever has most gives "
         "way"),
+    ROW(struct sl_settings, "max_group_keys", SL_OPT_U32, limits_max_group_keys, "1000", 1, 1000000, SL_OPT_RELOAD,
+        "how many keys there may be in a topmost group and those below it, for its own admins to make one more"),
+    ROW(struct sl_settings, "max_subgroups", SL_OPT_U32, limits_max_subgroups, "100", 1, 10000, SL_OPT_RELOAD,
+        "how many groups that calls made there may be below a topmost group, for its own admins to make one more"),
     END_OF_TABLE,
 };
 

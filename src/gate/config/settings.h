@@ -86,7 +86,8 @@ struct sl_settings {
     struct sl_store_settings store;
     uint32_t responses_max;
     uint32_t limits_reserve_output, limits_max_counters;
-    int prices_refuse_unknown; /* calls without a known price, where money is limited */
+    uint32_t limits_max_group_keys, limits_max_subgroups; /* by admins of groups; in each topmost group */
+    int prices_refuse_unknown;                            /* calls without a known price, where money is limited */
     uint32_t metrics_max_routes, metrics_histogram_routes, metrics_max_targets, metrics_max_accounts;
     struct sl_str log_access; /* "stdout", "stderr", "none" or a path */
     int log_level;            /* enum sl_log_level */

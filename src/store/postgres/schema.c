@@ -147,6 +147,12 @@ static const struct {
          /* As SQLite's function of that name. */
          "CREATE FUNCTION json_valid(t text) RETURNS integer LANGUAGE plpgsql IMMUTABLE STRICT AS $$"
          " BEGIN PERFORM t::json; RETURN 1; EXCEPTION WHEN data_exception THEN RETURN 0; END $$;" },
+    /* Whoever is in a group pushes out only rows of its own topmost group; '' stands for all without one. n counts the
+     * rows of each. */
+    { 1,
+      "ALTER TABLE audit ADD COLUMN top text COLLATE \"C\" NOT NULL DEFAULT '', ADD COLUMN n bigint NOT NULL DEFAULT 0;"
+      "UPDATE audit SET n = id;"
+      "CREATE INDEX audit_top ON audit (top, n);" },
 };
 
 #define NEWEST ((int)SL_ARRAY_LEN(migrations))

@@ -16,25 +16,27 @@ static void bind_text_or_null(struct sl_stmt *stmt, int at, struct sl_str text, 
     sl_db_bind_str(stmt, at, text);
 }
 
-static int oldest_delete(struct sl_db *db, uint64_t newest, struct sl_err *err)
+/* Deletes the oldest rows of a topmost group, or of all who are in none. */
+static int oldest_delete(struct sl_db *db, struct sl_str top, struct sl_err *err)
 {
-    if (newest <= SL_AUDIT_ROWS) {
-        return 0;
-    }
-    struct sl_stmt *stmt = sl_db_stmt(db, "DELETE FROM audit WHERE id <= ?", err);
+    struct sl_stmt *stmt = sl_db_stmt(
+        db, "DELETE FROM audit WHERE top = ?1 AND n <= (SELECT MAX(n) FROM audit WHERE top = ?1) - ?2", err);
     if (!stmt) {
         return err->code;
     }
-    sl_db_bind_int(stmt, 1, (int64_t)(newest - SL_AUDIT_ROWS));
+    sl_db_bind_str(stmt, 1, top);
+    sl_db_bind_int(stmt, 2, top.n ? SL_AUDIT_GROUP_ROWS : SL_AUDIT_ROWS);
     return sl_db_run(db, stmt, err);
 }
 
 int sl_audit_add(struct sl_db *db, const struct sl_audit_row *row, struct sl_err *err)
 {
     char notes[2][64];
+    struct sl_str top = row->who.top.p ? row->who.top : SL_STR("");
     struct sl_stmt *stmt = sl_db_stmt(db,
                                       "INSERT INTO audit (at_usec, principal, key, request_id, action, target, before, "
-                                      "after) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                                      "after, top, n) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+                                      "(SELECT COALESCE(MAX(n), 0) + 1 FROM audit WHERE top = ?9))",
                                       err);
     if (!stmt) {
         return err->code;
@@ -47,9 +49,9 @@ int sl_audit_add(struct sl_db *db, const struct sl_audit_row *row, struct sl_err
     sl_db_bind_str(stmt, 6, row->target);
     bind_text_or_null(stmt, 7, row->before, notes[0]);
     bind_text_or_null(stmt, 8, row->after, notes[1]);
-    uint64_t id = 0;
-    int r = sl_db_insert(db, stmt, &id, err);
-    return r < 0 ? r : oldest_delete(db, id, err);
+    sl_db_bind_str(stmt, 9, top);
+    int r = sl_db_run(db, stmt, err);
+    return r < 0 ? r : oldest_delete(db, top, err);
 }
 
 /* --- reading --- */

@@ -47,6 +47,23 @@ int sl_sql_group_exists(struct sl_db *db, struct sl_str path, struct sl_err *err
     return r;
 }
 
+int sl_sql_below_check(struct sl_db *db, const char *sql, struct sl_str top, uint32_t max, struct sl_err *err)
+{
+    if (!top.n || !max) {
+        return 0;
+    }
+    struct sl_stmt *stmt = sl_db_stmt(db, sql, err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, top);
+    sl_db_bind_int(stmt, 2, max);
+    int r = sl_db_row(db, stmt, err);
+    bool is_full = r > 0 && sl_db_column_int(stmt, 0) >= max;
+    sl_db_reset(stmt);
+    return r < 0 ? r : is_full ? sl_fail(err, SL_E_BUSY, "'%.*s' has %u already", SL_STR_ARG(top), max) : 0;
+}
+
 /* Binds what a call says about a group, from the first parameter on. Returns the number of the next one. */
 static int row_bind(struct sl_stmt *stmt, const struct sl_store_group *group)
 {
@@ -65,7 +82,14 @@ static int row_bind(struct sl_stmt *stmt, const struct sl_store_group *group)
 static int insert(struct sl_db *db, struct sl_store_group_job *job, struct sl_err *err)
 {
     struct sl_store_group *group = &job->group;
-    int r = job->above.n ? sl_sql_group_exists(db, job->above, err) : 1;
+    int r = sl_sql_below_check(db,
+                               "SELECT COUNT(*) FROM (SELECT 1 FROM key_groups WHERE path > ?1 || '/' AND path < "
+                               "?1 || '0' LIMIT ?2) AS found",
+                               job->base.who.top, job->max, err);
+    if (r < 0) {
+        return r;
+    }
+    r = job->above.n ? sl_sql_group_exists(db, job->above, err) : 1;
     if (r <= 0) {
         return r < 0 ? r : sl_fail(err, SL_E_INVAL, "there is no group '%.*s'", SL_STR_ARG(job->above));
     }
@@ -116,6 +140,9 @@ static int replace(struct sl_db *db, struct sl_store_group_job *job, struct sl_e
     int r = seen_check(db, job, err);
     if (r < 0 || !job->if_version) {
         return r < 0 ? r : create(db, job, err);
+    }
+    if (sl_str_eq(job->before, job->text)) {
+        return 0;
     }
     struct sl_stmt *stmt = sl_db_stmt(
         db, "UPDATE key_groups SET version = ?, updated_usec = ?, limits = ?, children = ? WHERE path = ?", err);

@@ -91,7 +91,11 @@ static int insert(struct sl_db *db, struct sl_store_key *key, struct sl_err *err
 
 static int create(struct sl_db *db, struct sl_store_key_job *job, struct sl_err *err)
 {
-    int r = group_check(db, job, err);
+    int r = sl_sql_below_check(db,
+                               "SELECT COUNT(*) FROM (SELECT 1 FROM keys WHERE group_path = ?1 OR (group_path > "
+                               "?1 || '/' AND group_path < ?1 || '0') LIMIT ?2) AS found",
+                               job->base.who.top, job->max, err);
+    r = r < 0 ? r : group_check(db, job, err);
     if (r < 0) {
         return r;
     }
@@ -131,6 +135,9 @@ static int replace(struct sl_db *db, struct sl_store_key_job *job, struct sl_err
 {
     int r = seen_check(db, job, err);
     r = r < 0 ? r : group_check(db, job, err);
+    if (r == 0 && sl_str_eq(job->before, job->text)) {
+        return 0;
+    }
     struct sl_stmt *stmt = r < 0
                                ? NULL
                                : sl_db_stmt(db,

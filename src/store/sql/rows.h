@@ -72,6 +72,8 @@ void sl_bad_row_tell(void *arg, const char *what, struct sl_str name, const char
 /* The longest sealed text; the caller has bounded the body that it comes from. */
 #define SL_SEALED_MAX (64u << 20)
 SL_MUST int sl_sealed_read(const struct sl_seal *seal, struct sl_str name, struct sl_str sealed, struct sl_secret *ret);
+/* SL_E_BUSY: `sql` counts `max` in the topmost group, or below it; top.n == 0 or max == 0: there is no bound. */
+SL_MUST int sl_sql_below_check(struct sl_db *db, const char *sql, struct sl_str top, uint32_t max, struct sl_err *err);
 /* 1: there is a stored group of that path; 0: there is none. */
 SL_MUST int sl_sql_group_exists(struct sl_db *db, struct sl_str path, struct sl_err *err);
 /* The mark as it stands in `db`. */

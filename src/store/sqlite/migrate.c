@@ -165,6 +165,13 @@ const char *const sl_db_migrations[] = {
     "ALTER TABLE key_groups ADD COLUMN limits TEXT;"
     "ALTER TABLE key_groups ADD COLUMN children TEXT;"
     "ALTER TABLE keys ADD COLUMN limits TEXT;",
+    /* 10 */
+    /* Whoever is in a group pushes out only rows of its own topmost group; '' stands for all without one. n counts the
+     * rows of each. */
+    "ALTER TABLE audit ADD COLUMN top TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE audit ADD COLUMN n INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE audit SET n = id;"
+    "CREATE INDEX audit_top ON audit (top, n);",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

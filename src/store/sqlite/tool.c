@@ -171,7 +171,9 @@ static int rotation_run(struct sl_store *store, uint64_t *ret_routes, struct sl_
     sl_store_rotate_job_init(&rotation.base);
     struct sl_store_job *job = &rotation.base.base;
     rotation.base.now_usec = sl_clock_wall_usec();
-    job->who = (struct sl_store_who){ SL_STR("sluice secret rotate"), SL_STR(""), SL_STR("") };
+    job->who = (struct sl_store_who){ .principal = SL_STR("sluice secret rotate"),
+                                      .key = SL_STR(""),
+                                      .request_id = SL_STR("") };
     job->on_done = on_rotated;
     sem_init(&rotation.done, 0, 0);
     int r = sl_store_start(store, err);

@@ -116,7 +116,8 @@ static int change(struct sl_store *store, enum sl_store_key_verb verb, uint64_t 
         .id = id, .name = SL_STR("m"), .principal = SL_STR("q"), .role = SL_STR("query"), .group = sl_str_c(path)
     };
     job.if_version = version;
-    job.before = job.text = SL_STR("{}");
+    job.before = SL_STR("{\"group\":1}");
+    job.text = SL_STR("{\"group\":2}");
     int r = job_wait(store, &job.base);
     assert_true(r < 0 || verb == SL_STORE_KEY_REVOKE || job.key.hash.n == 32);
     versions[id] = r == 0 ? job.key.version : versions[id];

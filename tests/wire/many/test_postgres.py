@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several daemons on one PostgreSQL: what one changes is in force on all, whoever is stopped in between."""
+import re
 import os
 import pathlib
 import signal
@@ -344,7 +345,7 @@ def test_a_newer_schema_is_refused_with_words(tmp_path, node, store, postgres_sh
     node(store)  # a newer one that this version still may use
     postgres_shared.sql("UPDATE sluice.meta SET value = 98 WHERE key = 'schema_least'", database)
     text = refused(tmp_path, {"store": {"postgres": "$THE_STORE"}, "endpoints": []}, store, SLUICE_SECRET_KEY=SECRET)
-    assert "a newer version of sluice made the database's schema (99; this one knows up to 1)" in text
+    assert re.search(r"a newer version of sluice made the database.s schema \(99; this one knows up to \d+\)", text), text
 
 
 def test_usage_of_all_nodes_is_summed_up(node, store):

@@ -210,6 +210,27 @@ static void keys_stay(void **state)
     }
 }
 
+/* Rows from before groups had a share are everybody's; what is added later comes behind them. */
+static void audit_rows_stay(void **state)
+{
+    (void)state;
+    struct content c;
+    old_make(2, "INSERT INTO audit VALUES (7, 1, 'p', 'k', 'r', 'key.create', 'key-1', NULL, '{}');");
+    sl_store_close(store_open(&c));
+    char path[100];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    snprintf(path, sizeof(path), "%s/" SL_DIR_DB, dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT top, n, target FROM audit", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(stmt, 0), "");
+    assert_int_equal(sqlite3_column_int(stmt, 1), 7);
+    assert_string_equal((const char *)sqlite3_column_text(stmt, 2), "key-1");
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(usage_begins, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(counts_of_requests_stay, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(keys_stay, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(audit_rows_stay, dir_setup, dir_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

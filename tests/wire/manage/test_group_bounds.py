@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an admin of a group may fill up: the number of its keys and groups, their size, and the audit are bounded."""
+import sqlite3
+
+import pytest
+
+from harness import CHAT_REPLY, chat_route
+
+KEYS, GROUPS, AUDIT = (f"/api/sluice/v1/{name}" for name in ("keys", "groups", "audit"))
+ADMIN = "an-admin-key-of-the-file"
+BOSS = "sk-sluice-" + "b" * 43
+
+
+def bearer(key):
+    return [("Authorization", f"Bearer {key}")]
+
+
+@pytest.fixture
+def gate(sluice, upstream, tmp_path):
+    base = upstream(lambda x: x.reply(CHAT_REPLY)).base
+
+    def start(**limits):
+        return sluice({"auth": {"admin_key": "$THE_ADMIN", "keys": [{"name": "boss", "group": "acme", "role": "admin", "key": "$THE_BOSS"}]},
+                       "groups": [{"name": "acme"}, {"name": "acme/search"}, {"name": "rival"}], "limits": limits, "endpoints": [chat_route(base)],
+                       "upstream": {"allow": ["127.0.0.0/8"]}}, args=["--data", str(tmp_path / "data")], env={"THE_ADMIN": ADMIN, "THE_BOSS": BOSS})
+
+    return start
+
+
+def ask(daemon, method, path, body=None, key=ADMIN):
+    return daemon.call(method, path, body, bearer(key))
+
+
+def key_of(i, group, **members):
+    return {"name": f"k{i}", "role": "query", "group": group, **members}
+
+
+def all_of(daemon, path, member, key):
+    rows, sizes, token = [], [], ""
+    while token is not None:
+        reply = ask(daemon, "GET", path + (f"?page_token={token}" if token else ""), key=key)
+        assert reply.status == 200, reply.body
+        rows += reply.json()[member]
+        sizes.append(len(reply.body))
+        token = reply.json()["next_page_token"]
+    return rows, sizes
+
+
+def test_an_admin_of_a_group_makes_no_keys_without_end(gate):
+    daemon = gate(max_group_keys=4)
+    deep = ask(daemon, "POST", KEYS, key_of(0, "acme/search", role="admin"), BOSS).json()
+    for i, group in ((1, "acme"), (2, "acme/search")):
+        assert ask(daemon, "POST", KEYS, key_of(i, group), BOSS).status == 201
+    assert ask(daemon, "POST", KEYS, key_of(3, "rival")).status == 201  # others do not count
+    assert ask(daemon, "POST", KEYS, key_of(4, "acme/search"), deep["key"]).status == 201
+    for group, who in (("acme", BOSS), ("acme/search", BOSS), ("acme/search", deep["key"])):
+        r = ask(daemon, "POST", KEYS, key_of(5, group), who)
+        assert r.status == 409 and "4 keys in 'acme'" in r.json()["error"]["message"] and "limits.max_group_keys" in r.json()["error"]["message"], r.body
+    assert ask(daemon, "POST", KEYS, key_of(6, "acme")).status == 201  # the operator may
+    assert ask(daemon, "POST", KEYS, key_of(7, "rival")).status == 201
+    ids = [k["id"] for k in ask(daemon, "GET", KEYS, key=BOSS).json()["keys"] if k["owner"] == "api" and k["role"] == "query"]
+    for i in ids[:2]:
+        assert ask(daemon, "DELETE", f"{KEYS}/{i}", key=BOSS).status == 200
+    assert ask(daemon, "POST", KEYS, key_of(8, "acme"), BOSS).status == 201
+    assert ask(daemon, "POST", KEYS, key_of(9, "acme"), BOSS).status == 409
+
+
+def test_an_admin_of_a_group_makes_no_groups_without_end(gate):
+    daemon = gate(max_subgroups=3)
+    for method, path, body in (("POST", GROUPS, {"name": "acme/a"}), ("PUT", GROUPS + "/acme/b", {}), ("POST", GROUPS, {"name": "acme/search/c"})):
+        assert ask(daemon, method, path, body, BOSS).status == 201
+    for method, path, body in (("POST", GROUPS, {"name": "acme/d"}), ("PUT", GROUPS + "/acme/a/d", {})):
+        r = ask(daemon, method, path, body, BOSS)
+        assert r.status == 409 and "3 groups below 'acme'" in r.json()["error"]["message"] and "limits.max_subgroups" in r.json()["error"]["message"], r.body
+    assert ask(daemon, "PUT", GROUPS + "/acme/a", {"limits": [{"requests": 1, "per": "day"}]}, BOSS).status == 200
+    assert ask(daemon, "POST", GROUPS, {"name": "rival/d"}).status == 201 == ask(daemon, "POST", GROUPS, {"name": "acme/d"}).status
+    for name in ("acme/a", "acme/b"):
+        assert ask(daemon, "DELETE", f"{GROUPS}/{name}", key=BOSS).status == 200
+    assert ask(daemon, "POST", GROUPS, {"name": "acme/e"}, BOSS).status == 201
+
+
+def test_large_keys_are_listed_in_more_pages(gate):
+    """Their number alone would not bound a page."""
+    daemon = gate()
+    conn = daemon.connect()
+    routes = [f"{i:02}" + "r" * 250 for i in range(64)]  # nearly 16 KiB
+    for i in range(300):
+        reply = conn.request("POST", KEYS, key_of(i, "acme", routes=routes), bearer(BOSS)).reply("POST")
+        assert reply.status == 201, reply.body
+    rows, sizes = all_of(daemon, KEYS, "keys", BOSS)
+    assert [r["name"] for r in rows] == ["boss", *(f"k{i}" for i in range(300))]
+    assert len(sizes) == 2 and max(sizes) < 5 << 20
+
+
+@pytest.mark.parametrize("routes, said", [(["r"] * 257, "at most 256 names"), (["r" * 255] * 65, "at most 16384 bytes together")])
+def test_a_key_has_so_many_routes(gate, routes, said):
+    r = ask(gate(), "POST", KEYS, key_of(1, "acme", routes=routes))
+    assert r.status == 400 and said in r.json()["error"]["message"], r.body
+
+
+def test_keys_of_others_are_passed_by_a_part_at_a_time(gate, tmp_path):
+    """A list costs no more than a part of all keys, so a page may be short, or empty."""
+    daemon = gate()
+    assert ask(daemon, "POST", KEYS, key_of(1, "acme")).status == 201
+    daemon.stop()
+    daemon.stopped = True
+    db = sqlite3.connect(tmp_path / "data" / "sluice.db")
+    db.executemany("INSERT INTO keys (version, name, principal, role, hash, created_sec, expires_sec, group_path) VALUES (?, 'n', 'p', 'query', ?, 1, 0, 'rival')",
+                   ((1000 + i, i.to_bytes(32, "big")) for i in range(50000)))
+    db.commit()
+    db.close()
+    daemon = gate()
+    assert ask(daemon, "POST", KEYS, key_of(2, "acme")).status == 201
+    rows, sizes = all_of(daemon, KEYS, "keys", BOSS)
+    assert [r["name"] for r in rows] == ["boss", "k1", "k2"] and len(sizes) == 3
+
+
+def test_a_put_that_changes_nothing_leaves_no_trace(gate):
+    daemon = gate()
+    body = key_of(1, "acme", limits=[{"requests": 5, "per": "minute"}])
+    made = ask(daemon, "POST", KEYS, body, BOSS).json()
+    group = {"limits": [{"requests": 5, "per": "minute"}], "children": {"limits": [{"concurrent": 1}]}}
+    first = ask(daemon, "PUT", GROUPS + "/acme/new", group, BOSS).json()
+    rows = ask(daemon, "GET", AUDIT).json()["audit"]
+    for _ in range(3):
+        r = ask(daemon, "PUT", f"{KEYS}/{made['id']}", body, BOSS)
+        assert r.status == 200 and r.json()["name"] == "k1"
+        r = ask(daemon, "PUT", GROUPS + "/acme/new", group, BOSS)
+        assert r.status == 200 and r.json() == first
+    assert ask(daemon, "GET", AUDIT).json()["audit"] == rows
+    assert ask(daemon, "PUT", f"{KEYS}/{made['id']}", {**body, "name": "other"}, BOSS).status == 200
+    assert ask(daemon, "PUT", GROUPS + "/acme/new", {**group, "children": None}, BOSS).status == 200
+    assert [r["action"] for r in ask(daemon, "GET", AUDIT).json()["audit"]] == ["group.replace", "key.replace", *(r["action"] for r in rows)]
