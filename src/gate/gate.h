@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/budget.h"
+#include "gate/policy/seats.h"
 
 struct sl_accesslog;
 struct sl_affinity;
@@ -48,9 +49,10 @@ struct sl_gate {
     struct sl_budget memory;  /* server.limits.memory: bodies, JSON tapes, collected replies */
     struct sl_budget shadows; /* the part of `memory` for shadow calls */
     struct sl_budget spool;   /* server.limits.spool: uploads in files */
+    /* Reports of usage and questions to the request log that run, and lists of its rows as they come. */
+    struct sl_seats reports, looks, tails;
     atomic_uint n_connections;
     atomic_uint n_workers;      /* that began */
-    atomic_uint n_looks;        /* questions to the request log that run */
     uint32_t node;              /* a part of the ids of this process's requests */
     bool is_public;             /* other machines can connect: a listener is neither loopback nor a unix socket */
     struct sl_notices *notices; /* for upstreams that fail */
@@ -60,6 +62,9 @@ struct sl_gate {
     atomic_bool is_file_refused; /* the last reload was refused: the configuration in force differs from the file */
     atomic_uint_fast64_t config_wall_usec; /* when the configuration in force was loaded */
 };
+
+/* Call this before anything else: it sets what cannot be zero. */
+void sl_gate_init(struct sl_gate *gate);
 
 /* True: a store is configured and was never read. What the process does not know may still be stored there. */
 bool sl_gate_is_unread(const struct sl_gate *gate);

@@ -13,6 +13,7 @@
 #include "gate/api/requests_json.h"
 #include "gate/api/requests_query.h"
 #include "gate/call/access.h"
+#include "gate/call/auth.h"
 #include "gate/call/part.h"
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
@@ -36,8 +37,8 @@
 /* How long one slice takes, and how long a page may: then it is sent as it is, with a cursor. */
 #define SLICE_USEC (20 * SL_USEC_PER_MSEC)
 #define PAGE_USEC  (500 * SL_USEC_PER_MSEC)
-/* Questions at a time; each holds a thread of the pool and memory. */
-#define LOOKS_MAX 16
+/* How long a count may take, or the search for an id: then it is refused. */
+#define LOOK_USEC (10 * SL_USEC_PER_SEC)
 /* A page of rows, each of the greatest length and escaped. */
 #define TEXT_MAX_BYTES (256u << 20)
 
@@ -51,7 +52,7 @@ struct look {
     struct sl_arena arena; /* of the query's texts */
     struct sl_rlog_query query;
     struct sl_rlog_scan scan;
-    uint64_t begun_usec;
+    uint64_t begun_usec, seat;
     bool is_operators;
     bool is_count; /* it counts; else it lists rows */
     bool is_one;   /* it is about one id */
@@ -65,7 +66,7 @@ struct look {
 
 static void look_free(struct look *look)
 {
-    atomic_fetch_sub_explicit(&look->gate->n_looks, 1, memory_order_relaxed);
+    sl_seats_leave(&look->gate->looks, look->seat);
     sl_rlog_facets_done(&look->facets);
     sl_buf_done(&look->text);
     sl_arena_done(&look->arena);
@@ -76,19 +77,20 @@ static void look_free(struct look *look)
 static struct look *look_new(struct sl_xchg *x)
 {
     struct sl_gate *gate = x->worker->gate;
-    if (atomic_fetch_add_explicit(&gate->n_looks, 1, memory_order_relaxed) >= LOOKS_MAX) {
-        atomic_fetch_sub_explicit(&gate->n_looks, 1, memory_order_relaxed);
+    uint64_t seat;
+    if (!sl_seats_take(&gate->looks, sl_auth_tenant(x), &seat)) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "Too many questions to the request log run: try again.");
         return NULL;
     }
     struct look *look = calloc(1, sizeof(*look));
     if (!look) {
-        atomic_fetch_sub_explicit(&gate->n_looks, 1, memory_order_relaxed);
+        sl_seats_leave(&gate->looks, seat);
         sl_xchg_fail_nomem(x);
         return NULL;
     }
     look->x = x;
     look->gate = gate;
+    look->seat = seat;
     look->loop = x->desk->loop;
     look->is_operators = sl_requests_is_operators(x);
     sl_arena_init_small(&look->arena, 512);
@@ -217,14 +219,21 @@ static void facets_reply(struct sl_xchg *x, struct look *look)
     sl_api_reply(x, 200);
 }
 
+/* A part of a count would be wrong, and a part of a search would say that there is nothing. */
+static void late_refuse(struct sl_xchg *x)
+{
+    sl_api_refuse(x, SL_ERR_SLUICE_OVERLOADED, "TEMPORARILY_UNAVAILABLE",
+                  "This takes more than ten seconds: ask for a shorter time (from, to), or try again later.");
+}
+
 /* --- slices --- */
 
 static bool is_over(const struct look *look)
 {
-    bool is_late = sl_clock_usec() - look->begun_usec >= PAGE_USEC;
+    bool is_page = !look->is_count && !look->is_one;
+    bool is_late = sl_clock_usec() - look->begun_usec >= (is_page ? PAGE_USEC : LOOK_USEC);
     bool is_full = !look->is_count && look->n_rows >= look->n_max;
-    /* Counts are exact: they take the time that they take, while the client waits. */
-    return look->r < 0 || look->scan.is_done || is_full || (is_late && !look->is_count && !look->is_one);
+    return look->r < 0 || look->scan.is_done || is_full || is_late;
 }
 
 static void look_done(uv_work_t *work, int status);
@@ -250,6 +259,8 @@ static void look_done(uv_work_t *work, int status)
         sl_part_end(&x->parts, &look->part);
         if (look->r < 0 || sl_buf_status(&look->text) < 0) {
             sl_xchg_fail_nomem(x);
+        } else if (!look->scan.is_done && (look->is_count || (look->is_one && !look->n_rows))) {
+            late_refuse(x);
         } else if (look->is_count) {
             facets_reply(x, look);
         } else if (look->is_one) {

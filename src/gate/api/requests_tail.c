@@ -9,6 +9,7 @@
 #include "gate/api/requests.h"
 #include "gate/api/requests_json.h"
 #include "gate/api/requests_query.h"
+#include "gate/call/auth.h"
 #include "gate/call/own.h"
 #include "gate/call/part.h"
 #include "gate/call/reply.h"
@@ -26,7 +27,7 @@
 #define BATCH_ROWS 256
 /* A batch of rows, each of the greatest length and escaped. */
 #define TEXT_MAX_BYTES (64u << 20)
-/* How often it looks whether the client takes more, the gateway drains, or a heartbeat is due. */
+/* How often it looks whether the client takes more, its key still holds, the gateway drains, or a heartbeat is due. */
 #define TICK_USEC SL_USEC_PER_SEC
 /* More bytes than this wait for the client: nothing is read. */
 #define QUEUED_MAX 65536
@@ -43,7 +44,7 @@ struct tail {
     struct sl_post post;
     atomic_bool is_posted;
     struct sl_timer tick;
-    uint64_t sent_usec;
+    uint64_t sent_usec, seat;
     uv_work_t work;
     bool is_reading, has_new, is_operators;
     uint64_t from; /* the number of the next row */
@@ -59,6 +60,7 @@ static void tail_free_if_left(struct tail *tail)
         return;
     }
     struct sl_worker *worker = tail->worker;
+    sl_seats_leave(&worker->gate->tails, tail->seat);
     sl_buf_done(&tail->text);
     sl_arena_done(&tail->arena);
     free(tail);
@@ -144,7 +146,7 @@ static void on_tick(struct sl_timer *timer)
 {
     struct tail *tail = SL_CONTAINER_OF(timer, struct tail, tick);
     uint64_t now = sl_loop_now(tail->loop), every = tail->x->settings->server.heartbeat_usec;
-    if (atomic_load_explicit(&tail->worker->gate->is_draining, memory_order_relaxed)) {
+    if (atomic_load_explicit(&tail->worker->gate->is_draining, memory_order_relaxed) || !sl_auth_holds(tail->x)) {
         sl_xchg_end(tail->x);
         return;
     }
@@ -196,6 +198,12 @@ static struct tail *tail_new(struct sl_xchg *x)
         sl_arena_done(&tail->arena);
         free(tail);
         sl_requests_refuse(x, &err);
+        return NULL;
+    }
+    if (!sl_seats_take(&x->worker->gate->tails, sl_auth_tenant(x), &tail->seat)) {
+        sl_arena_done(&tail->arena);
+        free(tail);
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "Too many such lists are open: close one, or try again.");
         return NULL;
     }
     tail->x = x;

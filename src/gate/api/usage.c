@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "gate/api/api.h"
+#include "gate/call/auth.h"
 #include "gate/call/part.h"
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
@@ -72,6 +73,7 @@ struct report {
     struct sl_usage_query query;
     struct sl_arena arena; /* for the query's key */
     bool is_csv;
+    uint64_t seat;
     int r;
     struct sl_err err;
     struct sl_buf text;
@@ -228,7 +230,7 @@ static void report_done(uv_work_t *work, int status)
     struct report *report = SL_CONTAINER_OF(work, struct report, work);
     struct sl_xchg *x = report->x;
     struct sl_worker *worker = report->worker;
-    sl_ledger_leave(worker->gate->ledger);
+    sl_seats_leave(&worker->gate->reports, report->seat);
     if (x) {
         sl_part_end(&x->parts, &report->part);
         report->r = status < 0 ? SL_E_NOMEM : report->r;
@@ -339,14 +341,14 @@ static void busy_refuse(struct sl_xchg *x)
 
 static void report_ask(struct sl_xchg *x, struct report *report)
 {
-    struct sl_ledger *ledger = x->worker->gate->ledger;
-    if (!sl_ledger_enter(ledger)) {
+    struct sl_seats *seats = &x->worker->gate->reports;
+    if (!sl_seats_take(seats, sl_auth_tenant(x), &report->seat)) {
         report_free(report);
         busy_refuse(x);
         return;
     }
     if (uv_queue_work(&x->desk->loop->uv, &report->work, report_run, report_done) < 0) {
-        sl_ledger_leave(ledger);
+        sl_seats_leave(seats, report->seat);
         report_free(report);
         busy_refuse(x);
         return;

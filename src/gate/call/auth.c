@@ -43,6 +43,21 @@ static enum sl_access access_of(const struct sl_xchg *x)
     return access == SL_ACCESS_METRICS ? metrics_access(x) : access;
 }
 
+static struct sl_key *hash_find(const struct sl_worker *worker, const struct sl_settings *settings,
+                                const unsigned char hash[SL_KEY_HASH_BYTES])
+{
+    struct sl_key *key = sl_keyring_find(settings->auth.ring, hash);
+    struct sl_key *admin = worker->gate->admin_key;
+    const struct sl_keyset *stored = worker->snapshot->keys;
+    if (!key) {
+        key = sl_keyset_match(stored, hash);
+    }
+    if (!key && admin && CRYPTO_memcmp(admin->hash, hash, SL_KEY_HASH_BYTES) == 0) {
+        key = admin;
+    }
+    return key;
+}
+
 static struct sl_key *key_find(const struct sl_xchg *x, struct sl_str credential)
 {
     unsigned char hash[SL_KEY_HASH_BYTES];
@@ -50,16 +65,7 @@ static struct sl_key *key_find(const struct sl_xchg *x, struct sl_str credential
         return NULL;
     }
     sl_key_hash(credential, hash);
-    struct sl_key *key = sl_keyring_find(x->settings->auth.ring, hash);
-    struct sl_key *admin = x->worker->gate->admin_key;
-    const struct sl_keyset *stored = x->worker->snapshot->keys;
-    if (!key) {
-        key = sl_keyset_match(stored, hash);
-    }
-    if (!key && admin && CRYPTO_memcmp(admin->hash, hash, sizeof(hash)) == 0) {
-        key = admin;
-    }
-    return key;
+    return hash_find(x->worker, x->settings, hash);
 }
 
 /* The message for a call that was signed instead of having a key; NULL: it was not signed. */
@@ -165,6 +171,24 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
         return false;
     }
     return !key->group.n || group_or_refuse(x, key);
+}
+
+struct sl_str sl_auth_tenant(const struct sl_xchg *x)
+{
+    return x->caller.key ? sl_key_tenant(x->caller.key) : x->caller.principal;
+}
+
+bool sl_auth_holds(struct sl_xchg *x)
+{
+    const struct sl_key *then = x->caller.key;
+    const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
+    if (!then) {
+        return snapshot->settings->auth.mode != SL_AUTH_KEYS;
+    }
+    const struct sl_key *now = hash_find(x->worker, snapshot->settings, then->hash);
+    return now && !sl_key_is_expired(now, sl_clock_wall_usec() / SL_USEC_PER_SEC) && now->role == then->role &&
+           sl_str_eq(now->principal, then->principal) && sl_str_eq(now->group, then->group) &&
+           (!now->group.n || sl_groups_find(snapshot->groups, now->group));
 }
 
 bool sl_auth_may_use(const struct sl_xchg *x, struct sl_str route)

@@ -19,6 +19,12 @@ bool sl_auth_may_use(const struct sl_xchg *x, struct sl_str route);
  * any other caller all of it must look as if it did not exist. */
 bool sl_auth_reaches(const struct sl_xchg *x, struct sl_str group);
 
+/* Whose share the caller takes of what is bounded for all together: that of its key, or its own. */
+struct sl_str sl_auth_tenant(const struct sl_xchg *x);
+/* True: what sl_auth_or_refuse said about the caller is still so: its key was not revoked, did not expire, and has the
+ * same principal, role and group. For what goes on for long. */
+bool sl_auth_holds(struct sl_xchg *x);
+
 /* True: `auth: none` lets other machines call. That is allowed, with a warning, whose text is in `err`. */
 bool sl_auth_is_open(const struct sl_settings *settings, struct sl_str address, bool is_loopback, struct sl_err *err);
 /* False: there is no auth section, so everyone may call, and this address is not loopback. The reason shows both ways

@@ -26,7 +26,6 @@ struct sl_ledger {
     uint64_t frozen_other;  /* calls of `frozen` that the store counted under SL_USAGE_OTHER */
     size_t squeeze_at;
     atomic_uint_fast64_t n_waiting, n_other, n_lost; /* written under the lock */
-    atomic_uint n_asking;
 };
 
 int sl_ledger_new(struct sl_ledger **ret)
@@ -220,20 +219,6 @@ int sl_ledger_ask(struct sl_ledger *ledger, struct sl_store *store, const struct
     }
     sl_usage_close(reader);
     return r;
-}
-
-bool sl_ledger_enter(struct sl_ledger *ledger)
-{
-    if (atomic_fetch_add(&ledger->n_asking, 1) < SL_LEDGER_ASKING_MAX) {
-        return true;
-    }
-    atomic_fetch_sub(&ledger->n_asking, 1);
-    return false;
-}
-
-void sl_ledger_leave(struct sl_ledger *ledger)
-{
-    atomic_fetch_sub(&ledger->n_asking, 1);
 }
 
 void sl_ledger_look(const struct sl_ledger *ledger, struct sl_ledger_look *ret)

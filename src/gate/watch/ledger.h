@@ -40,12 +40,6 @@ void sl_ledger_hold(struct sl_ledger *ledger);
 SL_MUST int sl_ledger_ask(struct sl_ledger *ledger, struct sl_store *store, const struct sl_usage_query *query,
                           struct sl_sheet *ret, struct sl_err *err);
 
-/* The most that ask at one time; each takes a thread of the process's pool. Enter before you ask, and leave after it.
- * False: too many are there. Any thread. */
-#define SL_LEDGER_ASKING_MAX 2
-SL_MUST bool sl_ledger_enter(struct sl_ledger *ledger);
-void sl_ledger_leave(struct sl_ledger *ledger);
-
 struct sl_ledger_look {
     uint64_t n_waiting; /* calls that only this memory knows */
     uint64_t n_other;   /* counted under SL_USAGE_OTHER in place of their own principal */

@@ -293,6 +293,7 @@ static void start(struct gate_test *g, const char *config, bool is_file)
         fail_msg("the configuration is refused");
     }
     const struct sl_config *c = g->loaded.config;
+    sl_gate_init(&g->gate);
     g->gate.publisher = &g->publisher;
     g->gate.events = &g->events;
     g->gate.counters = &g->counters;

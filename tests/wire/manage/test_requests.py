@@ -2,6 +2,7 @@
 """The request log: a row for each call of a model, found by those who may see it."""
 import json
 import signal
+import time
 import urllib.parse
 
 import pytest
@@ -260,6 +261,55 @@ def test_a_client_that_leaves_the_tail(gate):
     for _ in range(5):
         gate.call()
     gate.rows(6)
+
+
+def test_a_tail_ends_with_its_key(guarded):
+    """A key that was revoked, moved, or has expired hears no more."""
+    keys = "/api/sluice/v1/keys"
+    admin = [("Authorization", f"Bearer {ADMIN}")]
+
+    def tail_of(**members):
+        made = guarded.daemon.call("POST", keys, {"name": "k", "principal": "p", "role": "viewer", **members}, admin).json()
+        conn = guarded.daemon.connect().request("GET", OWN + "/tail", headers=[("Authorization", f"Bearer {made['key']}")])
+        assert conn.head().status == 200
+        return f"{keys}/{made['id']}", conn
+
+    def ends(conn):
+        while conn.chunk():
+            pass
+        return True
+
+    path, conn = tail_of()
+    assert guarded.daemon.call("DELETE", path, headers=admin).status == 200
+    assert ends(conn)
+    for change in ({"principal": "other"}, {"role": "query"}):
+        path, conn = tail_of()
+        assert guarded.daemon.call("PUT", path, {"name": "k", "principal": "p", "role": "viewer", **change}, admin).status == 200
+        assert ends(conn)
+    _, conn = tail_of(expires_at=int(time.time()) + 2)
+    assert ends(conn)
+    path, conn = tail_of()  # a change of something else, or of another key, ends nothing
+    assert guarded.daemon.call("PUT", path, {"name": "new", "principal": "p", "role": "viewer"}, admin).status == 200
+    guarded.call(key=KEYS["ann"])
+    assert conn.chunk().startswith(b"data: ")
+
+
+def test_one_tenant_has_not_all_tails(guarded):
+    def tail(key):
+        conn = guarded.daemon.connect().request("GET", OWN + "/tail", headers=[("Authorization", f"Bearer {key}")])
+        return conn, conn.head().status
+
+    conns = []
+    while len(conns) < 100:
+        conn, status = tail(KEYS["ann"])
+        if status != 200:
+            break
+        conns.append(conn)
+    assert status == 503 and len(conns) == 32
+    assert tail(KEYS["bob"])[1] == 200
+    for conn in conns:
+        conn.reset()
+    wait_for(lambda: tail(KEYS["ann"])[1] == 200, "a free place")
 
 
 @pytest.mark.parametrize("how", ["no data", "off"])
