@@ -61,7 +61,7 @@ struct cli_args {
     const char *by; /* of usage */
     bool is_csv;
     const char *since;                                         /* of usage and logs */
-    const char *route, *status, *target, *error_type, *min_ms; /* what logs filters by */
+    const char *route, *status, *target, *error_type, *min_ms, *session; /* what logs filters by */
     int64_t limit;                                             /* one more than was said */
     bool is_follow;
 };

@@ -172,7 +172,9 @@ static const struct cli_opt logs_opts[] = {
     { "target", 0, CLI_TEXT, AT(target), "NAME", "only calls that this target answered", 0 },
     { "provider", 0, CLI_TEXT, AT(provider), "NAME", "only calls of this provider", 0 },
     { "key", 0, CLI_TEXT, AT(key), "NAME", "only calls with the key of this name", 0 },
+    { "group", 0, CLI_TEXT, AT(group), "GROUP", "only calls with keys of this group and those below it", 0 },
     { "principal", 0, CLI_TEXT, AT(principal), "NAME", "only calls of this principal", 0 },
+    { "session", 0, CLI_TEXT, AT(session), "NAME", "only calls with this x-sluice-session", 0 },
     { "min-ms", 0, CLI_TEXT, AT(min_ms), "N", "only calls that took so many milliseconds or more", 0 },
     OPTIONS_END,
 };

@@ -36,12 +36,14 @@ static const char *msec_of(const sluice_result *row, const char *at, const char 
 static void who_tell(const sluice_result *row)
 {
     const char *principal = value_of(row, "", "principal"), *key = value_of(row, "", "key"),
+               *group = value_of(row, "", "group"), *session = value_of(row, "", "session"),
                *client = value_of(row, "", "client"), *route = value_of(row, "", "route");
     int is_stream = 0;
     sluice_json_bool(row, "stream", &is_stream);
-    cli_print(stdout, "%s: %s%s%s%s called %s%s%s", value_of(row, "", "time"), principal ? principal : "somebody",
-              key ? " (key " : "", key ? key : "", key ? ")" : "", value_of(row, "", "path"), client ? ", from " : "",
-              client ? client : "");
+    cli_print(stdout, "%s: %s%s%s%s%s%s called %s%s%s%s%s", value_of(row, "", "time"),
+              principal ? principal : "somebody", key ? " (key " : "", key ? key : "", group ? ", group " : "",
+              group ? group : "", key ? ")" : "", value_of(row, "", "path"), client ? ", from " : "",
+              client ? client : "", session ? ", in the session " : "", session ? session : "");
     if (route) {
         cli_print(stdout, "It went to the route %s%s.", route, is_stream ? ", as a stream" : "");
     } else {
@@ -110,6 +112,39 @@ static void attempts_tell(const sluice_result *row)
     }
 }
 
+static const char *kind_words(const char *kind)
+{
+    return !kind                                ? ""
+           : strcmp(kind, "input_tokens") == 0  ? " input tokens"
+           : strcmp(kind, "output_tokens") == 0 ? " output tokens"
+           : strcmp(kind, "tokens") == 0        ? " tokens"
+           : strcmp(kind, "concurrent") == 0    ? " calls at a time"
+           : strcmp(kind, "requests") == 0      ? " calls"
+                                                : "";
+}
+
+/* Limits that were nearly reached, and those that refused the call. */
+static void limits_tell(const sluice_result *row)
+{
+    for (size_t i = 0; i < sluice_json_count(row, "limits"); i++) {
+        char at[32], refused[48];
+        int is_refused = 0;
+        snprintf(at, sizeof(at), "limits[%zu]", i);
+        snprintf(refused, sizeof(refused), "%s.refused", at);
+        sluice_json_bool(row, refused, &is_refused);
+        const char *owner = value_of(row, at, "owner"), *name = value_of(row, at, "name"),
+                   *kind = value_of(row, at, "kind"), *cap = value_of(row, at, "cap"), *per = value_of(row, at, "per"),
+                   *zone = value_of(row, at, "zone"), *used = value_of(row, at, "used_percent"),
+                   *each = value_of(row, at, "each");
+        bool is_money = kind && strcmp(kind, "money") == 0;
+        cli_print(stdout, "%s of the %s %s: %s%s%s%s%s%s%s%s; %s%% of it was used%s.",
+                  is_refused ? "Refused by a limit" : "Near a limit", owner ? owner : "", name ? name : "",
+                  is_money ? "$" : "", cap ? cap : "", kind_words(kind), per ? " per " : "", per ? per : "",
+                  zone ? " in " : "", zone ? zone : "", each ? " for each caller" : "", used ? used : "?",
+                  is_refused ? "" : " with this call");
+    }
+}
+
 static void end_tell(const sluice_result *row)
 {
     char total[40], first[40];
@@ -165,6 +200,7 @@ static void row_tell(const sluice_result *row)
     cli_print(stdout, "Request %s%s%s%s", id ? id : "", is_ours ? "" : " (x-request-id ",
               is_ours || !request_id ? "" : request_id, is_ours ? "" : ")");
     who_tell(row);
+    limits_tell(row);
     attempts_tell(row);
     end_tell(row);
     usage_tell(row);

@@ -52,6 +52,7 @@ static int path_make(const struct cli_args *args, const char *path, const char *
         { "route", args->route },         { "status", args->status },         { "model", args->model },
         { "target", args->target },       { "provider", args->provider },     { "key", args->key },
         { "principal", args->principal }, { "error_type", args->error_type }, { "min_ms", args->min_ms },
+        { "group", args->group },         { "session", args->session },
     };
     size_t len;
     FILE *out = open_memstream(ret, &len);

@@ -10,16 +10,25 @@ bool sl_rlog_query_is(struct sl_rlog_query *query, enum sl_rlog_text text, struc
     return true;
 }
 
-bool sl_rlog_is_so(const struct sl_rlog_is *is, struct sl_str text)
+static bool is_in_group(struct sl_str group, struct sl_str text)
 {
-    if (is->text != SL_RLOG_STATUS) {
-        return sl_str_eq(is->value, text);
-    }
-    bool is_same = is->value.n == text.n;
+    return sl_str_has_prefix(text, group) && (text.n == group.n || (group.n && text.p[group.n] == '/'));
+}
+
+static bool is_status(struct sl_str wanted, struct sl_str text)
+{
+    bool is_same = wanted.n == text.n;
     for (size_t i = 0; i < text.n && is_same; i++) {
-        is_same = is->value.p[i] == text.p[i] || is->value.p[i] == 'x';
+        is_same = wanted.p[i] == text.p[i] || wanted.p[i] == 'x';
     }
     return is_same;
+}
+
+bool sl_rlog_is_so(const struct sl_rlog_is *is, struct sl_str text)
+{
+    return is->text == SL_RLOG_STATUS  ? is_status(is->value, text)
+           : is->text == SL_RLOG_GROUP ? is_in_group(is->value, text)
+                                       : sl_str_eq(is->value, text);
 }
 
 static bool id_fits(struct sl_str wanted, const struct sl_rlog_row *row)

@@ -5,7 +5,8 @@
 
 #include "log/row.h"
 
-/* A column of words must have this text. In a status an 'x' stands for any digit: "5xx". */
+/* A column of words must have this text. In a status an 'x' stands for any digit: "5xx". A group has those below it:
+ * "acme" is also "acme/search". */
 struct sl_rlog_is {
     enum sl_rlog_text text;
     struct sl_str value;

@@ -8,7 +8,7 @@
 
 bool sl_rlog_is_word(enum sl_rlog_text text)
 {
-    return text <= SL_RLOG_STREAM;
+    return text <= SL_RLOG_STREAM || (text >= SL_RLOG_GROUP && text <= SL_RLOG_LIMITS);
 }
 
 void sl_rlog_row_clear(struct sl_rlog_row *row)
@@ -29,7 +29,9 @@ size_t sl_rlog_row_write(const struct sl_rlog_row *row, char out[SL_RLOG_ROW_MAX
             at += 9;
         }
     }
-    for (size_t i = 0; i < SL_RLOG_TEXTS; i++) {
+    for (size_t k = 0; k < SL_RLOG_TEXTS; k++) {
+        /* The words come first: only longer texts are left out. */
+        size_t i = k < SL_RLOG_TEXTS - SL_RLOG_GROUP ? k + SL_RLOG_GROUP : k - (SL_RLOG_TEXTS - SL_RLOG_GROUP);
         struct sl_str text = row->texts[i];
         if (SL_UNLIKELY(text.n > SL_RLOG_TEXT_MAX)) {
             text.n = sl_utf8_fit(text, SL_RLOG_TEXT_MAX);

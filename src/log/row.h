@@ -57,10 +57,14 @@ enum sl_rlog_text {
     SL_RLOG_ATTEMPTS, /* JSON, if there were several */
     SL_RLOG_PASSED,   /* JSON: targets that were passed over */
     SL_RLOG_MESSAGE,  /* what the client was told, if the gateway told it */
+    SL_RLOG_GROUP,    /* of the key; words again from here on */
+    SL_RLOG_SESSION,  /* the caller's name for it */
+    SL_RLOG_LIMITS,   /* JSON: limits that were nearly reached, or refused the call */
     SL_RLOG_TEXTS
 };
 
-/* True: few values, each in many rows; such a text can be filtered by and counted. */
+/* True: few values, each in many rows; such a text can be filtered by and counted. In a sealed block it has a
+ * dictionary. */
 bool sl_rlog_is_word(enum sl_rlog_text text);
 
 /* n == 0: no such text. Texts are borrowed. */

@@ -129,7 +129,7 @@ void sl_requests_refuse(struct sl_xchg *x, const struct sl_err *err)
 bool sl_requests_is_operators(const struct sl_xchg *x)
 {
     const struct sl_key *key = x->caller.key;
-    return !key || (key->role != SL_ROLE_QUERY && !key->group.n); /* rows do not say their group */
+    return !key || (key->role != SL_ROLE_QUERY && !key->group.n);
 }
 
 int sl_requests_scope_add(const struct sl_xchg *x, struct sl_arena *arena, struct sl_rlog_query *io_query,
@@ -138,8 +138,10 @@ int sl_requests_scope_add(const struct sl_xchg *x, struct sl_arena *arena, struc
     if (sl_requests_is_operators(x)) {
         return 0;
     }
-    struct sl_str principal = sl_arena_dup(arena, x->caller.principal);
-    return principal.p && sl_rlog_query_is(io_query, SL_RLOG_PRINCIPAL, principal) ? 0 : sl_fail_nomem(err);
+    const struct sl_key *key = x->caller.key;
+    bool is_own = key->role == SL_ROLE_QUERY;
+    struct sl_str of = sl_arena_dup(arena, is_own ? x->caller.principal : key->group);
+    return of.p && sl_rlog_query_is(io_query, is_own ? SL_RLOG_PRINCIPAL : SL_RLOG_GROUP, of) ? 0 : sl_fail_nomem(err);
 }
 
 /* --- on the pool --- */
@@ -364,16 +366,18 @@ static void handle_facets(struct sl_xchg *x)
     look_start(look);
 }
 
-#define FILTERS                                                                                             \
-    "request_from request_to request_status request_error_type request_route request_target request_model " \
-    "request_provider request_key request_principal request_client request_path request_stream request_min_ms "
+#define FILTERS                                                                                                 \
+    "request_from request_to request_status request_error_type request_route request_target request_model "     \
+    "request_provider request_group request_key request_principal request_session request_client request_path " \
+    "request_stream request_min_ms "
 
 const struct sl_path sl_requests_rows[] = {
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/api/sluice/v1/requests",
       .handle = handle_list,
       .access = SL_ACCESS_QUERY,
-      .told = SL_TOLD("The calls of models, newest first; a key of role query sees those of its principal.",
+      .told = SL_TOLD("The calls of models, newest first; a key of role query sees those of its principal, any "
+                      "other key in a group those of its group.",
                       .parameters = FILTERS "limit request_cursor", .reply = "RequestPage") },
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/api/sluice/v1/requests/facets",

@@ -72,7 +72,7 @@ static void list_write(struct sl_jw *w, struct sl_str json)
     sl_json_done(&doc);
 }
 
-/* The list of attempts; a row has one of its own only if there were several at a route with several targets. */
+/* The list of attempts; a row has one of its own only if there were several. */
 static void attempts_write(struct sl_jw *w, const struct sl_rlog_row *row, bool is_operators)
 {
     const int64_t *numbers = row->numbers;
@@ -129,6 +129,8 @@ void sl_requests_row_write(struct sl_jw *w, const struct sl_rlog_row *row, bool 
     text_write(w, "client", texts[SL_RLOG_CLIENT]);
     text_write(w, "principal", texts[SL_RLOG_PRINCIPAL]);
     text_write(w, "key", texts[SL_RLOG_KEY]);
+    text_write(w, "group", texts[SL_RLOG_GROUP]);
+    extra_write(w, "session", texts[SL_RLOG_SESSION]);
     text_write(w, "path", texts[SL_RLOG_PATH]);
     text_write(w, "route", texts[SL_RLOG_ROUTE]);
     text_write(w, "provider", texts[SL_RLOG_PROVIDER]);
@@ -149,6 +151,9 @@ void sl_requests_row_write(struct sl_jw *w, const struct sl_rlog_row *row, bool 
     attempts_write(w, row, is_operators);
     if (texts[SL_RLOG_PASSED].n) {
         sl_jw_member_raw(w, "passed", texts[SL_RLOG_PASSED]);
+    }
+    if (texts[SL_RLOG_LIMITS].n) {
+        sl_jw_member_raw(w, "limits", texts[SL_RLOG_LIMITS]);
     }
     count_write(w, "upstream_status", numbers[SL_RLOG_UPSTREAM_STATUS]);
     msec_write(w, "duration_ms", numbers[SL_RLOG_DURATION]);

@@ -5,7 +5,8 @@ static const char *const words[SL_RLOG_TEXTS] = {
     [SL_RLOG_ROUTE] = "route",           [SL_RLOG_TARGET] = "target", [SL_RLOG_PROVIDER] = "provider",
     [SL_RLOG_MODEL] = "model",           [SL_RLOG_KEY] = "key",       [SL_RLOG_PRINCIPAL] = "principal",
     [SL_RLOG_CLIENT] = "client",         [SL_RLOG_PATH] = "path",     [SL_RLOG_STATUS] = "status",
-    [SL_RLOG_ERROR_TYPE] = "error_type", [SL_RLOG_STREAM] = "stream",
+    [SL_RLOG_ERROR_TYPE] = "error_type", [SL_RLOG_STREAM] = "stream", [SL_RLOG_GROUP] = "group",
+    [SL_RLOG_SESSION] = "session",
 };
 
 enum sl_rlog_text sl_requests_word(struct sl_str name)

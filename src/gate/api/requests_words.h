@@ -5,7 +5,8 @@
 
 #include "log/row.h"
 
-#define SL_REQUESTS_WORDS "route, target, provider, model, key, principal, client, path, status, error_type, stream"
+#define SL_REQUESTS_WORDS \
+    "route, target, provider, model, group, key, principal, session, client, path, status, error_type, stream"
 
 /* SL_RLOG_TEXTS: no word has this name. */
 enum sl_rlog_text sl_requests_word(struct sl_str name);

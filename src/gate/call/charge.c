@@ -210,6 +210,11 @@ bool sl_charge_view(const struct sl_xchg *x, struct sl_limit_view *ret_view)
     return x->charge;
 }
 
+const struct sl_limit_view *sl_charge_seen(const struct sl_charge *charge)
+{
+    return charge && charge->admission.has_view ? &charge->admission.view : NULL;
+}
+
 /* --- settling --- */
 
 /* True: after such an end the provider may bill what it did: it had the request, and did not answer with an error. */

@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 
+struct sl_charge;
 struct sl_limit_view;
 struct sl_llm_error;
 struct sl_route;
@@ -24,6 +25,8 @@ void sl_charge_settle(struct sl_xchg *x);
 
 /* True: the call has limits; *ret_view is what they say now. */
 bool sl_charge_view(const struct sl_xchg *x, struct sl_limit_view *ret_view);
+/* The limits as the call found them when it was admitted or refused; NULL: nobody looked. */
+const struct sl_limit_view *sl_charge_seen(const struct sl_charge *charge);
 
 /* The limits of another route that the call may go on to. True: they would let it pass. */
 SL_MUST bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route);

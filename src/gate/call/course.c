@@ -97,6 +97,7 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
         return NULL;
     }
     tries->n = tries->n_passed = 0; /* the lists are written as their items come */
+    tries->is_of_one = false;
     x->record.tries = tries;
     if (x->route->traffic->queue && !x->shadow_of) {
         course->passed_before = SL_ARENA_ARRAY(x->arena, uint64_t, n);
@@ -461,26 +462,18 @@ static struct sl_str try_error(const struct sl_course *course, enum sl_error_typ
 
 static void try_note(struct sl_course *course, enum sl_error_type type, bool is_beaten)
 {
-    const struct sl_record *record = &course->x->record;
-    struct sl_tries *tries = record->tries;
     if (course->at.is_noted) {
         return;
     }
     course->at.is_noted = true;
-    if (tries->n < SL_TRIES_MAX) {
-        tries->v[tries->n++] = (struct sl_try){
-            .told = course->at.told,
-            .why = course->at.why,
-            .is_beaten = is_beaten,
-            .status = record->upstream_status,
-            .error_type = type,
-            .error = try_error(course, type),
-            .start_usec = record->upstream_start_usec,
-            .connect_start_usec = record->connect_start_usec,
-            .connected_usec = record->connected_usec,
-            .head_usec = record->upstream_head_usec,
-            .end_usec = course->at.end_usec,
-        };
+    struct sl_try *t = sl_tries_add(course->x->record.tries, &course->x->record);
+    if (t) {
+        t->told = course->at.told;
+        t->why = course->at.why;
+        t->is_beaten = is_beaten;
+        t->error_type = type;
+        t->error = try_error(course, type);
+        t->end_usec = course->at.end_usec;
     }
 }
 

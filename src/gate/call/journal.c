@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "base/word.h"
+#include "gate/call/near.h"
 #include "gate/call/record.h"
 #include "gate/call/state.h"
 #include "gate/call/tries.h"
@@ -17,15 +18,19 @@
 #include "log/ident.h"
 #include "log/rlog.h"
 #include "net/loop.h"
+#include "wire/headers.h"
 
 /* The most bytes of the caller's path. */
 #define PATH_MAX_SHOWN 256
 
 #define MESSAGE_MAX 512
 
-/* Lists of a call with several attempts. */
+/* A longer name of a session is cut, as where its limits are counted. */
+#define SESSION_MAX 256
+
+/* What most calls do not have. */
 struct lists {
-    char attempts[SL_RLOG_TEXT_MAX], passed[SL_RLOG_TEXT_MAX];
+    char attempts[SL_RLOG_TEXT_MAX], passed[SL_RLOG_TEXT_MAX], limits[SL_NEAR_MAX];
 };
 
 static int64_t since(uint64_t from, uint64_t to)
@@ -106,6 +111,7 @@ static void texts_fill(struct sl_xchg *x, int status, char status_text[20], stru
     }
     if (x->caller.key) {
         texts[SL_RLOG_KEY] = x->caller.key->name;
+        texts[SL_RLOG_GROUP] = x->caller.key->group;
     }
     texts[SL_RLOG_PRINCIPAL] = x->caller.principal;
     texts[SL_RLOG_CLIENT] = x->caller.address;
@@ -114,6 +120,10 @@ static void texts_fill(struct sl_xchg *x, int status, char status_text[20], stru
     texts[SL_RLOG_STREAM] = x->call->is_stream ? SL_STR("true") : SL_STR("false");
     if (x->caller.request_id.p != x->caller.own_id.p) {
         texts[SL_RLOG_REQUEST_ID] = x->caller.request_id;
+    }
+    if (x->has_own) {
+        struct sl_str session = sl_headers_get(&x->req->msg.headers, "x-sluice-session");
+        texts[SL_RLOG_SESSION] = sl_str_sub(session, 0, SL_MIN(session.n, (size_t)SESSION_MAX));
     }
 }
 
@@ -135,6 +145,9 @@ void sl_journal_write(struct sl_xchg *x, int status)
     }
     if (tries && tries->n_passed) {
         row.texts[SL_RLOG_PASSED] = list_write(sl_tries_write_passed, tries, lists.passed);
+    }
+    if (x->charge || x->charge_away) {
+        row.texts[SL_RLOG_LIMITS] = sl_near_write(x, lists.limits);
     }
     sl_rlog_push(x->desk->requests, &row, sl_loop_recent(x->desk->loop));
 }

@@ -140,6 +140,7 @@ static void attempt_at(struct sl_plan *plan)
     x->env->provider = attempt->target->provider->name;
     record->upstream_status = 0;
     record->upstream_head_usec = 0;
+    record->connect_start_usec = record->connected_usec = 0;
     x->env->upstream_headers = NULL;
     attempt->total_usec = SL_MIN(sl_course_left_usec(x, now), attempt->timeouts->total_usec);
     attempt->asks_usage = !plan->usage_was_refused && sl_attempt_asks_usage(x, attempt->target);
@@ -215,6 +216,8 @@ static void plan_on_stop(struct sl_part *part)
         sl_plan_hedge_stop(plan);
         sl_attempt_stop(plan->attempt);
         sl_course_leave(plan->course, plan->x->record.error_type);
+    } else if (SL_UNLIKELY(plan->x->record.tries)) {
+        sl_plan_note(plan, plan->x->record.error_type);
     }
 }
 

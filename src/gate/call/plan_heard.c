@@ -11,8 +11,10 @@
 #include "gate/call/reply.h"
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
+#include "gate/call/tries.h"
 #include "gate/call/upload.h"
 #include "gate/config/route.h"
+#include "gate/config/traffic.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "llm/core/target.h"
@@ -40,6 +42,29 @@ void sl_plan_forget(struct sl_plan *plan)
     x->is_noted = x->shadow_of != NULL; /* a reply that broke had the id of another response */
 }
 
+void sl_plan_note(const struct sl_plan *plan, enum sl_error_type type)
+{
+    struct sl_xchg *x = plan->x;
+    struct sl_record *record = &x->record;
+    if (!record->tries) {
+        record->tries = sl_arena_alloc(x->arena, sizeof(*record->tries));
+        if (!record->tries) {
+            return; /* the call is worth more than its list */
+        }
+        record->tries->n = record->tries->n_passed = 0;
+        record->tries->is_of_one = true;
+    }
+    struct sl_try *t = sl_tries_add(record->tries, record);
+    if (t) {
+        struct sl_str own = sl_record_error(record);
+        t->told = sl_traffic_told(record->target_name, plan->attempt->target, x->arena);
+        t->why = record->tries->n == 1 ? "first" : "retry";
+        t->error_type = type;
+        t->error = type == SL_ERR_NONE ? SL_STR_NONE : record->upstream_said.n ? record->upstream_said : own;
+        t->end_usec = sl_loop_recent(x->desk->loop);
+    }
+}
+
 void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec)
 {
     struct sl_xchg *x = plan->x;
@@ -55,6 +80,8 @@ void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_u
         sl_timer_remove(loop, &plan->first);
         sl_course_leave(plan->course, why);
         sl_plan_forget(plan);
+    } else {
+        sl_plan_note(plan, why);
     }
     /* These belong to the failed attempt only. */
     x->record.error_text = x->record.error_inside = x->record.upstream_said = SL_STR_NONE;

@@ -21,6 +21,8 @@ void sl_plan_obey(struct sl_plan *plan, struct sl_verdict verdict);
 bool sl_plan_on_failing(void *plan, struct sl_llm_error *error);
 /* Gives the attempt up; another one follows. Nothing was sent to the client yet. */
 void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec);
+/* For a route with one target: adds the attempt that is over to the list, which begins when a second one follows. */
+void sl_plan_note(const struct sl_plan *plan, enum sl_error_type type);
 /* Another target may come now: forgets what this one said. */
 void sl_plan_forget(struct sl_plan *plan);
 /* The first attempt has an answer, or is over: there will be no hedge. */

@@ -60,7 +60,8 @@ void sl_record_write(struct sl_xchg *x, int status)
     sl_line_text(&line, SL_STR(",\"provider\":"),
                  record->target ? sl_str_c(record->target->provider->name) : SL_STR_NONE);
     sl_line_text(&line, SL_STR(",\"model\":"), record->target ? record->target->model : SL_STR_NONE);
-    if ((record->tries || x->shadow_of) && record->target) {
+    const struct sl_tries *tries = record->tries && !record->tries->is_of_one ? record->tries : NULL;
+    if ((tries || x->shadow_of) && record->target) {
         sl_line_text(&line, SL_STR(",\"target\":"), record->target_name);
     }
     SL_LINE_PUT(&line, ",\"status\":");
@@ -85,12 +86,12 @@ void sl_record_write(struct sl_xchg *x, int status)
     }
     if (sl_xchg_is_invocation(x)) {
         sl_line_put(&line, x->call->is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));
-        if (record->tries) {
+        if (tries) {
             SL_LINE_PUT(&line, ",\"attempts\":");
-            sl_tries_write(&line, record->tries);
-            if (record->tries->n_passed && line.end - line.at > SL_TRIES_ROOM) {
+            sl_tries_write(&line, tries);
+            if (tries->n_passed && line.end - line.at > SL_TRIES_ROOM) {
                 SL_LINE_PUT(&line, ",\"passed\":");
-                sl_tries_write_passed(&line, record->tries);
+                sl_tries_write_passed(&line, tries);
             }
         } else {
             sl_line_count(&line, SL_STR(",\"attempts\":"), record->n_attempts);

@@ -50,7 +50,7 @@ struct sl_record {
     struct sl_str target_name;      /* if the route names its targets; else p == NULL */
     bool is_away;                   /* a target of another route: gate/call/detour.h */
     uint32_t n_attempts;
-    struct sl_tries *tries;       /* each attempt, if there are several targets; NULL: there is one */
+    struct sl_tries *tries;       /* each attempt; NULL: there is one target, and it was asked once at most */
     uint64_t upstream_first_usec; /* when the first attempt began; the other times are of the last one */
     uint64_t upstream_start_usec, upstream_head_usec, upstream_end_usec;
     /* Written by the attempt. */

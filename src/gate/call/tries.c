@@ -2,10 +2,27 @@
 #include "gate/call/tries.h"
 
 #include "base/word.h"
+#include "gate/call/state.h"
 #include "gate/watch/line.h"
 
 /* The most bytes of a reason in the log. */
 #define WHY_MAX 160
+
+struct sl_try *sl_tries_add(struct sl_tries *tries, const struct sl_record *record)
+{
+    if (tries->n == SL_TRIES_MAX) {
+        return NULL;
+    }
+    struct sl_try *t = &tries->v[tries->n++];
+    *t = (struct sl_try){
+        .status = record->upstream_status,
+        .start_usec = record->upstream_start_usec,
+        .connect_start_usec = record->connect_start_usec,
+        .connected_usec = record->connected_usec,
+        .head_usec = record->upstream_head_usec,
+    };
+    return t;
+}
 
 void sl_tries_write_passed(struct sl_line *line, const struct sl_tries *tries)
 {

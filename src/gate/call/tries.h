@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the access log tells of a call whose route has several targets: its attempts, and the targets that it passed
- * over. */
+/* What the logs tell of a call with several attempts, or whose route has several targets: its attempts, and the targets
+ * that it passed over. */
 #ifndef SL_GATE_TRIES_H
 #define SL_GATE_TRIES_H
 
@@ -33,7 +33,12 @@ struct sl_tries {
     uint32_t n;
     struct sl_passed_over passed[SL_PASSED_MAX];
     uint32_t n_passed;
+    bool is_of_one; /* the route has one target: the access log has a number in place of the list */
 };
+
+struct sl_record;
+/* Adds the attempt that the record is about; the caller sets what the record does not know. NULL: no more are listed. */
+struct sl_try *sl_tries_add(struct sl_tries *tries, const struct sl_record *record);
 
 struct sl_line;
 

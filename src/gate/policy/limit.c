@@ -193,10 +193,35 @@ static bool is_tighter(const struct sl_limit_shown *a, const struct sl_limit_sho
                                                  : a->reset_usec > than->reset_usec;
 }
 
+static bool is_near(const struct sl_limit_shown *shown)
+{
+    uint64_t cap = shown->rule->cap;
+    return shown->used >= cap - cap / SL_LIMIT_NEAR_PART;
+}
+
+static uint32_t percent_of(const struct sl_limit_shown *shown)
+{
+    double percent = shown->rule->cap ? (double)shown->used / (double)shown->rule->cap * 100 : 100;
+    return percent < SL_LIMIT_PERCENT_MAX ? (uint32_t)percent : SL_LIMIT_PERCENT_MAX;
+}
+
+/* The one that refuses takes the last place when there is none left. */
+static SL_NOINLINE void near_note(struct sl_limit_view *view, const struct sl_limit_shown *shown, bool is_refusing)
+{
+    if (view->n_near == SL_LIMIT_NEAR_MAX && !is_refusing) {
+        return;
+    }
+    view->n_near += view->n_near < SL_LIMIT_NEAR_MAX;
+    view->near[view->n_near - 1] = (struct sl_limit_near){ shown->owner, shown->rule, percent_of(shown), is_refusing };
+}
+
 /* `is_taken`: the call has what it needs. */
 static void view_make(const struct claims *claims, bool is_taken, struct sl_limit_view *ret)
 {
-    *ret = (struct sl_limit_view){ .is_refused = false };
+    const struct sl_limit_shown none = { .owner = NULL };
+    ret->is_refused = false;
+    ret->n_near = 0;
+    ret->first = ret->refusing = ret->requests = ret->tokens = ret->money = none;
     struct sl_limit_shown *const sorts[SL_LIMIT_KINDS] = {
         [SL_LIMIT_REQUESTS] = &ret->requests,   [SL_LIMIT_TOKENS] = &ret->tokens,
         [SL_LIMIT_INPUT_TOKENS] = &ret->tokens, [SL_LIMIT_OUTPUT_TOKENS] = &ret->tokens,
@@ -209,7 +234,11 @@ static void view_make(const struct claims *claims, bool is_taken, struct sl_limi
         if (sort && is_tighter(&shown, sort)) {
             *sort = shown;
         }
-        if (SL_UNLIKELY(shown.is_refusing && !is_taken)) { /* the last call that passes leaves nothing */
+        bool is_refusing = shown.is_refusing && !is_taken; /* the last call that passes leaves nothing */
+        if (SL_UNLIKELY(is_near(&shown) || is_refusing)) {
+            near_note(ret, &shown, is_refusing);
+        }
+        if (SL_UNLIKELY(is_refusing)) {
             ret->first = ret->is_refused ? ret->first : shown;
             ret->refusing = is_tighter(&shown, &ret->refusing) ? shown : ret->refusing;
             ret->is_refused = true;

@@ -55,13 +55,28 @@ struct sl_limit_shown {
     bool is_final; /* it never lets such a call pass: waiting does not help */
 };
 
-/* What the client is told. */
+/* A limit that let the call pass and is nearly reached, or one that refused it. */
+struct sl_limit_near {
+    const struct sl_limits *owner;
+    const struct sl_limit_rule *rule;
+    uint32_t percent; /* of the cap that is used, rounded down; at most SL_LIMIT_PERCENT_MAX */
+    bool is_refusing;
+};
+#define SL_LIMIT_PERCENT_MAX 999
+/* A limit is nearly reached when only this part of its cap is left, or less. */
+#define SL_LIMIT_NEAR_PART 5
+/* The most of these that are noted. */
+#define SL_LIMIT_NEAR_MAX 6
+
+/* What the client is told, and what the request log keeps. */
 struct sl_limit_view {
     bool is_refused;
+    uint32_t n_near;
     struct sl_limit_shown first;    /* the first limit that refused */
     struct sl_limit_shown refusing; /* the one with the longest wait */
     /* Of each sort, the one that refused with the longest wait, or, when none did, the one that leaves the least. */
     struct sl_limit_shown requests, tokens, money;
+    struct sl_limit_near near[SL_LIMIT_NEAR_MAX]; /* the first n_near are written */
 };
 
 /* Takes what the call needs from each counter, or nothing from any (ret_view->is_refused). `held` has room for all

@@ -206,6 +206,64 @@ static void several_hold_together_all_or_none(void **state)
     sl_limiter_free(limiter);
 }
 
+/* The last fifth of a cap is near; the limit that refuses is noted, whatever was used of it. */
+static void limits_that_are_near_are_noted(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    const struct sl_limit_rule rules[] = {
+        REQUESTS(10, MINUTE, SL_LIMIT_WHOLE, 1, "minute"),
+        REQUESTS(1000, HOUR, SL_LIMIT_WHOLE, 1, "hour"),
+        { .cap = 100, .period_usec = HOUR, .multiple = 1, .unit = "hour", .kind = SL_LIMIT_TOKENS },
+    };
+    for (uint32_t i = 1; i <= 12; i++) {
+        struct one_call one;
+        struct sl_limit_view view;
+        struct sl_limit_held held[3];
+        uint32_t n_held;
+        one_call_make(&one, "chat", 0, "a", rules, 3);
+        one.call.amounts[SL_LIMIT_TOKENS] = i == 12 ? 95 : 1;
+        uint64_t now = i == 12 ? T0 + MINUTE : T0;
+        assert_int_equal(sl_limiter_take(limiter, &one.call, now, held, &n_held, &view), 0);
+        assert_int_equal(view.n_near, i >= 8);
+        assert_int_equal(view.is_refused, i > 10);
+        if (i >= 8) {
+            const struct sl_limit_near *near = &view.near[0];
+            assert_ptr_equal(near->rule, i == 12 ? &rules[2] : &rules[0]);
+            assert_int_equal(near->percent, i == 12 ? 10 : SL_MIN(i, 10u) * 10);
+            assert_int_equal(near->is_refusing, i > 10);
+        }
+    }
+    sl_limiter_free(limiter);
+}
+
+/* However many are near, the one that refuses is among those that are noted. */
+static void the_limit_that_refuses_is_always_noted(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    struct sl_limit_rule rules[SL_LIMIT_NEAR_MAX + 2];
+    for (uint32_t i = 0; i < SL_ARRAY_LEN(rules); i++) {
+        bool is_last = i + 1 == SL_ARRAY_LEN(rules);
+        rules[i] = (struct sl_limit_rule)REQUESTS(is_last ? 0 : 1000, (i + 1) * MINUTE, SL_LIMIT_WHOLE, i + 1,
+                                                  "minute");
+    }
+    struct one_call one;
+    struct sl_limit_view view;
+    uint32_t n_held;
+    one_call_make(&one, "chat", 0, "a", rules, SL_ARRAY_LEN(rules) - 1);
+    one.call.amounts[SL_LIMIT_REQUESTS] = 900;
+    assert_int_equal(sl_limiter_take(limiter, &one.call, T0, NULL, &n_held, &view), 0);
+    assert_int_equal(view.n_near, SL_LIMIT_NEAR_MAX);
+    one_call_make(&one, "chat", 0, "a", rules, SL_ARRAY_LEN(rules));
+    assert_int_equal(sl_limiter_take(limiter, &one.call, T0, NULL, &n_held, &view), 0);
+    assert_int_equal(view.n_near, SL_LIMIT_NEAR_MAX);
+    assert_true(view.near[SL_LIMIT_NEAR_MAX - 1].is_refusing);
+    assert_ptr_equal(view.near[SL_LIMIT_NEAR_MAX - 1].rule, view.refusing.rule);
+    assert_int_equal(view.near[SL_LIMIT_NEAR_MAX - 1].percent, 100); /* a cap of 0 */
+    sl_limiter_free(limiter);
+}
+
 static void two_rules_of_one_counter_take_once(void **state)
 {
     (void)state;
@@ -356,6 +414,8 @@ int main(void)
         cmocka_unit_test(keys_count_apart),
         cmocka_unit_test(none_passes_at_zero_and_no_wait_helps),
         cmocka_unit_test(several_hold_together_all_or_none),
+        cmocka_unit_test(limits_that_are_near_are_noted),
+        cmocka_unit_test(the_limit_that_refuses_is_always_noted),
         cmocka_unit_test(two_rules_of_one_counter_take_once),
         cmocka_unit_test(full_table_drops_what_is_over_then_shares),
         cmocka_unit_test(windows_that_are_over_are_cleared_away),

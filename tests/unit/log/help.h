@@ -65,6 +65,9 @@ SL_UNUSED static void row_make(struct made_row *made, uint64_t n)
     text_set(made, SL_RLOG_PATH, "/v1/chat/completions", NO_NUMBER);
     text_set(made, SL_RLOG_STATUS, "", n % 50 == 7 ? 429 : n % 50 == 9 ? 502 : 200);
     text_set(made, SL_RLOG_STREAM, h & 64 ? "true" : "false", NO_NUMBER);
+    if (h % 3) {
+        text_set(made, SL_RLOG_GROUP, h % 3 == 1 ? "acme" : "acme/", h % 3 == 1 ? NO_NUMBER : h % 5);
+    }
     if (n % 50 == 9) {
         text_set(made, SL_RLOG_ERROR_TYPE, "provider_server_error", NO_NUMBER);
         text_set(made, SL_RLOG_ERROR, "it answered ", h % 1000);

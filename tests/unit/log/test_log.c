@@ -114,6 +114,12 @@ static void filters_that_fit_nothing(void **state)
     query = SL_RLOG_QUERY_ALL;
     is(&query, SL_RLOG_KEY, ""); /* all have none */
     query_check(&query, 0);
+    static const char *const groups[] = { "", "acme", "acme/3", "acm" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(groups); i++) {
+        query = SL_RLOG_QUERY_ALL;
+        is(&query, SL_RLOG_GROUP, groups[i]);
+        query_check(&query, 0);
+    }
     query = SL_RLOG_QUERY_ALL;
     is(&query, SL_RLOG_ERROR_TYPE, "");
     query_check(&query, 0);

@@ -71,8 +71,32 @@ static void a_row_that_is_too_long_loses_texts(void **state)
     size_t n = sl_rlog_row_write(&row, bytes);
     assert_true(n <= SL_RLOG_ROW_MAX);
     assert_int_equal(sl_rlog_row_read(sl_str_make(bytes, n), &read), 0);
-    assert_int_equal(read.texts[0].n, SL_RLOG_TEXT_MAX);
-    assert_int_equal(read.texts[SL_RLOG_TEXTS - 1].n, 0);
+    assert_int_equal(read.texts[SL_RLOG_GROUP].n, SL_RLOG_TEXT_MAX);
+    assert_int_equal(read.texts[SL_RLOG_MESSAGE].n, 0);
+}
+
+static void a_group_has_those_below_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *group, *text;
+        bool is_in;
+    } cases[] = {
+        { "acme", "acme", true },
+        { "acme", "acme/search", true },
+        { "acme", "acme/a/b", true },
+        { "acme", "acmes", false },
+        { "acme", "acm", false },
+        { "acme", "", false },
+        { "acme/search", "acme", false },
+        { "", "", true },
+        { "", "acme", false },
+        { "", "/", false },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_rlog_is is = { SL_RLOG_GROUP, sl_str_c(cases[i].group) };
+        assert_int_equal(sl_rlog_is_so(&is, sl_str_c(cases[i].text)), cases[i].is_in);
+    }
 }
 
 static void ids(void **state)
@@ -168,6 +192,7 @@ int main(void)
         cmocka_unit_test(a_row_is_read_as_it_was_written),
         cmocka_unit_test(unknown_tags_are_passed_over),
         cmocka_unit_test(a_row_that_is_too_long_loses_texts),
+        cmocka_unit_test(a_group_has_those_below_it),
         cmocka_unit_test(ids),
         cmocka_unit_test(packed_numbers),
         cmocka_unit_test(the_filter_has_what_it_got),

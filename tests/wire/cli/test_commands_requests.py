@@ -7,7 +7,7 @@ import subprocess
 from harness import BIN, DEADLINE, wait_for
 from libsluice import clean_env
 from test_commands import sl
-from test_requests import gate, two  # noqa: F401: fixtures
+from test_requests import ADMIN, KEYS, gate, grouped, two  # noqa: F401: fixtures
 
 
 
@@ -57,6 +57,19 @@ def test_explain(gate):
     assert json.loads(sl("explain", "it/failed", "--json", server=gate.daemon.url)[1])["status"] == 500
     code, _, err = sl("explain", "nothing", server=gate.daemon.url)
     assert code == 5 and "no request with this id" in err
+
+
+def test_explain_tells_who_and_which_limits(grouped):
+    for _ in range(6):
+        grouped.call(key=KEYS["ann"], headers=[("x-sluice-session", "s-1")])
+    refused, last, near = grouped.rows(6, key=ADMIN)[:3]
+    for row, words in ((near, "Near a limit of the group acme: 5 calls per hour; 80% of it was used with this call."), (last, "100% of it was used with this call."),
+                       (refused, "Refused by a limit of the group acme: 5 calls per hour; 100% of it was used.")):
+        code, out, err = sl("explain", row["id"], server=grouped.daemon.url, SLUICE_KEY=ADMIN)
+        assert code == 0, err
+        assert words in out and "(key ann, group acme/search) called /v1/chat/completions, from 127.0.0.1, in the session s-1" in out, out
+    code, out, _ = sl("logs", "--group", "acme", "--session", "s-1", "--status", "429", server=grouped.daemon.url, SLUICE_KEY=ADMIN)
+    assert code == 0 and [line.split("\t")[-1] for line in out.splitlines()] == [refused["id"]]
 
 
 def test_explain_tells_each_attempt(two):

@@ -202,6 +202,68 @@ def test_each_attempt_of_a_call_is_told(two):
     assert row["target"] == "spare" and row["n_attempts"] == 2 and "overloaded" in row["attempts"][0]["error"]
 
 
+def test_attempts_at_a_route_with_one_target_are_told(sluice, upstream, tmp_path):
+    busy = [True]
+    up = upstream(lambda x: x.reply({"error": {"message": "busy"}}, status="503 Busy") if busy.pop() else x.reply(CHAT_REPLY))
+    gate = Gate(sluice, up, tmp_path / "data", upstream={"retries": 2})
+    busy[:] = [False, True, True]
+    retried = gate.call(headers=[("x-request-id", "again")])
+    busy[:] = [False]
+    assert retried.status == 200 and gate.call().status == 200
+    once, row = gate.rows(2)
+    assert [(a["target"], a["model"], a["why"], a["status"], a["error_type"]) for a in row["attempts"]] == [
+        (None, "gpt-4o-mini", "first", 503, "provider_overloaded"), (None, "gpt-4o-mini", "retry", 503, "provider_overloaded"), (None, "gpt-4o-mini", "retry", 200, None)]
+    assert row["n_attempts"] == 3 and all(0 < a["first_byte_ms"] <= a["total_ms"] for a in row["attempts"])
+    assert [(a["why"], a["status"]) for a in once["attempts"]] == [("first", 200)]
+    assert gate.daemon.log_line("again")["attempts"] == 3  # the access log has a number for such a route
+
+
+@pytest.fixture
+def grouped(sluice, upstream, tmp_path):
+    """Keys of two groups: ann and boss of acme/search, viewer of acme, bob of rival."""
+    of = {"ann": ("acme/search", "query"), "bob": ("rival", "query"), "viewer": ("acme", "viewer")}
+    keys = [{"name": n, "group": group, "key": f"$KEY_{n.upper()}", "role": role} for n, (group, role) in of.items()]
+    groups = [{"name": "acme", "limits": [{"requests": 5, "per": "hour"}, {"tokens": 100000, "per": "day", "zone": "UTC"}]}, {"name": "acme/search"}, {"name": "rival"}]
+    return Gate(sluice, upstream(answer), tmp_path / "data", auth={"admin_key": "$THE_ADMIN", "keys": keys}, groups=groups)
+
+
+def test_the_group_of_a_call(grouped):
+    grouped.call(key=KEYS["ann"])
+    bobs = grouped.call("fail", key=KEYS["bob"])
+    grouped.call(key=ADMIN)
+    rows = grouped.rows(3, key=ADMIN)
+    assert [r["group"] for r in rows] == [None, "rival", "acme/search"]
+    for group, seen in (("acme", ["acme/search"]), ("acme/search", ["acme/search"]), ("acm", []), ("rival", ["rival"]), ("", [None])):
+        assert [r["group"] for r in grouped.get(key=ADMIN, group=group).json()["requests"]] == seen
+    assert {v["value"]: v["requests"] for v in grouped.get("/facets", key=ADMIN, by="group").json()["facets"]["group"]["values"]} == {None: 1, "rival": 1, "acme/search": 1}
+    # A viewer of a group sees what its keys called, and those below it; nothing of others.
+    assert [r["key"] for r in grouped.rows(1, key=KEYS["viewer"])] == ["ann"]
+    assert grouped.get(key=KEYS["viewer"], group="rival").json()["requests"] == [] and grouped.get(key=KEYS["viewer"], group="").json()["requests"] == []
+    assert grouped.get("/" + bobs.get("x-sluice-id"), key=KEYS["viewer"]).status == 404
+    assert grouped.get("/facets", key=KEYS["viewer"], by="group,key").json()["requests"] == 1
+    conn = grouped.daemon.connect().request("GET", OWN + "/tail", headers=[("Authorization", f"Bearer {KEYS['viewer']}")])
+    assert conn.head().status == 200
+    grouped.call(key=KEYS["bob"])
+    wanted = grouped.call(key=KEYS["ann"]).get("x-sluice-id")
+    assert json.loads(conn.chunk().decode().split("\n\n")[0][6:])["request"]["id"] == wanted
+
+
+def test_limits_that_were_near_and_the_one_that_refused(grouped):
+    statuses = [grouped.call(key=KEYS["ann"]).status for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+    rows = grouped.rows(6, key=ADMIN)[::-1]
+    of_acme = {"owner": "group", "name": "acme", "kind": "requests", "cap": 5, "per": "hour"}
+    assert [r.get("limits") for r in rows] == [None, None, None, [of_acme | {"used_percent": 80}], [of_acme | {"used_percent": 100}], [of_acme | {"used_percent": 100, "refused": True}]]
+
+
+def test_the_session_of_a_call(gate):
+    for session in ("one", "two", "one"):
+        gate.call(headers=[("x-sluice-session", session)])
+    gate.call()
+    assert [r.get("session") for r in gate.rows(4)] == [None, "one", "two", "one"]
+    assert [r["session"] for r in gate.rows(2, session="one")] == ["one", "one"] and len(gate.rows(1, session="")) == 1
+
+
 def test_rows_outlive_the_process(sluice, upstream, tmp_path):
     up = upstream(answer)
     ids = []
