@@ -237,13 +237,19 @@ static int name_fits(const char *name, size_t name_len, int argc, char **argv)
     return n;
 }
 
-/* The command that argv begins with, by any of its names; *n: how many words that takes. */
+/* The command that argv begins with, by any of its names; *n: how many words that takes. The longer name counts: "usage
+ * reprice" is not "usage". */
 static const struct cli_command *command_find(int argc, char **argv, int *n)
 {
+    const struct cli_command *found = NULL;
+    *n = 0;
     for (const struct cli_command *c = cli_commands; c->name; c++) {
-        if ((*n = name_fits(c->name, strlen(c->name), argc, argv))) {
-            return c;
-        }
+        int fits = name_fits(c->name, strlen(c->name), argc, argv);
+        found = fits > *n ? c : found;
+        *n = fits > *n ? fits : *n;
+    }
+    if (found) {
+        return found;
     }
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         for (const char *p = c->also; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL) {

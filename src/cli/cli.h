@@ -116,6 +116,7 @@ int cli_targets_list(const struct cli_args *args);
 int cli_targets_reset(const struct cli_args *args);
 int cli_audit(const struct cli_args *args);
 int cli_usage_show(const struct cli_args *args);
+int cli_usage_reprice(const struct cli_args *args);
 int cli_logs(const struct cli_args *args);
 int cli_explain(const struct cli_args *args);
 int cli_secret_rotate(const struct cli_args *args);

@@ -60,9 +60,9 @@ struct cli_args {
     const char *principal, *group, *role, *routes, *expires_at;
     const char *by; /* of usage */
     bool is_csv;
-    const char *since;                                         /* of usage and logs */
+    const char *since, *until;                                           /* of usage and logs */
     const char *route, *status, *target, *error_type, *min_ms, *session; /* what logs filters by */
-    int64_t limit;                                             /* one more than was said */
+    int64_t limit;                                                       /* one more than was said */
     bool is_follow;
 };
 

@@ -161,6 +161,12 @@ static const struct cli_opt usage_opts[] = {
     OPTIONS_END,
 };
 
+static const struct cli_opt reprice_opts[] = {
+    { "since", 0, CLI_TEXT, AT(since), "TIME", "only usage from then on: 7d, 12h, or 2026-01-31T00:00:00Z", 0 },
+    { "until", 0, CLI_TEXT, AT(until), "TIME", "only usage before", 0 },
+    OPTIONS_END,
+};
+
 static const struct cli_opt logs_opts[] = {
     { "follow", 'f', CLI_SWITCH, AT(is_follow), NULL, "go on with new calls as they end; with --json one a line", 0 },
     { "limit", 0, CLI_COUNT, AT(limit), "N", "how many of the newest calls (default 100)", 1000 },
@@ -251,6 +257,9 @@ const struct cli_command cli_commands[] = {
       "sluice targets reset chat eu", NULL, false, OF_CLIENT(cli_targets_reset) },
     { "usage", NULL, "", 0, 0, "show how many calls and tokens were used, what they cost, and by whom",
       "sluice usage --by principal,day --since 7d", usage_opts, false, OF_CLIENT(cli_usage_show) },
+    { "usage reprice", NULL, "", 0, 0, "price what was used anew, by the prices in force; shows the difference first",
+      "sluice usage reprice --since 2026-11-01T00:00:00Z --dry-run", reprice_opts, false,
+      OF_CLIENT(cli_usage_reprice) },
     { "audit", NULL, "", 0, 0, "list what was changed, newest first", "sluice audit --json", audit_opts, false,
       OF_CLIENT(cli_audit) },
     { "logs", NULL, "", 0, 0, "show the calls of models that the gateway served, the newest last",

@@ -70,6 +70,7 @@ static void bash_print(void)
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         printf("        '%s'%s) words='", c->name, strchr(c->name, ' ') ? "" : "' '*");
         options_print(c);
+        words_print(c->name); /* "usage" is a command, and so is "usage reprice" */
         if (strchr(c->words, '|') && islower((unsigned char)c->words[0])) {
             words_split(c->words); /* a choice: bash|zsh|fish */
         } else if (strcmp(c->name, "help") == 0) {

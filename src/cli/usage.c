@@ -2,9 +2,9 @@
 /* sluice usage: what was used, summed up. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "declare.h"
+#include "since.h"
 
 #define OWN_USAGE   "/api/sluice/v1/usage"
 #define COLUMNS_MAX 16
@@ -21,32 +21,13 @@ struct columns {
     int n;
 };
 
-/* "7d" is that long ago; everything else is a time that the gateway reads. False: it is too long ago to be meant. */
-static bool since_read(const char *text, char *out, size_t size)
-{
-    static const struct {
-        const char *unit;
-        long long sec;
-    } units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }, { "w", 7 * 86400 } };
-    size_t digits = strspn(text, "0123456789");
-    snprintf(out, size, "%s", text);
-    for (size_t i = 0; digits && i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(text + digits, units[i].unit) == 0) {
-            long long now = (long long)time(NULL), ago = digits < 10 ? strtoll(text, NULL, 10) * units[i].sec : now;
-            snprintf(out, size, "%lld", now - ago);
-            return ago < now;
-        }
-    }
-    return true;
-}
-
 /* The call's path. The caller frees it. 0, or an exit code after a message. */
 static int path_make(const struct cli_args *args, const char *by, char **ret)
 {
-    char from[64] = "";
-    if (args->since && (strlen(args->since) >= sizeof(from) || !since_read(args->since, from, sizeof(from)))) {
-        return cli_usage("usage", "'%s' is not a time for --since, such as 7d, 12h or 2026-01-31T00:00:00Z",
-                         args->since);
+    char from[SINCE_MAX] = "";
+    int r = since_read("usage", "since", args->since, from);
+    if (r) {
+        return r;
     }
     char *with_by = declare_query(OWN_USAGE, "?by=", by);
     *ret = with_by && *from ? declare_query(with_by, "&from=", from) : with_by;

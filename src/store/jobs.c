@@ -13,15 +13,20 @@ void sl_jobs_done(struct sl_jobs *jobs)
     pthread_mutex_destroy(&jobs->lock);
 }
 
+static void push(struct sl_jobs *jobs, struct sl_store_job *job)
+{
+    job->next = NULL;
+    *jobs->tail = job;
+    jobs->tail = &job->next;
+    jobs->n++;
+}
+
 int sl_jobs_put(struct sl_jobs *jobs, struct sl_store_job *job, bool *ret_wake)
 {
     pthread_mutex_lock(&jobs->lock);
     int r = jobs->is_closing ? SL_E_CANCELLED : jobs->n >= SL_STORE_QUEUE_MAX ? SL_E_LIMIT : 0;
     if (r == 0) {
-        job->next = NULL;
-        *jobs->tail = job;
-        jobs->tail = &job->next;
-        jobs->n++;
+        push(jobs, job);
         *ret_wake = jobs->n == 1 || jobs->n >= jobs->last_writes;
     }
     pthread_mutex_unlock(&jobs->lock);
@@ -83,11 +88,36 @@ void sl_jobs_report(struct sl_store_job *list, const struct sl_store_cbs *cbs)
     }
 }
 
-void sl_jobs_answer(struct sl_store_job *list)
+/* False: the job is over. */
+static bool goes_on(struct sl_jobs *jobs, struct sl_store_job *job)
 {
+    if (!job->has_more || job->r < 0) {
+        return false;
+    }
+    pthread_mutex_lock(&jobs->lock);
+    bool is_closing = jobs->is_closing;
+    job->n_done++;
+    if (!is_closing) {
+        push(jobs, job);
+    }
+    pthread_mutex_unlock(&jobs->lock);
+    if (is_closing) {
+        job->r = sl_fail(&job->err, SL_E_CANCELLED, "the gateway ends before it is done");
+    }
+    return !is_closing;
+}
+
+bool sl_jobs_answer(struct sl_jobs *jobs, struct sl_store_job *list)
+{
+    bool is_any = false;
     while (list) {
         struct sl_store_job *job = list;
         list = job->next; /* after on_done the job belongs to the asker */
-        job->on_done(job);
+        if (goes_on(jobs, job)) {
+            is_any = true;
+        } else {
+            job->on_done(job);
+        }
     }
+    return is_any;
 }

@@ -33,7 +33,8 @@ uint32_t sl_jobs_count_writes(const struct sl_store_job *list);
 void sl_jobs_fail(struct sl_store_job *list, bool writes_only, const struct sl_err *err);
 /* Reports the events of the writes. */
 void sl_jobs_report(struct sl_store_job *list, const struct sl_store_cbs *cbs);
-/* Calls on_done of each: after it the list belongs to the askers. */
-void sl_jobs_answer(struct sl_store_job *list);
+/* Calls on_done of each: after it the list belongs to the askers. True: jobs that have more to do wait in the queue
+ * again. */
+bool sl_jobs_answer(struct sl_jobs *jobs, struct sl_store_job *list);
 
 #endif

@@ -237,6 +237,11 @@ void sl_store_rotate_job_init(struct sl_store_rotate_job *job)
     *job = (struct sl_store_rotate_job){ .base = { .kind = SL_STORE_JOB_ROTATE, .is_write = true } };
 }
 
+void sl_store_reprice_job_init(struct sl_store_reprice_job *job, bool is_dry)
+{
+    *job = (struct sl_store_reprice_job){ .base = { .kind = SL_STORE_JOB_REPRICE, .is_write = !is_dry } };
+}
+
 void sl_store_audit_job_init(struct sl_store_audit_job *job, uint64_t before_id, uint32_t max)
 {
     *job = (struct sl_store_audit_job){ .base.kind = SL_STORE_JOB_AUDIT, .before_id = before_id, .max = max };

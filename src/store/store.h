@@ -87,14 +87,17 @@ enum sl_store_job_kind {
     SL_STORE_JOB_KEY,
     SL_STORE_JOB_GROUP,
     SL_STORE_JOB_AUDIT,
-    SL_STORE_JOB_ROTATE
+    SL_STORE_JOB_ROTATE,
+    SL_STORE_JOB_REPRICE
 };
 
 /* The first part of every job. The asker keeps it until on_done. */
 struct sl_store_job {
     struct sl_store_job *next; /* used by the queue */
     enum sl_store_job_kind kind;
-    bool is_write; /* a result <0 undoes only this job. SL_E_IO: the database failed, not the job */
+    bool is_write;   /* a result <0 undoes only this job. SL_E_IO: the database failed, not the job */
+    bool has_more;   /* the store sets this: the job runs again behind those that wait, in a transaction of its own */
+    uint32_t n_done; /* how often it did */
     /* Runs on the store's thread; `r` and `err` have the result. After it the asker owns the job again. */
     void (*on_done)(struct sl_store_job *job);
     struct sl_store_who who;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "gate/api/api.h"
+#include "gate/api/reprice.h"
 #include "gate/call/part.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
@@ -16,7 +17,7 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 
-enum kind { ROUTE, KEY, GROUP, AUDIT, ROTATE };
+enum kind { ROUTE, KEY, GROUP, AUDIT, ROTATE, REPRICE };
 
 /* A question with all that belongs to it. */
 struct asked {
@@ -55,6 +56,9 @@ void sl_question_free(struct sl_question *question)
         sl_store_audit_job_done(&question->audit);
         break;
     case ROTATE:
+        break;
+    case REPRICE:
+        sl_reprice_free(question->reprice);
         break;
     }
     sl_secret_done(&question->token);
@@ -166,6 +170,21 @@ struct sl_question *sl_question_new_rotate(struct sl_xchg *x)
     sl_store_rotate_job_init(&question->rotate);
     question->rotate.now_usec = sl_clock_wall_usec();
     return question_ready(x, question, 0);
+}
+
+struct sl_question *sl_question_new_reprice(struct sl_xchg *x, bool is_dry, struct sl_str text)
+{
+    struct sl_question *question = question_alloc(x, REPRICE);
+    if (!question) {
+        return NULL;
+    }
+    struct sl_store_reprice_job *job = &question->reprice_job;
+    sl_store_reprice_job_init(job, is_dry);
+    job->text = sl_arena_dup(&asked_of(question)->arena, text);
+    job->now_usec = sl_clock_wall_usec();
+    job->price = sl_reprice_row;
+    job->arg = question->reprice = sl_reprice_new(question->settings->prices);
+    return question_ready(x, question, job->arg && job->text.p ? 0 : SL_E_NOMEM);
 }
 
 void sl_question_fail(struct sl_xchg *x, int r, const struct sl_err *err)

@@ -7,10 +7,12 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "store/store.h"
+#include "store/usage.h"
 
 struct sl_key;
 struct sl_publisher;
 struct sl_question;
+struct sl_reprice;
 struct sl_route;
 struct sl_settings;
 struct sl_xchg;
@@ -27,10 +29,12 @@ struct sl_question {
         struct sl_store_group_job group;
         struct sl_store_audit_job audit;
         struct sl_store_rotate_job rotate;
+        struct sl_store_reprice_job reprice_job;
     };
     struct sl_secret token;         /* of a new key; shown only once */
     struct sl_route *route;         /* the route that the caller's body defines, held; or NULL */
     struct sl_settings *settings;   /* held */
+    struct sl_reprice *reprice;     /* owned; what a reprice job found */
     struct sl_publisher *publisher; /* for a route that is replaced: to find the other routes */
 };
 
@@ -44,6 +48,8 @@ struct sl_question *sl_question_new_group(struct sl_xchg *x, enum sl_store_group
 struct sl_question *sl_question_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max);
 /* The same for a new secret key. */
 struct sl_question *sl_question_new_rotate(struct sl_xchg *x);
+/* The same for pricing usage anew by the settings' prices; `text` is for the audit, and is copied. */
+struct sl_question *sl_question_new_reprice(struct sl_xchg *x, bool is_dry, struct sl_str text);
 /* Takes over `question` in every case. */
 void sl_question_ask(struct sl_question *question, sl_question_fn *on_answer);
 /* For a question that was not asked. */

@@ -37,7 +37,8 @@ struct sl_tries {
 };
 
 struct sl_record;
-/* Adds the attempt that the record is about; the caller sets what the record does not know. NULL: no more are listed. */
+/* Adds the attempt that the record is about; the caller sets what the record does not know. NULL: no more are listed.
+ */
 struct sl_try *sl_tries_add(struct sl_tries *tries, const struct sl_record *record);
 
 struct sl_line;

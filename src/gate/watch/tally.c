@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
+#include "gate/watch/pricing.h"
 #include "llm/core/types.h"
 #include "store/usage.h"
 
@@ -28,7 +29,7 @@ struct subject {
     const struct sl_target *target;
     enum sl_tier tier;
     uint32_t minute; /* since 1970 */
-    uint8_t above;
+    uint8_t pricing_class;
     bool is_away;
     struct sl_str principal;   /* of a call without a key; on the table's arena */
     struct sl_str target_name; /* of the route, or on the arena */
@@ -119,28 +120,6 @@ void sl_tally_done(struct sl_tally *tally)
 
 /* --- adding --- */
 
-/* With more input than this a call may have other prices. */
-static const struct {
-    int64_t tokens;
-    const char *word;
-} sizes[] = { { 0, "" },          { 32000, "32k" },   { 64000, "64k" },   { 128000, "128k" },  { 200000, "200k" },
-              { 256000, "256k" }, { 272000, "272k" }, { 512000, "512k" }, { 1000000, "1000k" } };
-
-static const char *const tiers[SL_TIER_COUNT] = {
-    [SL_TIER_NONE] = "",       [SL_TIER_DEFAULT] = "default",   [SL_TIER_SCALE] = "scale",
-    [SL_TIER_FLEX] = "flex",   [SL_TIER_PRIORITY] = "priority", [SL_TIER_ULTRAFAST] = "ultrafast",
-    [SL_TIER_BATCH] = "batch",
-};
-
-static uint8_t above_of(int64_t tokens)
-{
-    uint8_t i = 0;
-    while (i + 1u < SL_ARRAY_LEN(sizes) && tokens > sizes[i + 1u].tokens) {
-        i++;
-    }
-    return i;
-}
-
 static uint32_t minute_of(struct sl_tally *tally, uint64_t now_usec)
 {
     if (SL_UNLIKELY(now_usec - tally->wall_at_usec > WALL_USEC)) {
@@ -157,14 +136,14 @@ struct asked {
     uint64_t hash;
     enum sl_tier tier;
     uint32_t minute;
-    uint8_t above;
+    uint8_t pricing_class;
 };
 
 static bool is_same(const struct subject *of, const struct asked *asked)
 {
     const struct sl_tally_call *call = asked->call;
     if (of->hash != asked->hash || of->route != call->route || of->key != call->key || of->target != call->target ||
-        of->minute != asked->minute || of->tier != asked->tier || of->above != asked->above ||
+        of->minute != asked->minute || of->tier != asked->tier || of->pricing_class != asked->pricing_class ||
         of->is_away != call->is_away) {
         return false;
     }
@@ -216,7 +195,7 @@ static struct sum *make(struct sl_tally_table *t, const struct asked *asked)
                                   .target = call->target,
                                   .tier = asked->tier,
                                   .minute = asked->minute,
-                                  .above = asked->above,
+                                  .pricing_class = asked->pricing_class,
                                   .is_away = call->is_away,
                                   .principal = call->key ? SL_STR("") : asked->principal,
                                   .target_name = call->target_name,
@@ -327,7 +306,7 @@ void sl_tally_add(struct sl_tally *tally, const struct sl_tally_call *call, uint
         .principal = call->principal,
         .tier = usage ? usage->tier : SL_TIER_NONE,
         .minute = minute_of(tally, now_usec),
-        .above = usage && SL_UNLIKELY(usage->input > sizes[1].tokens) ? above_of(usage->input) : 0,
+        .pricing_class = sl_pricing_class(usage, call->is_priced),
     };
     asked.hash = hash_of(&asked);
     /* Only this thread puts NULL there; the other one waits while it finds it. */
@@ -374,8 +353,8 @@ static void row_fill(const struct sum *sum, struct sl_usage_row *ret)
                 [SL_USAGE_GROUP] = of->key ? of->key->group : SL_STR(""),
                 [SL_USAGE_KEY] = of->key ? of->key->id : SL_STR(""),
                 [SL_USAGE_PRINCIPAL] = of->key ? of->key->principal : of->principal,
-                [SL_USAGE_TIER] = sl_str_c(tiers[of->tier]),
-                [SL_USAGE_ABOVE] = sl_str_c(sizes[of->above].word) },
+                [SL_USAGE_TIER] = sl_pricing_tier_word(of->tier),
+                [SL_USAGE_ABOVE] = sl_pricing_class_word(of->pricing_class) },
     };
     memcpy(ret->sums, sum->v, sizeof(ret->sums));
 }

@@ -40,6 +40,7 @@ struct sl_tally_call {
     struct sl_str principal;      /* of a call without a key */
     const struct sl_usage *usage; /* of the reply; NULL: it is not about this call */
     int64_t cost_nano;            /* SL_COST_UNKNOWN: nobody knows */
+    bool is_priced;               /* the prices of its target hold for it */
 };
 
 SL_MUST int sl_tally_init(struct sl_tally *tally);

@@ -234,26 +234,21 @@ static bool main_add(struct bill *bill, const struct sl_usage *u, int64_t input,
     return false;
 }
 
-static bool is_told(const struct sl_usage *u)
+bool sl_price_is_told(const struct sl_usage *u)
 {
     return u->input >= 0 || u->output >= 0 || u->queries >= 0 || u->msec >= 0;
 }
 
-int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage)
+/* Of `n_calls` calls together, each with so much input that the prices for `input_each` hold. */
+static int64_t cost_of(const struct sl_price *price, const struct sl_usage *usage, int64_t n_calls, int64_t input_each)
 {
-    if (usage->cost_nano >= 0) {
-        return usage->cost_nano;
-    }
-    if (!price || !is_told(usage)) {
-        return SL_COST_UNKNOWN;
-    }
     if (price->is_free) {
         return 0;
     }
     int64_t input = usage->billed_input >= 0 ? usage->billed_input : usage->input;
     int64_t output = usage->billed_output >= 0 ? usage->billed_output : usage->output;
     struct rates rates;
-    rates_choose(price, paid_tier(usage->tier), input, &rates);
+    rates_choose(price, paid_tier(usage->tier), input_each, &rates);
     struct bill bill = { .rates = &rates };
     if (!main_add(&bill, usage, input, output)) {
         return SL_COST_UNKNOWN;
@@ -263,12 +258,37 @@ int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage
         bill_add(&bill, usage->citations, SL_RATE_CITATION, SL_RATE_CITATION, SL_RATE_CITATION);
     }
     if (rates.v[SL_RATE_REQUEST] >= 0) {
-        bill.sum += rates.v[SL_RATE_REQUEST];
+        bill.sum += (double)n_calls * rates.v[SL_RATE_REQUEST];
     }
     if (bill.lacks) {
         return SL_COST_UNKNOWN;
     }
     return bill.sum >= (double)SL_COST_MAX ? SL_COST_MAX : (int64_t)(bill.sum + 0.5);
+}
+
+int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage)
+{
+    if (usage->cost_nano >= 0) {
+        return usage->cost_nano;
+    }
+    if (!price || !sl_price_is_told(usage)) {
+        return SL_COST_UNKNOWN;
+    }
+    return cost_of(price, usage, 1, usage->billed_input >= 0 ? usage->billed_input : usage->input);
+}
+
+int64_t sl_price_cost_of_many(const struct sl_price *price, const struct sl_usage *sum,
+                              const struct sl_price_many *many)
+{
+    enum sl_tier tier = paid_tier(sum->tier);
+    for (uint32_t i = 0; i < price->n_rates; i++) {
+        const struct sl_price_rate *rate = &price->rates[i];
+        bool is_ours = rate->rate == SL_RATE_INPUT && (rate->tier == SL_TIER_NONE || rate->tier == tier);
+        if (is_ours && (int64_t)rate->above > many->above && (int64_t)rate->above < many->at_most) {
+            return SL_COST_UNKNOWN;
+        }
+    }
+    return cost_of(price, sum, many->n_calls, many->above + 1);
 }
 
 int64_t sl_price_usual(const struct sl_price *price, bool has_output)

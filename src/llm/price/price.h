@@ -73,6 +73,19 @@ bool sl_price_rate_parse(struct sl_str name, struct sl_price_rate *ret);
  * nothing says what was used, or the row has no price for a part of it. */
 int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage);
 
+/* True: the usage says what was used, so that a price can be applied. */
+bool sl_price_is_told(const struct sl_usage *usage);
+
+/* Several calls whose counts were summed up. Each had more than `above` tokens of input, and not more than `at_most`.
+ */
+struct sl_price_many {
+    int64_t n_calls, above, at_most;
+};
+/* The same for all of them together, as far as prices are chosen in the same way for each: a threshold between the two
+ * numbers is SL_COST_UNKNOWN. The sum differs from that of the calls by what each was rounded. */
+int64_t sl_price_cost_of_many(const struct sl_price *price, const struct sl_usage *sum,
+                              const struct sl_price_many *many);
+
 /* What a usual call costs, to compare models: three thousand tokens of input, and a thousand of output if the model has
  * an output. SL_COST_UNKNOWN: `price` is NULL, or has no prices for tokens. */
 int64_t sl_price_usual(const struct sl_price *price, bool has_output);

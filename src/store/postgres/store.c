@@ -300,6 +300,12 @@ static void batch_read(struct sl_pg *store, struct sl_store_job *jobs)
     }
 }
 
+static void wake(struct sl_pg *store)
+{
+    const uint64_t one = 1;
+    SL_IGNORE(write(store->wake_fd, &one, sizeof(one)) < 0);
+}
+
 static void batch_run(struct sl_pg *store, struct sl_store_job *jobs)
 {
     struct sl_err err = { 0 };
@@ -321,7 +327,9 @@ static void batch_run(struct sl_pg *store, struct sl_store_job *jobs)
             batch_read(store, jobs);
         }
     }
-    sl_jobs_answer(jobs);
+    if (sl_jobs_answer(&store->jobs, jobs)) {
+        wake(store);
+    }
 }
 
 static void listener_ready(struct sl_pg *store)
@@ -378,9 +386,10 @@ static void tick(struct sl_pg *store, bool is_last)
 {
     uint64_t now = sl_clock_usec();
     struct sl_err err = { 0 };
-    if (!store->cbs.on_tick || (!is_last && now < store->tick_usec)) {
+    if (!store->cbs.on_tick || (!is_last && now < store->tick_usec && !store->conn.base.is_tick_due)) {
         return;
     }
+    store->conn.base.is_tick_due = false;
     store->tick_usec = now + TICK_USEC;
     store->n_ticks++;
     if (!conn_ready(store)) {
@@ -453,12 +462,6 @@ static int pg_start(struct sl_store *base, struct sl_err *err)
     }
     store->is_started = true;
     return 0;
-}
-
-static void wake(struct sl_pg *store)
-{
-    const uint64_t one = 1;
-    SL_IGNORE(write(store->wake_fd, &one, sizeof(one)) < 0);
 }
 
 static void pg_close(struct sl_store *base)

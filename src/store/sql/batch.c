@@ -6,10 +6,9 @@
 void sl_sql_job_run(struct sl_db *db, struct sl_store_job *job)
 {
     static int (*const runs[])(struct sl_db *, struct sl_store_job *, struct sl_err *) = {
-        [SL_STORE_JOB_ROUTE] = sl_sql_route_run,
-        [SL_STORE_JOB_KEY] = sl_sql_key_run,
-        [SL_STORE_JOB_GROUP] = sl_sql_group_run,
-        [SL_STORE_JOB_AUDIT] = sl_sql_audit_run,
+        [SL_STORE_JOB_ROUTE] = sl_sql_route_run,     [SL_STORE_JOB_KEY] = sl_sql_key_run,
+        [SL_STORE_JOB_GROUP] = sl_sql_group_run,     [SL_STORE_JOB_AUDIT] = sl_sql_audit_run,
+        [SL_STORE_JOB_REPRICE] = sl_sql_reprice_run,
     };
     job->err = (struct sl_err){ 0 };
     job->r = job->kind == SL_STORE_JOB_ROTATE ? db->ops->rotate(db, job, &job->err)

@@ -47,6 +47,7 @@ struct sl_db {
     const char *node;   /* whose counters these are; NULL: nobody else writes here */
     const char *mark;   /* the usage's mark in `meta` */
     uint64_t change;    /* the number of the last change */
+    bool is_tick_due;   /* a job waits for what the next tick writes */
     uint64_t swept_day; /* of the last sweep of the usage's callers; since 1970 */
 };
 

@@ -11,6 +11,7 @@
 SL_MUST int sl_sql_route_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 SL_MUST int sl_sql_key_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 SL_MUST int sl_sql_group_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+SL_MUST int sl_sql_reprice_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 SL_MUST int sl_sql_audit_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 
 /* Encrypts every route with `next`, and writes the audit row of the job. SL_E_KEY: one cannot be decrypted. */

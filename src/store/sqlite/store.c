@@ -291,7 +291,7 @@ static void batch_run(struct sl_sqlite *store, struct sl_store_job *jobs)
         }
         batch_read(store, jobs);
     }
-    sl_jobs_answer(jobs);
+    SL_IGNORE(!sl_jobs_answer(&store->jobs, jobs)); /* the queue is looked at again in any case */
 }
 
 /* Runs between batches, so that no writer waits longer for it than for a sync. */
@@ -328,9 +328,10 @@ static void wait_tell(struct sl_sqlite *store)
 static void tick(struct sl_sqlite *store, bool is_last)
 {
     uint64_t now = sl_clock_usec();
-    if (!store->cbs.on_tick || (!is_last && now < store->tick_usec)) {
+    if (!store->cbs.on_tick || (!is_last && now < store->tick_usec && !store->db.base.is_tick_due)) {
         return;
     }
+    store->db.base.is_tick_due = false;
     store->tick_usec = now + TICK_USEC;
     struct sl_err err = { 0 };
     if (!db_ready(store) || store->is_readonly) {

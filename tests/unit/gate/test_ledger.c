@@ -16,10 +16,12 @@
 #include "gate/config/key.h"
 #include "gate/config/route.h"
 #include "gate/watch/ledger.h"
+#include "gate/watch/pricing.h"
 #include "gate/watch/sheet.h"
 #include "gate/watch/squeeze.h"
 #include "gate/watch/tally.h"
 #include "llm/core/target.h"
+#include "llm/price/price.h"
 #include "store/ops.h"
 #include "store/usage.h"
 
@@ -80,7 +82,8 @@ static struct sl_tally_call call_of(struct sl_route *route, struct sl_key *key, 
                                    .key = key,
                                    .principal = sl_str_c(principal),
                                    .usage = &used,
-                                   .cost_nano = 7 };
+                                   .cost_nano = 7,
+                                   .is_priced = true };
 }
 
 /* The answer as "a,key-1=2/10;…": the names asked for, requests and input, sorted. */
@@ -186,7 +189,7 @@ static void replies_without_a_count_are_counted(void **state)
         sl_tally_add(tally, &call, 1);
     }
     assert_true(total(SL_USAGE_INPUT) == SL_USAGE_SUM_MAX);
-    assert_string_equal(ask(NULL, SL_BIT(SL_USAGE_ABOVE)), ",2/0;1000k,20000/9007199254740992;");
+    assert_string_equal(ask(NULL, SL_BIT(SL_USAGE_ABOVE)), "1000k,20000/9007199254740992;unpriced,2/0;");
 }
 
 static void groups_have_what_is_in_them(void **state)
@@ -260,6 +263,109 @@ static void every_part_of_the_usage_is_kept(void **state)
     }
     assert_int_equal(SL_USAGE_INPUT + SL_ARRAY_LEN(parts), SL_USAGE_SUM_COUNT);
     assert_string_equal(ask(NULL, SL_BIT(SL_USAGE_TIER)), "batch,10/0;flex,10/1;");
+}
+
+/* --- pricing anew --- */
+
+static struct sl_price *price_make(void)
+{
+    static const struct sl_price_rate rates[] = {
+        { .nano = 2500, .rate = SL_RATE_INPUT },
+        { .nano = 4000.4, .rate = SL_RATE_INPUT, .above = 200000 },
+        { .nano = 1000, .rate = SL_RATE_INPUT, .tier = SL_TIER_FLEX },
+        { .nano = 1250.25, .rate = SL_RATE_CACHE_READ },
+        { .nano = 10000, .rate = SL_RATE_OUTPUT },
+        { .nano = 3000, .rate = SL_RATE_REQUEST },
+    };
+    struct sl_price *price = calloc(1, sizeof(*price) + sizeof(rates));
+    assert_non_null(price);
+    price->n_rates = SL_ARRAY_LEN(rates);
+    memcpy(price->rates, rates, sizeof(rates));
+    return price;
+}
+
+/* Some calls of all kinds. Returns what those cost that the price holds for; *ret_fixed: what the others cost. */
+static int64_t calls_add(struct sl_tally *tally, const struct sl_price *price, int n, int64_t *ret_fixed)
+{
+    struct sl_rng rng = { { 1, 2 } };
+    int64_t sum = 0;
+    *ret_fixed = 0;
+    for (int i = 0; i < n; i++) {
+        uint64_t r = sl_rng_next(&rng);
+        struct sl_usage usage = SL_USAGE_NONE;
+        struct sl_tally_call call = call_of(&routes[0], keys[r >> 8 & 1], "");
+        bool is_known = r % 16 != 0;
+        call.usage = &usage;
+        call.is_priced = r % 17 != 0;
+        if (is_known) {
+            usage.input = (int64_t)(r >> 20) % (r & 4096 ? 300000 : 3000);
+            usage.output = (int64_t)(r >> 30) % 2000;
+            usage.cached_input = r & 2 ? usage.input / 3 : -1;
+            usage.tier = r & 16 ? SL_TIER_FLEX : r & 32 ? SL_TIER_DEFAULT : SL_TIER_NONE;
+        }
+        call.cost_nano = SL_COST_UNKNOWN;
+        if (call.is_priced && r % 13 == 0) { /* its upstream says what it cost */
+            call.cost_nano = usage.cost_nano = 5;
+            *ret_fixed += 5;
+        } else if (call.is_priced && is_known) {
+            call.cost_nano = r & 1 ? SL_COST_UNKNOWN : (int64_t)(r >> 50); /* by other prices, or by none */
+            sum += sl_price_cost(price, &usage);
+        }
+        sl_tally_add(tally, &call, 1);
+    }
+    return sum;
+}
+
+static enum sl_pricing all_renew(const struct sl_price *price, struct sl_usage_row *ret)
+{
+    const struct sl_usage_query query = {
+        .to_sec = ALL_TIME, .by = UINT32_MAX, .span_sec = SL_USAGE_MINUTE, .max = MANY
+    };
+    struct sl_sheet sheet;
+    struct sl_err err;
+    const struct sl_usage_row *row;
+    enum sl_pricing most = SL_PRICING_FIXED;
+    *ret = (struct sl_usage_row){ 0 };
+    sl_sheet_init(&sheet);
+    assert_int_equal(sl_ledger_ask(ledger, NULL, &query, &sheet, &err), 0);
+    for (size_t i = 0; (row = sl_sheet_each(&sheet, &i)) != NULL;) {
+        struct sl_usage_row renewed = *row;
+        enum sl_pricing pricing = sl_pricing_renew(price, &renewed);
+        most = SL_MAX(most, pricing);
+        for (size_t k = 0; k < SL_USAGE_SUM_COUNT; k++) {
+            ret->sums[k] += renewed.sums[k];
+        }
+        struct sl_usage_row again = renewed;
+        if (pricing == SL_PRICING_CHANGED) {
+            assert_int_equal(sl_pricing_renew(price, &again), SL_PRICING_SAME);
+        }
+        assert_memory_equal(&again, &renewed, sizeof(again));
+    }
+    sl_sheet_done(&sheet);
+    return most;
+}
+
+/* What calls cost one by one is what their sums cost, whatever they cost when they were booked. */
+static void sums_cost_what_their_calls_do(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    struct sl_price *price = price_make();
+    struct sl_usage_row row;
+    int64_t fixed, want = calls_add(join(), price, N, &fixed);
+    assert_int_equal(all_renew(price, &row), SL_PRICING_CHANGED);
+    assert_in_range(row.sums[SL_USAGE_COST] - fixed - want + N, 0, 2 * N); /* each was rounded to a nano-dollar */
+    assert_true(want > 1000000 * (int64_t)N && fixed > 0);
+    assert_int_equal(row.sums[SL_USAGE_REQUESTS], N);
+    assert_true(row.sums[SL_USAGE_UNPRICED] > 0); /* nobody said what these used, or no price holds for them */
+    /* without a price nothing changes */
+    int64_t was = total(SL_USAGE_COST);
+    assert_int_equal(all_renew(NULL, &row), SL_PRICING_LEFT);
+    assert_int_equal(row.sums[SL_USAGE_COST], was);
+    /* the ledger does not know which calls are beyond such a threshold */
+    price->rates[1].above = 210000;
+    assert_int_equal(all_renew(price, &row), SL_PRICING_LEFT);
+    free(price);
 }
 
 /* A target that the route does not hold may be gone when the sums are taken. */
@@ -512,6 +618,7 @@ int main(void)
         TEST(every_part_of_the_usage_is_kept),       TEST(names_of_other_routes_are_copied),
         TEST(callers_without_a_key_are_bounded),     TEST(memory_is_bounded_and_sums_stay),
         TEST(nothing_is_lost_while_others_take),     TEST(transactions_count_once),
+        TEST(sums_cost_what_their_calls_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,7 @@ def test_json_of_every_command(run):
         check("query --stream chat", line)
     check("audit", run("audit", "--json"))
     check("usage", run("usage", "--by", "principal,day", "--json"))
+    check("usage reprice", run("usage", "reprice", "--yes", "--json"))
     rows = wait_for(lambda: json.loads(run("logs", "--json"))["requests"], "a row")
     check("logs", run("logs", "--json"))
     check("explain", run("explain", rows[0]["id"], "--json"))

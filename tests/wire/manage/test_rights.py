@@ -64,6 +64,7 @@ RIGHTS = {
     OWN + "/audit": {"GET": ADMINS},
     OWN + "/targets": {"GET": VIEWER},
     OWN + "/usage": {"GET": ANY},
+    OWN + "/usage/reprice": {"POST": ADMINS},
     **{OWN + "/requests" + path: {"GET": ANY} for path in ("", "/facets", "/tail", "/{}")},
     OWN + "/targets/{}/{}/reset": {"POST": OPERATOR},
     **{path: {} for path in ("/nowhere", "/v1/nowhere", "/api/2.0/nowhere", OWN + "/nowhere", "/gateway//invocations")},

@@ -3,7 +3,9 @@
 restart."""
 import csv
 import io
+import json
 import os
+import re
 import resource
 import signal
 import sqlite3
@@ -219,3 +221,114 @@ def test_copies_of_calls_are_nobodys(sluice, upstream):
     daemon = sluice({"endpoints": routes})
     assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200
     wait_for(lambda: short(usage(daemon, "?by=route,principal"), "route", "principal") == [("chat", "127.0.0.1", 1, 0, INPUT, OUTPUT), ("copy", "shadow", 1, 0, INPUT, OUTPUT)], "both are there")
+
+
+# --- pricing anew ---
+
+REPRICE = USAGE + "/reprice"
+DEAR = {"input_cost_per_token": 2e-06, "output_cost_per_token": 8e-06}
+
+
+class Repriced:
+    """A gateway with a model that has a price and one that has none, until its table changes."""
+
+    def __init__(self, start, up, tmp_path):
+        self.table, data = tmp_path / "prices.json", tmp_path / "data"
+        self.prices(known={"input_cost_per_token": 1e-06, "output_cost_per_token": 4e-06})
+        routes = [chat_route(up.base, name) for name in ("known", "new")]
+        for route in routes:
+            route["model"]["name"] = route["name"]
+        conf = {"auth": {"admin_key": "$THE_ADMIN"}, "endpoints": routes, "prices": {"file": str(self.table)}, "log": {"access": "none"}}
+        self.daemon = start(conf, args=["--data", str(data), "--workers", "2"], env={"THE_ADMIN": ADMIN})
+        self.daemon.data = data
+
+    def prices(self, **models):
+        self.table.write_text(json.dumps({"openai/" + name: prices for name, prices in models.items()}))
+
+    def reload(self, **models):
+        n = self.reloads()
+        self.prices(**models)
+        wait_for(lambda: self.reloads() > n, "the reload")
+
+    def reloads(self):
+        found = re.search(r'sluice_config_reload_total\{result="ok"\} (\d+)', self.daemon.call("GET", "/metrics", headers=bearer(ADMIN)).body.decode())
+        return int(found[1]) if found else 0
+
+    def reprice(self, **body):
+        r = self.daemon.call("POST", REPRICE, body, bearer(ADMIN))
+        assert r.status == 200, r.body
+        return r.json()
+
+    def costs(self, query=""):
+        return {r["model"]: (r["requests"], r["cost"], r["unpriced"]) for r in usage(self.daemon, "?by=model" + query)}
+
+
+@pytest.fixture
+def repriced(sluice, upstream, tmp_path):
+    return Repriced(sluice, upstream(answer), tmp_path)
+
+
+def test_usage_is_priced_anew(repriced):
+    daemon = repriced.daemon
+    for route in ("known", "new", "new"):
+        assert ask(daemon, ADMIN, route) == 200
+    assert ask(daemon, ADMIN, "known", text="fail") == 400
+    assert repriced.costs() == {"known": (2, 0.000021, 0), "new": (2, None, 2)}
+    repriced.reload(known=DEAR, new=DEAR)
+    assert repriced.costs() == {"known": (2, 0.000021, 0), "new": (2, None, 2)}  # what was booked stays
+    told = {"dry_run": True, "from": None, "to": None, "cost_before": 0.000021, "cost_after": 0.000126, "unpriced_before": 2, "unpriced_after": 0, "left": 0, "models": [
+        {"provider": "openai", "model": "known", "cost_before": 0.000021, "cost_after": 0.000042, "unpriced_before": 0, "unpriced_after": 0, "left": 0},
+        {"provider": "openai", "model": "new", "cost_before": 0, "cost_after": 0.000084, "unpriced_before": 2, "unpriced_after": 0, "left": 0}]}
+    dry = repriced.reprice(dry_run=True)
+    assert dry["sums"] >= dry["changed"] >= 2 and {k: v for k, v in dry.items() if k not in ("sums", "changed")} == told
+    assert repriced.costs() == {"known": (2, 0.000021, 0), "new": (2, None, 2)}
+    done = repriced.reprice()
+    assert {k: v for k, v in done.items() if k not in ("sums", "changed")} == told | {"dry_run": False} and done["changed"] == dry["changed"]
+    assert repriced.costs() == {"known": (2, 0.000042, 0), "new": (2, 0.000084, 0)}
+    again = repriced.reprice()
+    assert (again["changed"], again["cost_before"], again["cost_after"], again["models"]) == (0, 0.000126, 0.000126, [])
+    assert [a["action"] for a in daemon.call("GET", "/api/sluice/v1/audit", headers=bearer(ADMIN)).json()["audit"]] == ["usage.reprice"] * 2
+    # A price that went away takes no cost away; and the tokens are as they were.
+    repriced.reload(new=DEAR)
+    assert repriced.reprice()["left"] == 1 and repriced.costs() == {"known": (2, 0.000042, 0), "new": (2, 0.000084, 0)}
+    assert short(usage(daemon, "?by=model"), "model") == [("known", 2, 1, INPUT, OUTPUT), ("new", 2, 0, 2 * INPUT, 2 * OUTPUT)]
+
+
+def test_only_a_time_is_priced_anew(repriced):
+    assert ask(repriced.daemon, ADMIN, "known") == 200
+    repriced.reload(known=DEAR)
+    for body in ({"to": 1000000000}, {"from": "2100-01-01T00:00:00Z"}, {"from": "4102444800", "dry_run": False}):
+        assert repriced.reprice(**body)["sums"] == 0
+    assert repriced.costs() == {"known": (1, 0.000021, 0)}
+    assert repriced.reprice(**{"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"})["changed"] == 1
+    assert repriced.costs() == {"known": (1, 0.000042, 0)}
+
+
+@pytest.mark.parametrize("body, words", [({"dryrun": True}, "no member \"dryrun\""), ({"dry_run": 1}, "dry_run must be true or false"), ({"from": "yesterday"}, "from must be a time"), ({"to": -1}, "to must be a time"), ([], "body")])
+def test_a_wrong_reprice_is_refused(repriced, body, words):
+    r = repriced.daemon.call("POST", REPRICE, body, bearer(ADMIN))
+    assert r.status == 400 and words in r.json()["error"]["message"], r.body
+
+
+def test_without_a_data_directory_nothing_is_priced_anew(sluice, upstream):
+    daemon = sluice({"endpoints": [chat_route(upstream(answer).base)]})
+    r = daemon.call("POST", REPRICE, {})
+    assert r.status == 503 and "without a data directory" in r.json()["error"]["message"]
+
+
+def test_reprice_command(repriced):
+    def run(*args):
+        p = subprocess.run([BIN, "usage", "reprice", *args], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, env=os.environ | {"SLUICE_SERVER": repriced.daemon.url, "SLUICE_KEY": ADMIN})
+        return p.returncode, p.stdout, p.stderr
+
+    assert ask(repriced.daemon, ADMIN, "known") == 200
+    assert run("--yes") == (0, "", "nothing to change\n")
+    repriced.reload(known=DEAR)
+    code, out, err = run("--dry-run", "--since", "1d")
+    assert (code, out) == (0, "openai\tknown\t0.000021\t0.000042\t0\t0\t0\n"), err
+    assert err == "nothing was changed; it would be: $0.000042 in place of $0.000021\n" and repriced.costs()["known"][1] == 0.000021
+    code, out, err = run()
+    assert code == 2 and "needs --yes" in err and repriced.costs()["known"][1] == 0.000021
+    code, out, err = run("--yes", "--json", "--until", "2100-01-01T00:00:00Z")
+    assert code == 0 and json.loads(out)["cost_after"] == 0.000042 and repriced.costs()["known"][1] == 0.000042
+    assert run("--since", "x" * 100)[0] == 2

@@ -341,6 +341,96 @@ static void callers_without_a_key_are_bounded(void **state)
     assert_false(put(DAY0 + 4 * SL_USAGE_HOURS_SEC, "a", "", "10.0.0.5"));
 }
 
+/* --- pricing anew --- */
+
+static int64_t sql_number(const char *sql)
+{
+    char path[100];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    snprintf(path, sizeof(path), "%s/" SL_DIR_DB, dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return n;
+}
+
+struct pricing {
+    int64_t n_rows, n_changed, each;
+};
+
+static bool row_price(void *arg, struct sl_usage_row *row)
+{
+    struct pricing *pricing = arg;
+    int64_t cost = row->sums[SL_USAGE_REQUESTS] * pricing->each;
+    assert_true(sl_str_eq_c(row->of[SL_USAGE_PROVIDER], "openai") && sl_str_eq_c(row->of[SL_USAGE_MODEL], "m") &&
+                sl_str_eq_c(row->of[SL_USAGE_TIER], "flex") && sl_str_eq_c(row->of[SL_USAGE_ABOVE], "32k"));
+    assert_int_equal(row->sums[SL_USAGE_MSEC], SL_USAGE_SUM_COUNT * row->sums[SL_USAGE_REQUESTS]);
+    bool is_changed = row->sums[SL_USAGE_COST] != cost;
+    row->sums[SL_USAGE_COST] = cost;
+    row->sums[SL_USAGE_UNPRICED] = 0;
+    row->sums[SL_USAGE_PRICED] = row->sums[SL_USAGE_REQUESTS];
+    pricing->n_rows++;
+    pricing->n_changed += is_changed;
+    return is_changed;
+}
+
+/* How many rows changed. */
+static int64_t reprice(int64_t each, uint64_t from_sec, uint64_t to_sec, bool is_dry, int64_t want_rows)
+{
+    struct pricing pricing = { .each = each };
+    struct sl_store_reprice_job job;
+    sl_store_reprice_job_init(&job, is_dry);
+    job.from_sec = from_sec;
+    job.to_sec = to_sec;
+    job.price = row_price;
+    job.arg = &pricing;
+    job.text = SL_STR("{\"from\":null}");
+    job.base.who = (struct sl_store_who){ SL_STR("p"), SL_STR("k"), SL_STR("r") };
+    if (job_wait(store, &job.base) < 0) {
+        fail_msg("%s", job.base.err.text);
+    }
+    assert_int_equal(pricing.n_rows, want_rows);
+    return pricing.n_changed;
+}
+
+/* Minutes, hours and days, more of them than one transaction has. */
+static void sums_are_priced_anew(void **state)
+{
+    (void)state;
+    struct sl_err err = { 0 };
+    bool is_other;
+    for (int i = 0; i < 700; i++) {
+        char route[16];
+        snprintf(route, sizeof(route), "r%d", i);
+        struct sl_usage_row row = row_of(DAY0 + (uint64_t)i % 3 * 60, route, "k", "p");
+        row.of[SL_USAGE_PROVIDER] = SL_STR("openai");
+        row.of[SL_USAGE_MODEL] = SL_STR("m");
+        row.of[SL_USAGE_TIER] = SL_STR("flex");
+        row.of[SL_USAGE_ABOVE] = SL_STR("32k");
+        const uint32_t spans[] = { SL_USAGE_MINUTE, SL_USAGE_HOUR, SL_USAGE_DAY };
+        for (size_t k = 0; k < SL_ARRAY_LEN(spans); k++) {
+            row.span_sec = spans[k];
+            assert_int_equal(sl_store_usage_put(store, &row, &is_other, &err), 0);
+        }
+    }
+    const int64_t was = sql_number("SELECT sum(cost_nano) FROM usage");
+    assert_int_equal(sl_store_start(store, &err), 0);
+    assert_int_equal(reprice(1000, 0, UINT64_MAX, true, 2100), 2100);
+    assert_int_equal(sql_number("SELECT sum(cost_nano) FROM usage"), was);
+    assert_int_equal(sql_number("SELECT count(*) FROM audit"), 0);
+    assert_int_equal(reprice(1000, DAY0 + 60, DAY0 + 120, false, 3 * 233), 3 * 233); /* one minute of them */
+    assert_int_equal(sql_number("SELECT sum(cost_nano = 1000 AND priced = 1 AND unpriced = 0) FROM usage"), 3 * 233);
+    assert_int_equal(reprice(1000, 0, UINT64_MAX, false, 2100), 2100 - 3 * 233);
+    assert_int_equal(reprice(1000, 0, UINT64_MAX, false, 2100), 0);
+    assert_int_equal(sql_number("SELECT sum(cost_nano = 1000 AND priced = 1 AND unpriced = 0) FROM usage"), 2100);
+    assert_int_equal(sql_number("SELECT sum(input) FROM usage"), 2100 * (SL_USAGE_INPUT + 1)); /* the rest stays */
+    assert_int_equal(sql_number("SELECT count(*) FROM audit WHERE action = 'usage.reprice' AND after IS NOT NULL"), 3);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -353,6 +443,7 @@ int main(void)
         TEST(a_tick_thins_a_slice),
         TEST(many_rows_are_thinned_sooner),
         TEST(callers_without_a_key_are_bounded),
+        TEST(sums_are_priced_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
