@@ -107,8 +107,20 @@ def of_balances():
             yield f"balance {row}: neither test_pool.c nor test_day.c tries it"
 
 
+def of_files():
+    """The tables of docs/architecture.md say where to look for a subject."""
+    page = read("docs/architecture.md")
+    for folder in ("call", "policy"):
+        for path in sorted((ROOT / f"src/gate/{folder}").glob("*.c")):
+            if not path.stem.startswith("relay_") and not re.search(rf"[`/]{path.stem}`", page):
+                yield f"src/gate/{folder}/{path.name}: no table of docs/architecture.md has it"
+    for path in sorted((ROOT / "src/llm").iterdir()):
+        if path.is_dir() and f"{path.name}/" not in page:
+            yield f"src/llm/{path.name}: docs/architecture.md has no such folder"
+
+
 def main():
-    faults = [f for check in (of_providers, of_dialects, of_prefixes, of_commands, of_metrics, of_balances) for f in check()]
+    faults = [f for check in (of_providers, of_dialects, of_prefixes, of_commands, of_metrics, of_balances, of_files) for f in check()]
     print("".join(f"{fault}\n" for fault in faults), end="")
     return 1 if faults else 0
 
