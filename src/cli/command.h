@@ -49,6 +49,7 @@ struct cli_args {
     /* of the daemon */
     const char *config, *listen, *workers, *data_dir, *host, *port;
     bool is_strict;
+    const char *to, *from; /* databases */
     /* of single client commands */
     const char *data, *system, *temperature;
     int64_t max_tokens, retries; /* retries is one more than was said; 0: not given */

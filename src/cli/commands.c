@@ -77,6 +77,18 @@ static const struct cli_opt data_opts[] = {
     OPTIONS_END,
 };
 
+static const struct cli_opt copy_opts[] = {
+    { "to", 0, CLI_TEXT, AT(to), "URL", "an empty database: postgres://user@host:5432/database", 0 },
+    { "from", 0, CLI_TEXT, AT(from), "URL", "the other way: from this database to the data directory", 0 },
+    { "data", 0, CLI_TEXT, AT(data_dir), "DIR", "the data directory (default SLUICE_DATA)", 0 },
+    OPTIONS_END,
+};
+
+static const struct cli_opt migrate_opts[] = {
+    { "to", 0, CLI_TEXT, AT(to), "URL", "the database: postgres://user@host:5432/database", 0 },
+    OPTIONS_END,
+};
+
 static const struct cli_opt version_opts[] = {
     { "json", 0, CLI_SWITCH, AT(is_json), NULL, "as JSON", 0 },
     OPTIONS_END,
@@ -199,6 +211,10 @@ const struct cli_command cli_commands[] = {
       "sluice db check", data_opts, true, OF_DAEMON(sl_command_db_check) },
     { "db backup", NULL, "FILE", 1, 1, "copy the database; the gateway may be running",
       "sluice db backup /var/backups/sluice.db", data_opts, true, OF_DAEMON(sl_command_db_backup) },
+    { "db copy", NULL, "", 0, 0, "copy the store to a database on PostgreSQL, or back; no gateway may be running",
+      "sluice db copy --to postgres://sluice@db/sluice", copy_opts, true, OF_DAEMON(sl_command_db_copy) },
+    { "db migrate", NULL, "", 0, 0, "make or update the schema of a database on PostgreSQL",
+      "sluice db migrate --to postgres://owner@db/sluice", migrate_opts, true, OF_DAEMON(sl_command_db_migrate) },
     { "version", NULL, "", 0, 0, "show the version", "sluice version --json", version_opts, true,
       OF_BOTH(cli_version, cli_version) },
     { "help", NULL, "[COMMAND]", 0, 2, "show help for a command", "sluice help limits set", NULL, true, NULL },

@@ -109,6 +109,19 @@ int sl_command_db_backup(const struct cli_args *args)
     return sl_cmd_db_backup(data_find(args), args->words[0]);
 }
 
+int sl_command_db_copy(const struct cli_args *args)
+{
+    if (!args->to == !args->from) {
+        return cli_usage("db copy", "needs --to URL or --from URL: the database on the other side");
+    }
+    return sl_cmd_db_copy(data_find(args), args->to ? args->to : args->from, args->from != NULL);
+}
+
+int sl_command_db_migrate(const struct cli_args *args)
+{
+    return args->to ? sl_cmd_db_migrate(args->to) : cli_usage("db migrate", "needs --to URL: the database");
+}
+
 /* In ../libexec/sluice beside the installed binary, or where the build leaves it. */
 int sl_client_exec(char **argv)
 {

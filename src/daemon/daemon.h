@@ -27,6 +27,10 @@ int sl_cmd_check(const struct sl_serve_opts *opts);
 /* `data` NULL: SLUICE_DATA's default. */
 int sl_cmd_db_check(const char *data);
 int sl_cmd_db_backup(const char *data, const char *file);
+/* With the rights of the URL's user. */
+int sl_cmd_db_migrate(const char *url);
+/* From the directory to the database of the URL; `is_back`: the other way. */
+int sl_cmd_db_copy(const char *data, const char *url, bool is_back);
 /* *ret_is_running: a daemon has the directory, and nothing was done or printed. */
 int sl_cmd_secret_rotate(const char *data, bool *ret_is_running);
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice db check`, `sluice db backup FILE`, and `sluice secret rotate` without a daemon. */
+/* `sluice db check`, `sluice db backup FILE`, `sluice db copy`, `sluice db migrate`, and `sluice secret rotate` without
+ * a daemon. */
 #include <stdio.h>
 
 #include "base/env.h"
 #include "daemon/daemon.h"
+#include "daemon/node.h"
 #include "store/dir.h"
 #include "store/tool.h"
+
+/* Of a database that has a URL. */
+#define KIND "postgres"
 
 static int told(const struct sl_err *err)
 {
@@ -57,6 +62,50 @@ int sl_cmd_db_backup(const char *data, const char *file)
     }
     sl_arena_done(&arena);
     return r < 0 ? told(&err) : SL_EXIT_OK;
+}
+
+static int url_check(const char *url, struct sl_err *err)
+{
+    struct sl_str text = sl_str_c(url);
+    return sl_str_has_prefix(text, SL_STR("postgres://")) || sl_str_has_prefix(text, SL_STR("postgresql://"))
+               ? sl_store_url_check(KIND, url, err)
+               : sl_fail(err, SL_E_INVAL, "it must be a URL like postgres://user@host:5432/database");
+}
+
+int sl_cmd_db_migrate(const char *url)
+{
+    struct sl_err err = { 0 };
+    int r = url_check(url, &err);
+    r = r < 0 ? r : sl_store_migrate(KIND, url, &err);
+    if (r == 0) {
+        fprintf(stderr, "the database's schema is that of this version\n");
+    }
+    return r < 0 ? told(&err) : SL_EXIT_OK;
+}
+
+int sl_cmd_db_copy(const char *data, const char *url, bool is_back)
+{
+    struct sl_arena arena;
+    struct sl_str dir, node;
+    struct sl_err err = { 0 };
+    struct sl_store_copied copied;
+    sl_arena_init(&arena, NULL);
+    int r = url_check(url, &err);
+    r = r < 0 ? r : dir_find(data, &arena, &dir, &err);
+    r = r < 0 ? r : sl_node_name(dir.p, &arena, &node, &err);
+    if (r == 0) {
+        const struct sl_store_end ends[] = { { .dir = dir.p }, { .kind = KIND, .url = url, .node = node.p } };
+        r = sl_store_copy(&ends[is_back], &ends[!is_back], &copied, &err);
+    }
+    sl_arena_done(&arena);
+    if (r < 0) {
+        return told(&err);
+    }
+    fprintf(stderr,
+            "copied %llu route%s, %llu key%s and %llu sum%s of usage, with groups, limits, counters and audit\n",
+            (unsigned long long)copied.n_routes, copied.n_routes == 1 ? "" : "s", (unsigned long long)copied.n_keys,
+            copied.n_keys == 1 ? "" : "s", (unsigned long long)copied.n_usage, copied.n_usage == 1 ? "" : "s");
+    return SL_EXIT_OK;
 }
 
 int sl_cmd_secret_rotate(const char *data, bool *ret_is_running)

@@ -262,6 +262,11 @@ int sl_dir_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_er
     return r == SL_E_NOTFOUND ? file_key(dir, SL_DIR_KEY, may_make, ret, err) : r;
 }
 
+int sl_dir_file_key(const char *dir, struct sl_seal *ret, struct sl_err *err)
+{
+    return file_key(dir, SL_DIR_KEY, false, ret, err);
+}
+
 int sl_dir_next_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err)
 {
     if (!key_is_of_env()) {

@@ -25,6 +25,9 @@ SL_MUST int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err);
  * returns. SL_E_NOTFOUND: there is no key, and none may be made. */
 SL_MUST int sl_dir_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err);
 
+/* The key of the file, whatever the environment says. SL_E_NOTFOUND: there is no such file. */
+SL_MUST int sl_dir_file_key(const char *dir, struct sl_seal *ret, struct sl_err *err);
+
 /* The environment variable that the key comes from; NULL: it comes from the file. */
 const char *sl_dir_key_variable(void);
 

@@ -10,6 +10,7 @@
 
 struct sl_seal;
 struct sl_db;
+struct sl_store_end;
 struct sl_store_report;
 struct sl_usage_query;
 struct sl_usage_row;
@@ -64,6 +65,11 @@ struct sl_store_ops {
                      int (*on_row)(void *arg, const struct sl_usage_row *row), void *arg, struct sl_err *err);
     void (*usage_close)(struct sl_usage_reader *reader);
 
+    /* One end of a copy: with its transaction, and a lock on what must not change meanwhile. A target is empty. */
+    int (*end_open)(const struct sl_store_end *end, bool is_target, struct sl_db **ret, struct sl_err *err);
+    int (*end_close)(struct sl_db *db, bool is_whole, struct sl_err *err);
+
+    int (*migrate)(const char *url, struct sl_err *err);   /* NULL: a start does it */
     int (*url_check)(const char *url, struct sl_err *err); /* NULL: this kind has none */
 
     /* These work on a directory, whether a daemon runs or not. NULL: this kind has none. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/ops.h"
+#include "store/sql/copy.h"
 #include "store/tool.h"
 #include "store/usage.h"
 
@@ -166,6 +167,29 @@ int sl_store_backup(const char *dir, const char *file, struct sl_err *err)
 int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err)
 {
     return kind_find(NULL)->rotate(dir, ret_routes, err);
+}
+
+int sl_store_migrate(const char *kind, const char *url, struct sl_err *err)
+{
+    return kind_find(kind)->migrate(url, err);
+}
+
+int sl_store_copy(const struct sl_store_end *from, const struct sl_store_end *to, struct sl_store_copied *ret,
+                  struct sl_err *err)
+{
+    const struct sl_store_ops *kinds[] = { kind_find(from->kind), kind_find(to->kind) };
+    struct sl_db *source = NULL, *target = NULL;
+    int r = kinds[0]->end_open(from, false, &source, err);
+    r = r < 0 ? r : kinds[1]->end_open(to, true, &target, err);
+    r = r < 0 ? r : sl_sql_copy(source, target, ret, err);
+    if (target) {
+        int end = kinds[1]->end_close(target, r == 0, err);
+        r = r < 0 ? r : end;
+    }
+    if (source) {
+        SL_IGNORE(kinds[0]->end_close(source, false, NULL) < 0); /* it was only read */
+    }
+    return r;
 }
 
 int sl_store_url_check(const char *kind, const char *url, struct sl_err *err)

@@ -20,6 +20,27 @@ SL_MUST int sl_store_backup(const char *dir, const char *file, struct sl_err *er
 /* Changes the secret key while no daemon runs on the directory: SL_E_BUSY when one does. */
 SL_MUST int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 
+/* Brings the schema of a database up to date, with the rights of the URL's user. */
+SL_MUST int sl_store_migrate(const char *kind, const char *url, struct sl_err *err);
+
+/* --- copies --- */
+
+struct sl_store_end {
+    const char *kind; /* a name of sl_store_kinds; NULL: the first */
+    const char *dir;  /* of a kind that has one */
+    const char *url;  /* of a kind that has one */
+    const char *node; /* whose counters they are, in a store of many nodes */
+};
+
+struct sl_store_copied {
+    uint64_t n_routes, n_keys, n_usage;
+};
+
+/* Copies a store, whole or not at all, to an empty one. SL_E_EXISTS: it is not empty; SL_E_BUSY: a daemon has one of
+ * them; SL_E_KEY. */
+SL_MUST int sl_store_copy(const struct sl_store_end *from, const struct sl_store_end *to, struct sl_store_copied *ret,
+                          struct sl_err *err);
+
 /* Checks the URL of a kind of store without connecting. SL_E_INVAL; SL_E_UNSUPPORTED: its library is missing. */
 SL_MUST int sl_store_url_check(const char *kind, const char *url, struct sl_err *err);
 

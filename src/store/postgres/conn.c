@@ -386,6 +386,9 @@ static const struct sl_db_ops ops = {
     .counter_put = "INSERT INTO counters (owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used, "
                    "node) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (node, owner, name, incarnation, key, "
                    "who, kind, period_usec, zone) DO UPDATE SET end_usec = excluded.end_usec, used = excluded.used",
+    .last_id_get = "SELECT coalesce(last_value, 0) FROM pg_sequences WHERE schemaname = 'sluice' AND ?1 <> '' AND "
+                   "sequencename = ?2",
+    .last_id_set = "SELECT setval(('sluice.' || ?3)::regclass, ?1) WHERE ?2 <> ''",
     .counters_load = "SELECT owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used FROM counters "
                      "WHERE end_usec > ? AND node = ? ORDER BY end_usec DESC",
     .counters_expire =

@@ -12,7 +12,7 @@ struct sl_pg {
     struct sl_store_cbs cbs;
     char *url, *notify_url; /* with their passwords; notify_url NULL: none */
     char *node;
-    char mark[96];            /* of this node's usage */
+    char mark[128];           /* of this node's usage */
     char *dir;                /* NULL: none */
     int lock_fd;              /* of the data directory; -1: none */
     struct sl_seal seal;      /* written under the jobs' lock, and only by the store's thread */
@@ -105,7 +105,16 @@ int sl_pg_usage_run(struct sl_usage_reader *reader, const struct sl_usage_query 
                     int (*on_row)(void *arg, const struct sl_usage_row *row), void *arg, struct sl_err *err);
 void sl_pg_usage_close(struct sl_usage_reader *reader);
 
+/* --- copy.c --- */
+
+int sl_pg_end_open(const struct sl_store_end *conf, bool is_target, struct sl_db **ret, struct sl_err *err);
+int sl_pg_end_close(struct sl_db *db, bool is_whole, struct sl_err *err);
+int sl_pg_migrate_at(const char *url, struct sl_err *err);
+
 /* --- among each other --- */
+
+/* The row of `meta` with the mark of a node's usage. */
+void sl_pg_mark_name(const char *node, char *out, size_t cap);
 
 /* In store.c: what SL_STORE_JOB_ROTATE does. */
 SL_MUST int sl_pg_rotate_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);

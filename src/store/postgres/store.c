@@ -30,6 +30,11 @@
 
 /* --- opening --- */
 
+void sl_pg_mark_name(const char *node, char *out, size_t cap)
+{
+    snprintf(out, cap, "usage_mark:%s", node);
+}
+
 static int own_rows_make(struct sl_pg *store, struct sl_err *err)
 {
     struct sl_db *db = &store->conn.base;
@@ -107,7 +112,7 @@ static int names_copy(struct sl_pg *store, const struct sl_store_conf *conf, str
     if (!store->url || !store->node || (conf->dir && !store->dir) || (conf->notify_url && !store->notify_url)) {
         return sl_fail_nomem(err);
     }
-    snprintf(store->mark, sizeof(store->mark), "usage_mark:%s", store->node);
+    sl_pg_mark_name(store->node, store->mark, sizeof(store->mark));
     return store->wake_fd < 0 ? sl_fail(err, SL_E_IO, "cannot make an event: %s", strerror(errno)) : 0;
 }
 
@@ -529,5 +534,8 @@ const struct sl_store_ops sl_store_postgres = {
     .usage_begin = sl_pg_usage_begin,
     .usage_run = sl_pg_usage_run,
     .usage_close = sl_pg_usage_close,
+    .end_open = sl_pg_end_open,
+    .end_close = sl_pg_end_close,
+    .migrate = sl_pg_migrate_at,
     .url_check = sl_pg_url_check,
 };

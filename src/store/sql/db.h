@@ -35,6 +35,9 @@ struct sl_db_ops {
     /* The parameters are the members of struct sl_store_counter (owner, name, incarnation, key, who, kind, period_usec,
      * zone, end_usec, used); the time; the time and how many sessions stay. Then the node, when the rows have one. */
     const char *counter_put, *counters_load, *counters_expire;
+    /* The last id that a table has given, and how a table is told so while it is empty. Parameters of the first: the
+     * table's name, its sequence's; of the second: the id, and both. */
+    const char *last_id_get, *last_id_set;
 };
 
 /* Each kind's own struct begins with this. */

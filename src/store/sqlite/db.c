@@ -147,6 +147,8 @@ static const struct sl_db_ops sqlite_ops = {
     .rotate = sl_sqlite_rotate_run,
     .counter_put = "INSERT OR REPLACE INTO counters (owner, name, incarnation, key, who, kind, period_usec, zone, "
                    "end_usec, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    .last_id_get = "SELECT seq FROM sqlite_sequence WHERE name = ?",
+    .last_id_set = "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)",
     .counters_load = "SELECT owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used FROM counters "
                      "WHERE end_usec > ? ORDER BY end_usec DESC",
     .counters_expire = "DELETE FROM counters WHERE end_usec <= ?1 OR (key = 'session' AND end_usec <= (SELECT "

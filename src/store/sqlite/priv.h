@@ -42,6 +42,8 @@ int sl_sqlite_usage_begin(struct sl_usage_reader *reader, uint64_t *ret_mark, st
 int sl_sqlite_usage_run(struct sl_usage_reader *reader, const struct sl_usage_query *query,
                         int (*on_row)(void *arg, const struct sl_usage_row *row), void *arg, struct sl_err *err);
 void sl_sqlite_usage_close(struct sl_usage_reader *reader);
+int sl_sqlite_end_open(const struct sl_store_end *conf, bool is_target, struct sl_db **ret, struct sl_err *err);
+int sl_sqlite_end_close(struct sl_db *db, bool is_whole, struct sl_err *err);
 int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err *err);
 int sl_sqlite_backup(const char *dir, const char *file, struct sl_err *err);
 int sl_sqlite_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);

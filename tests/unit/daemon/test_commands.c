@@ -39,6 +39,21 @@ int sl_cmd_db_backup(const char *data, const char *file)
     return 0;
 }
 
+int sl_cmd_db_migrate(const char *url)
+{
+    asked_file = url;
+    asked_for = "db migrate";
+    return 0;
+}
+
+int sl_cmd_db_copy(const char *data, const char *url, bool is_back)
+{
+    asked_data = data;
+    asked_file = url;
+    asked_for = is_back ? "db copy back" : "db copy";
+    return 0;
+}
+
 int sl_cmd_secret_rotate(const char *data, bool *ret_is_running)
 {
     asked_data = data;
@@ -104,6 +119,15 @@ static void lines_reach_the_daemon(void **state)
     assert_string_equal(asked_data, "d");
     assert_int_equal(run("db check --data e", &said), 0);
     assert_string_equal(asked_data, "e");
+    assert_int_equal(run("db copy --to u --data h", &said), 0);
+    assert_string_equal(asked_for, "db copy");
+    assert_string_equal(asked_file, "u");
+    assert_string_equal(asked_data, "h");
+    assert_int_equal(run("db copy --from v --data h", &said), 0);
+    assert_string_equal(asked_for, "db copy back");
+    assert_string_equal(asked_file, "v");
+    assert_int_equal(run("db migrate --to w", &said), 0);
+    assert_string_equal(asked_file, "w");
     assert_int_equal(run("secret rotate --data g", &said), 0);
     assert_string_equal(asked_data, "g");
 }
@@ -130,6 +154,9 @@ static void wrong_lines_do_not(void **state)
         { "mlflow start --config c", "--config-path FILE" },
         { "db backup", "it needs FILE" },
         { "db check f", "one word too many" },
+        { "db copy", "needs --to URL or --from URL" },
+        { "db copy --to u --from u", "needs --to URL or --from URL" },
+        { "db migrate", "needs --to URL" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *said;

@@ -290,14 +290,14 @@ def test_completion_in_bash(server, tmp_path):
     assert complete("sluice", "query", "--st") == {"--stream"}
     assert complete("sluice", "routes", "get", "c") == {"chat", "completions"}
     assert complete("sluice", "completion", "b") == {"bash"}
-    assert complete("sluice", "db", "") == {"check", "backup"} and complete("sluice", "serve", "--c") == {"--config"} and complete("sluice", "mlflow", "start", "--p") == {"--port"}
+    assert complete("sluice", "db", "") == {"check", "backup", "copy", "migrate"} and complete("sluice", "serve", "--c") == {"--config"} and complete("sluice", "mlflow", "start", "--p") == {"--port"}
     assert complete("sluice", "secret", "") == {"rotate"} and complete("sluice", "limits", "set", "rare", "--dat") == {"--data"}
     for shell in "zsh", "fish":
         code, out, _ = sl("completion", shell)
         assert code == 0 and "routes" in out
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "mlflow start", "db check", "db backup", "version", "query", "secret rotate"])
+@pytest.mark.parametrize("command", ["serve", "check", "mlflow start", "db check", "db backup", "db copy", "db migrate", "version", "query", "secret rotate"])
 def test_each_command_tells_its_options(command):
     """The daemon's commands show them in the same form as the client's."""
     code, out, err = sl(*command.split(), "--help")
