@@ -20,7 +20,7 @@ static int store_fill(struct sl_gate *gate, struct sl_err *err)
 {
     int r = sl_store_load(gate->store, err);
     if (r == 0) {
-        r = sl_counters_load(gate->counters, gate->store, err);
+        r = gate->fleet ? 0 : sl_counters_load(gate->counters, gate->store, err);
         r = r < 0 ? r : sl_made_load(gate->made, gate->store, err);
     }
     if (r < 0 && r != SL_E_KEY) {
@@ -34,7 +34,7 @@ static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_e
 {
     struct sl_gate *gate = arg;
     struct sl_snapshot *snapshot = NULL;
-    int r = sl_counters_tick(gate->counters, store, was_lost, err);
+    int r = gate->fleet ? 0 : sl_counters_tick(gate->counters, store, was_lost, err); /* the fleet keeps them */
     r = r < 0 ? r : sl_made_tick(gate->made, store, was_lost, err);
     r = r < 0 ? r : sl_ledger_tick(gate->ledger, store, was_lost, err);
     sl_publisher_refresh(gate->publisher, &snapshot);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/env.h"
 #include "base/log.h"
 #include "daemon/notify.h"
 #include "gate/config/events.h"
@@ -14,6 +15,8 @@
 
 /* MLflow's time-out for a whole call. */
 #define TOTAL_NAME "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS"
+/* MLflow's URL for the counters of limits. */
+#define COUNTERS_NAME "MLFLOW_GATEWAY_RATE_LIMITS_STORAGE_URI"
 
 #define POLL_MSEC 500
 /* Longer than a poll, so that one poll without news comes after a change. */
@@ -40,6 +43,8 @@ struct sl_conf_load *sl_conf_load_new(const char *path, const struct sl_config_o
     const char *total = getenv(TOTAL_NAME);
     all.total_sec = total && *total ? total : NULL;
     all.total_name = TOTAL_NAME;
+    all.counters = sl_env_secret(COUNTERS_NAME); /* it may have a password */
+    all.counters_name = COUNTERS_NAME;
     /* On failure there is no configuration, and the problems say why. */
     SL_IGNORE(sl_config_load(path, &all, &load->arena, &load->problems, &load->files, &load->config) < 0);
     malloc_trim(0); /* the file's tree was freed; it was as large as what stays */

@@ -17,6 +17,8 @@
 #include "gate/config/events.h"
 #include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
+#include "gate/fleet/conf.h"
+#include "gate/fleet/fleet.h"
 #include "gate/gate.h"
 #include "gate/policy/alert.h"
 #include "gate/policy/counters.h"
@@ -329,6 +331,7 @@ static int threads_start(struct daemon *d, struct sl_err *err)
         struct sl_thread *thread = &d->threads[i];
         thread->gate = &d->gate;
         thread->is_first = i == 0;
+        thread->number = i;
         thread->worker.log = sl_accesslog_ring(d->gate.access_log, i);
         thread->on_done = on_thread_done;
         thread->on_done_arg = d;
@@ -379,6 +382,36 @@ static int main_loop_init(struct daemon *d, struct sl_err *err)
     return r < 0 ? sl_fail(err, SL_E_IO, "cannot watch signals: %s", uv_strerror(r)) : 0;
 }
 
+/* Counters that other nodes share. A server that must not be used ends the start; without one that can be reached,
+ * limits do what their on_loss says. */
+static int counters_open(struct daemon *d, struct sl_err *err)
+{
+    const struct sl_settings *settings = d->config->settings;
+    const struct sl_counters_settings *counters = &settings->counters;
+    if (!counters->redis.p) {
+        return 0;
+    }
+    const struct sl_fleet_conf conf = {
+        .host = counters->host,
+        .port = counters->port,
+        .db = counters->db,
+        .user = counters->user,
+        .password = sl_secret_reveal(&counters->password),
+        .ns = counters->ns,
+        .deadline_usec = counters->deadline_usec,
+        .tls = counters->is_tls ? settings->client_tls : NULL,
+    };
+    if (sl_fleet_new(&conf, d->gate.limiter, worker_count(settings), &d->gate.fleet) < 0) {
+        return sl_fail_nomem(err);
+    }
+    int r = sl_fleet_try(d->gate.fleet, err);
+    if (r == SL_E_IO) {
+        sl_log(SL_LOG_WARNING, "counters", "%s; until it can be reached, each limit does what its on_loss says",
+               err->text);
+    }
+    return r == SL_E_IO ? 0 : r;
+}
+
 static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_err *err)
 {
     d->config = load->config;
@@ -401,7 +434,8 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
         sl_kept_new(&d->gate.memory, &d->gate.kept) < 0 || sl_affinity_new(SL_AFFINITY_MAX, &d->gate.affinity) < 0) {
         return sl_fail_nomem(err);
     }
-    r = sl_data_open(&d->gate, load->config->settings, d->data_given, &d->arena, &d->data, err);
+    r = counters_open(d, err);
+    r = r < 0 ? r : sl_data_open(&d->gate, load->config->settings, d->data_given, &d->arena, &d->data, err);
     r = r < 0 ? r : sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);
     r = r < 0 ? r : sl_addresses_probe(&d->addresses, load->config->settings, err);
     d->gate.is_public = !sl_addresses_are_local(&d->addresses);
@@ -433,6 +467,7 @@ static void serve_free(struct daemon *d)
     usage_end(d);
     sl_events_done(&d->events);
     sl_publisher_done(&d->publisher);
+    sl_fleet_free(d->gate.fleet);
     sl_limiter_free(d->gate.limiter);
     sl_alerts_log_rest(d->gate.alerts);
     sl_alerts_free(d->gate.alerts);

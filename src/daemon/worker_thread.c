@@ -13,6 +13,7 @@
 #include "gate/config/settings.h"
 #include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
+#include "gate/fleet/link.h"
 #include "gate/gate.h"
 #include "gate/policy/alert.h"
 #include "gate/watch/notice.h"
@@ -43,11 +44,30 @@ static void thread_finish(struct sl_thread *thread)
     sl_loop_stop(&thread->engine.loop);
 }
 
+static void on_fleet_ended(void *arg)
+{
+    struct sl_thread *thread = arg;
+    sl_fleet_link_free(thread->worker.fleet);
+    thread->worker.fleet = NULL;
+    sl_worker_answered(&thread->worker);
+}
+
+/* The calls have ended; the last of what they used is on its way. */
+static void fleet_end(struct sl_thread *thread)
+{
+    if (thread->worker.fleet && !thread->is_leaving) {
+        thread->is_leaving = true;
+        thread->worker.n_questions++;
+        sl_fleet_link_end(thread->worker.fleet, on_fleet_ended, thread);
+    }
+}
+
 static void on_server_empty(struct sl_hserver *server)
 {
     struct sl_worker *worker = server->user;
     struct sl_thread *thread = SL_CONTAINER_OF(worker, struct sl_thread, worker);
     if (!worker->engine->client.is_closing && thread->n_open == 0) {
+        fleet_end(thread);
         sl_front_end_shadows(worker);
         sl_credentials_end(worker);
         alerting_stop(thread);
@@ -303,7 +323,12 @@ int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
     worker->engine->server.on_conn_closed = on_conn_closed;
     worker->engine->client.on_empty = on_client_empty;
     worker->on_answered = on_answered;
-    r = duties_start(thread);
+    uint32_t number = thread->number;
+    r = !thread->gate->fleet ? 0
+                             : sl_fleet_link_new(thread->gate->fleet, &worker->engine->loop, number,
+                                                 worker->desk.metrics, &worker->fleet);
+    worker->counters = worker->fleet ? sl_fleet_link_home(worker->fleet) : NULL;
+    r = r < 0 ? r : duties_start(thread);
     if (r < 0) {
         return sl_fail_nomem(err);
     }

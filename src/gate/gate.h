@@ -16,6 +16,7 @@ struct sl_alerts;
 struct sl_counters;
 struct sl_events;
 struct sl_factors;
+struct sl_fleet;
 struct sl_kept;
 struct sl_key;
 struct sl_ledger;
@@ -37,6 +38,7 @@ struct sl_gate {
     struct sl_rlog *requests; /* the request log; NULL: off, or there is no data directory */
     struct sl_limiter *limiter;
     struct sl_alerts *alerts;             /* of limits that are nearly used up */
+    struct sl_fleet *fleet;               /* counters of limits that several nodes share; NULL: this process has them */
     struct sl_factors *factors;           /* tokens for the bytes of a call, for limits */
     struct sl_kept *kept;                 /* responses that the gateway keeps, because their provider keeps none */
     struct sl_made *made;                 /* which upstream made which response */

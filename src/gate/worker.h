@@ -7,7 +7,9 @@
 #include "gate/desk.h"
 
 struct sl_alerting;
+struct sl_counter_home;
 struct sl_engine;
+struct sl_fleet_link;
 struct sl_gate;
 struct sl_health;
 struct sl_hserver_cbs;
@@ -36,6 +38,8 @@ struct sl_worker {
     struct sl_cred_fetches fetches;      /* of credentials: call/credential.h */
     struct sl_health *health;            /* the health checks that it makes: call/health.h; NULL: none */
     struct sl_alerting *alerting;        /* tells the operator of alerts: call/alerting.h; NULL: another worker does */
+    struct sl_fleet_link *fleet;         /* to the counters that several nodes share; NULL: they are in this process */
+    struct sl_counter_home *counters;    /* the fleet's, for admissions; NULL: as above */
     struct sl_ident_source *idents;      /* the engine's; for x-sluice-id */
     struct sl_settings *client_settings; /* held, because the client's configuration points into it */
     /* How many answers of the store and fetched credentials are still to come. The worker ends only when it is 0. */

@@ -48,6 +48,9 @@ static const char *const advice[SL_ERR_COUNT] = {
                                  "`connections` or a target's `max_concurrent`, or add machines.",
     [SL_ERR_SLUICE_DRAINING] = "Try again: another instance answers.",
     [SL_ERR_SLUICE_STORE_UNAVAILABLE] = "The operator must repair the data directory; calls are served meanwhile.",
+    [SL_ERR_SLUICE_LIMIT_STORE_DOWN] =
+        "Try again after `retry-after`. The operator must bring the server of `counters` "
+        "back, or give the limit another `on_loss`.",
     [SL_ERR_SLUICE_INTERNAL] = "Report it with the request id.",
 };
 

@@ -26,6 +26,10 @@
 
 struct sl_charge {
     struct sl_admission admission;
+    struct sl_xchg *x;
+    struct sl_part part; /* while the shared counters are asked */
+    sl_charge_fn *fn;
+    void *arg;
     bool has_amounts; /* a limit counts tokens or money */
     bool has_money;
     bool is_unpriced;                  /* nobody knows what a target of the route costs */
@@ -105,8 +109,35 @@ static struct sl_charge *charge_new(const struct sl_xchg *x)
     if (charge) {
         sl_admission_init(&charge->admission, x->worker->gate->limiter, x->caller.principal);
         charge->admission.call.tenant = x->caller.key ? sl_key_tenant(x->caller.key) : SL_STR("");
+        charge->admission.home = x->worker->counters;
     }
     return charge;
+}
+
+static void on_stop(struct sl_part *part)
+{
+    sl_admission_stop(&SL_CONTAINER_OF(part, struct sl_charge, part)->admission);
+}
+
+static void on_answer(struct sl_admission *admission, int r)
+{
+    struct sl_charge *charge = admission->user;
+    sl_part_end(&charge->x->parts, &charge->part);
+    charge->fn(charge->arg, r);
+}
+
+static int admit(struct sl_xchg *x, struct sl_charge *charge, sl_charge_fn *fn, void *arg)
+{
+    int r = sl_admit(&charge->admission, x->env->wall_usec);
+    if (SL_UNLIKELY(r == SL_E_AGAIN)) {
+        charge->x = x;
+        charge->fn = fn;
+        charge->arg = arg;
+        charge->admission.on_answer = on_answer;
+        charge->admission.user = charge;
+        sl_part_begin(&x->parts, &charge->part, on_stop);
+    }
+    return r;
 }
 
 /* Adds what an owner's limits need to know. SL_E_NOMEM. */
@@ -168,17 +199,39 @@ static bool is_refused_unpriced(const struct sl_xchg *x, const struct sl_charge 
     return charge->is_unpriced && x->settings->prices_refuse_unknown;
 }
 
-int sl_charge_take(struct sl_xchg *x)
+int sl_charge_take(struct sl_xchg *x, sl_charge_fn *fn, void *arg)
 {
     amounts_fill(x, x->route, x->charge);
     if (is_refused_unpriced(x, x->charge)) {
         return SL_E_LIMIT;
     }
-    return sl_admit(&x->charge->admission, x->env->wall_usec);
+    return admit(x, x->charge, fn, arg);
 }
 
-void sl_charge_error(const struct sl_xchg *x, struct sl_llm_error *ret_error)
+const char *sl_charge_source(const struct sl_xchg *x)
 {
+    static const char *const words[] = {
+        [SL_LIMIT_SOURCE_LOCAL] = "local", [SL_LIMIT_SOURCE_SHARED] = "shared", [SL_LIMIT_SOURCE_ALONE] = "share"
+    };
+    return words[x->charge->admission.source];
+}
+
+/* The counters cannot be reached. */
+static void away_error(struct sl_llm_error *ret_error)
+{
+    *ret_error = (struct sl_llm_error){
+        .type = SL_ERR_SLUICE_LIMIT_STORE_DOWN,
+        .message = SL_STR("A limit of this call is counted on a server that cannot be reached now: try again in 1 s."),
+        .retry_after_sec = 1,
+    };
+}
+
+void sl_charge_error(const struct sl_xchg *x, int r, struct sl_llm_error *ret_error)
+{
+    if (r == SL_E_IO) {
+        away_error(ret_error);
+        return;
+    }
     const struct sl_limit_view *view = &x->charge->admission.view;
     const struct sl_limit_shown *by = &view->refusing;
     if (is_refused_unpriced(x, x->charge)) {
@@ -337,20 +390,20 @@ bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route)
     return !view.is_refused && !is_refused_unpriced(x, &charge);
 }
 
-bool sl_charge_go(struct sl_xchg *x, const struct sl_route *route)
+int sl_charge_go(struct sl_xchg *x, const struct sl_route *route, sl_charge_fn *fn, void *arg)
 {
     if (x->charge_away) {
         settle(x, x->charge_away, false);
         x->charge_away = NULL;
     }
     if (!route->limits) {
-        return true;
+        return 0;
     }
     struct sl_charge *charge = charge_new(x);
     if (!charge || owner_add(x, charge, route->limits) < 0 || held_make(x, &charge->admission) < 0) {
-        return false;
+        return SL_E_NOMEM;
     }
     amounts_fill(x, route, charge);
     x->charge_away = charge;
-    return !is_refused_unpriced(x, charge) && sl_admit(&charge->admission, x->env->wall_usec) == 0;
+    return is_refused_unpriced(x, charge) ? SL_E_LIMIT : admit(x, charge, fn, arg);
 }

@@ -241,7 +241,7 @@ static bool place_find(struct sl_course *course)
 }
 
 /* Goes on to another route when this one has no target left. There no call waits for a place. */
-bool sl_course_beyond(struct sl_course *course)
+enum sl_entered sl_course_beyond(struct sl_course *course)
 {
     struct sl_xchg *x = course->x;
     bool may_go = !course->error.type || course->next.kind == SL_STEP_MOVE;
@@ -249,7 +249,7 @@ bool sl_course_beyond(struct sl_course *course)
         uint32_t n = x->at.route->n_targets;
         uint64_t *passed = SL_ARENA_ARRAY(x->arena, uint64_t, SL_POOL_WORDS(n));
         if (!passed) {
-            return false;
+            return SL_ENTERED_NOT;
         }
         if (course->bond.only != SL_NO_TARGET) {
             sl_ask_only(passed, n, course->bond.only);
@@ -258,13 +258,14 @@ bool sl_course_beyond(struct sl_course *course)
         course->passed_before = NULL;
         course->next = (struct sl_step){ SL_STEP_MOVE, SL_NO_TARGET, 0 };
         if (sl_fit_look(x, unfit_note, course) == 0 && place_find(course)) {
-            if (sl_detours_count(x)) {
-                return true;
+            int r = sl_detours_count(x, course->on_counted, course->arg);
+            if (r == 0 || r == SL_E_AGAIN) {
+                return r == 0 ? SL_ENTERED : SL_ENTERED_ASKS;
             }
             sl_course_unask(course);
         }
     }
-    return false;
+    return SL_ENTERED_NOT;
 }
 
 /* True: a target is left that the call may ask, even if it takes no calls now. */
@@ -296,6 +297,18 @@ static bool waits_then(struct sl_course *course)
     return sl_pool_is_full(pool_of(course), course->passed, ask.now_usec) || sl_pool_left(pool_of(course), &ask);
 }
 
+void sl_course_none(struct sl_course *course, struct sl_llm_error *ret_error)
+{
+    if (course->error.type) {
+        *ret_error = course->error;
+        course->x->record.error_text = course->error_text;
+    } else if (course->unfit.n && !has_fit(course)) {
+        *ret_error = course->unfit.error;
+    } else {
+        error_of_none(course, ret_error);
+    }
+}
+
 enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
 {
     if (course->bond.is_lost) {
@@ -319,18 +332,11 @@ enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *r
     if (waits_then(course)) {
         return SL_ENTERED_WAITS;
     }
-    if (sl_course_beyond(course)) {
-        return SL_ENTERED;
+    enum sl_entered entered = sl_course_beyond(course);
+    if (entered == SL_ENTERED_NOT) {
+        sl_course_none(course, ret_error);
     }
-    if (course->error.type) {
-        *ret_error = course->error;
-        course->x->record.error_text = course->error_text;
-    } else if (course->unfit.n && !has_fit(course)) {
-        *ret_error = course->unfit.error;
-    } else {
-        error_of_none(course, ret_error);
-    }
-    return SL_ENTERED_NOT;
+    return entered;
 }
 
 /* --- failures --- */

@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 #include "gate/call/bond.h"
+#include "gate/call/charge.h"
 #include "gate/call/unfit.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
@@ -38,6 +39,8 @@ struct sl_course {
     struct sl_llm_error error; /* the last failure, in case the client must see it; no type: none yet */
     struct sl_str error_text;
     struct sl_unfit unfit;
+    sl_charge_fn *on_counted; /* after SL_ENTERED_ASKS; the owner's */
+    void *arg;                /* for on_counted */
 };
 
 /* What is left of the route's time for the whole call. It begins with the first attempt: the wait in a queue before it
@@ -52,13 +55,16 @@ enum sl_entered {
     SL_ENTERED,
     SL_ENTERED_NOT,
     SL_ENTERED_WAITS, /* it must wait for a place: the route has a queue */
+    SL_ENTERED_ASKS, /* it has a place at another route, and `on_counted` will say whether that route's limits let it */
 };
 /* Chooses a target and takes a place: the first target, or the one of `next`. SL_ENTERED_NOT: no target can be asked,
  * and *ret_error says why. */
 SL_MUST enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error);
-/* True: the course went on to another route and has a place there. Call this when the call cannot wait, or waits no
- * longer. */
-SL_MUST bool sl_course_beyond(struct sl_course *course);
+/* Goes on to another route, and takes a place there. Call this when the call cannot wait, or waits no longer.
+ * SL_ENTERED, SL_ENTERED_ASKS or SL_ENTERED_NOT. */
+SL_MUST enum sl_entered sl_course_beyond(struct sl_course *course);
+/* The error for the client when nothing can be entered. */
+void sl_course_none(struct sl_course *course, struct sl_llm_error *ret_error);
 /* Takes the place that a queue gave. */
 void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun begun);
 /* What is known about a failed attempt, beside its error. */

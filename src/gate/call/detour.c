@@ -86,9 +86,9 @@ bool sl_detours_enter(struct sl_xchg *x)
     return false;
 }
 
-bool sl_detours_count(struct sl_xchg *x)
+int sl_detours_count(struct sl_xchg *x, sl_charge_fn *fn, void *arg)
 {
-    return sl_charge_go(x, x->at.route);
+    return sl_charge_go(x, x->at.route, fn, arg);
 }
 
 void sl_detours_pin(struct sl_xchg *x, uint32_t index)

@@ -4,6 +4,7 @@
 #ifndef SL_GATE_DETOUR_H
 #define SL_GATE_DETOUR_H
 
+#include "gate/call/charge.h"
 #include "gate/config/beyond.h"
 
 struct sl_metric_labels;
@@ -27,8 +28,8 @@ void sl_detours_done(struct sl_xchg *x);
 bool sl_detours_left(const struct sl_xchg *x);
 /* Goes to the next route: its targets are asked from now on (`x->at`). False: there is none. */
 SL_MUST bool sl_detours_enter(struct sl_xchg *x);
-/* Counts the call at the limits of the route at `x->at`, when it has a place there. False: a limit is reached. */
-SL_MUST bool sl_detours_count(struct sl_xchg *x);
+/* Counts the call at the limits of the route at `x->at`, when it has a place there: as sl_charge_take. */
+SL_MUST int sl_detours_count(struct sl_xchg *x, sl_charge_fn *fn, void *arg);
 /* Only this route may be entered; SL_NO_TARGET: none. */
 void sl_detours_pin(struct sl_xchg *x, uint32_t index);
 

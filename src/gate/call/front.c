@@ -283,12 +283,11 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
 }
 
 /* False: the client was refused. */
-static bool admit_or_refuse(struct sl_xchg *x)
+static bool admitted_or_refuse(struct sl_xchg *x, int r)
 {
     if (!x->charge) {
         return true;
     }
-    int r = sl_charge_take(x);
     if (r == SL_E_NOMEM) {
         sl_xchg_fail_nomem(x);
         return false;
@@ -296,10 +295,33 @@ static bool admit_or_refuse(struct sl_xchg *x)
     sl_measure_limit(x, r < 0);
     if (r < 0) {
         struct sl_llm_error error;
-        sl_charge_error(x, &error);
+        sl_charge_error(x, r, &error);
         sl_xchg_fail(x, &error);
     }
     return r == 0;
+}
+
+/* Asks the limits of the call, and goes on with `fn`: at once, or when the shared counters have answered. */
+static void admit(struct sl_xchg *x, sl_charge_fn *fn)
+{
+    int r = x->charge ? sl_charge_take(x, fn, x) : 0;
+    if (SL_LIKELY(r != SL_E_AGAIN)) {
+        fn(x, r);
+    }
+}
+
+/* The call was parsed into a document that all exchanges of the worker use, and others may have used it since. False:
+ * the client was refused. */
+static bool doc_again_or_refuse(struct sl_xchg *x)
+{
+    struct sl_json *doc = x->desk->doc;
+    const struct sl_call *call = x->call;
+    bool is_same = doc->text.p == call->body.p && doc->text.n == call->body.n && doc->n_toks;
+    if (SL_LIKELY(!call->doc || is_same) || sl_json_parse(doc, call->body) == 0) {
+        return true;
+    }
+    sl_xchg_fail_nomem(x); /* it was valid before */
+    return false;
 }
 
 /* The ids of responses are made from these random numbers. Without keys, who can guess an id can read that response, so
@@ -349,6 +371,13 @@ static bool call_or_refuse(struct sl_xchg *x)
     return r == 0;
 }
 
+static void follow_on(void *arg, int r)
+{
+    if (admitted_or_refuse(arg, r)) {
+        sl_plan_start(arg);
+    }
+}
+
 /* Serves a call about a response. Reading it counts as a call of its route; cancelling and deleting are never refused
  * by a limit. */
 static void follow(struct sl_xchg *x)
@@ -357,8 +386,12 @@ static void follow(struct sl_xchg *x)
     if (!route) {
         return;
     }
-    if (route_hold_or_refuse(x, route) && (x->match.method != SL_GET || admit_or_refuse(x))) {
-        sl_plan_start(x);
+    if (route_hold_or_refuse(x, route)) {
+        if (x->match.method == SL_GET) {
+            admit(x, follow_on);
+        } else {
+            sl_plan_start(x);
+        }
     }
 }
 
@@ -370,15 +403,10 @@ static void call_begin(struct sl_xchg *x)
     sl_plan_start(x);
 }
 
-/* The form is known well enough for the call to begin, even if it is not complete yet. */
-static void form_step(struct sl_xchg *x, enum sl_form_step step)
+static void form_on(void *arg, int r)
 {
-    if (step != SL_FORM_READY) {
-        return;
-    }
-    env_fill(x);
-    if ((x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) && sl_passage_tail_or_refuse(x) &&
-        admit_or_refuse(x)) {
+    struct sl_xchg *x = arg;
+    if (admitted_or_refuse(x, r)) {
         if (!x->req->body_usec) {
             x->req->body_usec = sl_loop_now(x->desk->loop); /* the call's times count from here */
         }
@@ -387,10 +415,30 @@ static void form_step(struct sl_xchg *x, enum sl_form_step step)
     }
 }
 
+/* The form is known well enough for the call to begin, even if it is not complete yet. */
+static void form_step(struct sl_xchg *x, enum sl_form_step step)
+{
+    if (step != SL_FORM_READY) {
+        return;
+    }
+    env_fill(x);
+    if ((x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) && sl_passage_tail_or_refuse(x)) {
+        admit(x, form_on);
+    }
+}
+
 static void on_piece(struct sl_hserver *server, struct sl_hreq *req, struct sl_str bytes)
 {
     (void)server;
     form_step(req->user, sl_form_push(req->user, bytes));
+}
+
+static void call_on(void *arg, int r)
+{
+    struct sl_xchg *x = arg;
+    if (admitted_or_refuse(x, r) && doc_again_or_refuse(x) && !sl_estimate_reply(x)) {
+        call_begin(x);
+    }
 }
 
 static void on_body(struct sl_hserver *server, struct sl_hreq *req)
@@ -403,9 +451,8 @@ static void on_body(struct sl_hserver *server, struct sl_hreq *req)
     } else if (x->path->follows && x->match.arg.p) {
         follow(x);
     } else if (call_or_refuse(x) && (x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) &&
-               sl_follow_beside_or_refuse(x) && sl_follow_previous_or_refuse(x) && sl_passage_tail_or_refuse(x) &&
-               admit_or_refuse(x) && !sl_estimate_reply(x)) {
-        call_begin(x);
+               sl_follow_beside_or_refuse(x) && sl_follow_previous_or_refuse(x) && sl_passage_tail_or_refuse(x)) {
+        admit(x, call_on);
     }
     sl_worker_trim(worker_of(server));
 }

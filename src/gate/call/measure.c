@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "gate/call/charge.h"
 #include "gate/call/detour.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
@@ -79,7 +80,9 @@ static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
 
 void sl_measure_limit(struct sl_xchg *x, bool is_refused)
 {
-    struct sl_metric_key key = { .labels = labels_of(x), .word = is_refused ? "refused" : "allowed" };
+    struct sl_metric_key key = { .labels = labels_of(x),
+                                 .word = is_refused ? "refused" : "allowed",
+                                 .source = sl_charge_source(x) };
     sl_metrics_add(x->desk->metrics, SL_METRIC_LIMITS, &key);
 }
 

@@ -275,7 +275,7 @@ bool sl_plan_is_said(struct sl_xchg *x)
 
 void sl_plan_break(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
 {
-    if (x->plan->place.wait) {
+    if (x->plan->place.wait || x->plan->place.is_counting) {
         struct sl_llm_error error = { .type = type, .message = text };
         sl_xchg_fail(x, &error);
     } else {

@@ -6,14 +6,16 @@
 
 #include <stdbool.h>
 
-#include "base/attr.h"
+#include "llm/core/error.h"
 
 struct sl_course;
 struct sl_wait;
 
 struct sl_plan_place {
     struct sl_course *course;
-    struct sl_wait *wait; /* the wait for a place */
+    struct sl_wait *wait;      /* the wait for a place */
+    bool is_counting;          /* it has one at another route, whose limits are asked */
+    struct sl_llm_error error; /* why there is none; no type: not known yet */
     /* The owner's callback: the course is at a target, after a wait. From the loop. */
     void (*on_got)(void *user);
     void *user;

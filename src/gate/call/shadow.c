@@ -76,6 +76,15 @@ static void on_stop(struct sl_part *part)
     sl_budget_give_own(shadow->x.desk->memory, shadow->shared_bytes);
 }
 
+static void on_counted(void *arg, int r)
+{
+    if (r < 0) {
+        sl_xchg_fail_text(arg, SL_ERR_POLICY_RATE_LIMITED, "a limit of the shadow's route is reached");
+    } else {
+        sl_plan_start(arg);
+    }
+}
+
 static void on_begin(struct sl_timer *timer)
 {
     struct sl_xchg *x = &SL_CONTAINER_OF(timer, struct shadow, begin)->x;
@@ -91,10 +100,11 @@ static void on_begin(struct sl_timer *timer)
     x->at = (struct sl_at){ other, other->traffic };
     if (other->traffic && other->traffic->queue && sl_queue_depth(other->traffic->queue)) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "calls of the shadow's route wait for a place");
-    } else if (!sl_detours_count(x)) {
-        sl_xchg_fail_text(x, SL_ERR_POLICY_RATE_LIMITED, "a limit of the shadow's route is reached");
     } else {
-        sl_plan_start(x);
+        int r = sl_detours_count(x, on_counted, x);
+        if (SL_LIKELY(r != SL_E_AGAIN)) {
+            on_counted(x, r);
+        }
     }
 }
 

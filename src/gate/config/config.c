@@ -264,6 +264,9 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
     pages_warn(ld, root, settings);
     sl_groups_look(&ld->bind, root, settings->groups);
     total_override(ld, root, over);
+    if (!ld->is_pure && over->counters_name) {
+        sl_counters_from_env(&ld->bind, over->counters_name, over->counters, &settings->counters);
+    }
     sl_route_conf_look(&ld->bind, "upstream", sl_val_find(root, "upstream"), &settings->upstream.route);
     struct sl_server_settings *server = &settings->server;
     if (over->workers >= 0) {

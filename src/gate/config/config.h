@@ -25,6 +25,9 @@ struct sl_config_overrides {
     /* Seconds for upstream.timeouts.total when the file has none, and the name of the variable that has them. NULL:
      * none. */
     const char *total_sec, *total_name;
+    /* The URL of the shared counters from the environment, for a file that says nothing about them, and the variable's
+     * name; NULL: not set. */
+    const char *counters, *counters_name;
 };
 
 /* `path` NULL: the embedded default. Every problem goes to `problems` (errors and warnings); SL_E_INVAL when there was

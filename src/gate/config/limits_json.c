@@ -82,6 +82,26 @@ static int zone_read(const struct sl_val *item, struct sl_limit_rule *ret, struc
     return r < 0 ? fault(ret_fault, item, "zone", err, "%s", why.text) : 0;
 }
 
+/* What holds while the shared counters cannot be reached. */
+static int loss_read(const struct sl_val *item, struct sl_limit_rule *ret, struct sl_limits_fault *ret_fault,
+                     struct sl_err *err)
+{
+    const struct sl_val *val = sl_val_find(item, "on_loss");
+    unsigned loss = SL_LIMIT_LOSS_CLOSED;
+    if (sl_val_is_nothing(val)) {
+        return 0;
+    }
+    while (loss < SL_LIMIT_LOSSES &&
+           !(val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, sl_limit_loss_names[loss]))) {
+        loss++;
+    }
+    if (loss == SL_LIMIT_LOSSES) {
+        return fault(ret_fault, item, "on_loss", err, "must be closed, share, local or open");
+    }
+    ret->on_loss = (enum sl_limit_loss)loss;
+    return 0;
+}
+
 static int plain_read(const struct sl_val *item, const struct sl_limits_words *words, struct sl_limit_rule *ret,
                       struct sl_limits_fault *ret_fault, struct sl_err *err)
 {
@@ -93,13 +113,14 @@ static int plain_read(const struct sl_val *item, const struct sl_limits_words *w
                      words->route);
     }
     int r = period_read(item, "renewal_period", ret, ret_fault, err);
-    return r < 0 ? r : zone_read(item, ret, ret_fault, err);
+    r = r < 0 ? r : zone_read(item, ret, ret_fault, err);
+    return r < 0 || !words->has_all ? r : loss_read(item, ret, ret_fault, err);
 }
 
 /* --- our form --- */
 
-static const char *const own_keys[] = { "requests", "tokens", "input_tokens", "output_tokens", "money", "concurrent",
-                                        "session",  "per",    "zone",         "each",          NULL };
+static const char *const own_keys[] = { "requests", "tokens", "input_tokens", "output_tokens", "money",   "concurrent",
+                                        "session",  "per",    "zone",         "each",          "on_loss", NULL };
 static const char *const session_keys[] = { "requests",      "calls", "tokens", "input_tokens",
                                             "output_tokens", "money", NULL };
 
@@ -200,14 +221,20 @@ static int session_read(struct reading *reading, const struct sl_val *item, uint
             reading->fault, item, "session", reading->err,
             "must be a map like { calls: 200, money: 5 }, of calls, tokens, input_tokens, output_tokens and money");
     }
+    struct sl_limit_rule common = { .on_loss = SL_LIMIT_LOSS_DEFAULT };
+    int r = loss_read(item, &common, reading->fault, reading->err);
+    if (r < 0) {
+        return r;
+    }
     size_t n = strlen(reading->fault->path);
     snprintf(reading->fault->path + n, sizeof(reading->fault->path) - n, ".session");
-    int r = keys_check(map, session_keys, reading->fault, reading->err);
+    r = keys_check(map, session_keys, reading->fault, reading->err);
     for (uint32_t i = 0; r == 0 && i < map->n; i++) {
         struct sl_limit_rule rule = { .key = SL_LIMIT_SESSION,
                                       .kind = kind_of(map->items[i].key),
                                       .period_usec = SL_LIMIT_SESSION_USEC,
                                       .multiple = 1 };
+        rule.on_loss = common.on_loss;
         const char *name = rule.kind == SL_LIMIT_REQUESTS && sl_val_find(map, "calls") ? "calls"
                                                                                        : sl_limit_kind_names[rule.kind];
         r = cap_read(map, name, rule.kind, &rule.cap, reading->fault, reading->err);
@@ -270,6 +297,7 @@ static int own_read(struct reading *reading, const struct sl_val *item, uint32_t
         r = period_read(item, "per", &rule, where, err);
         r = r < 0 ? r : zone_read(item, &rule, where, err);
     }
+    r = r < 0 ? r : loss_read(item, &rule, where, err);
     return r < 0 ? r : rule_add(reading, item, index, &rule);
 }
 

@@ -26,12 +26,22 @@ void sl_limit_period_write(struct sl_jw *w, const char *member, const struct sl_
     }
 }
 
+static void loss_write(struct sl_jw *w, const struct sl_limit_rule *rule)
+{
+    if (rule->on_loss) {
+        sl_jw_member_str(w, "on_loss", sl_str_c(sl_limit_loss_names[rule->on_loss]));
+    }
+}
+
 void sl_limit_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limit_rule *rule)
 {
     sl_jw_object(w);
     sl_jw_member_u64(w, "calls", rule->cap);
     sl_jw_member_str(w, "key", sl_str_c(rule->key == SL_LIMIT_WHOLE ? words->route : "user"));
     sl_limit_period_write(w, "renewal_period", rule);
+    if (words->has_all) {
+        loss_write(w, rule);
+    }
     sl_jw_end(w);
 }
 
@@ -57,6 +67,7 @@ static void own_write(struct sl_jw *w, const struct sl_limit_rule *rule)
     if (rule->key == SL_LIMIT_USER) {
         sl_jw_member_str(w, "each", SL_STR("principal"));
     }
+    loss_write(w, rule);
     sl_jw_end(w);
 }
 
@@ -77,6 +88,7 @@ static void session_write(struct sl_jw *w, const struct sl_limit_rule *rules, ui
         }
     }
     sl_jw_end(w);
+    loss_write(w, &rules[first]);
     sl_jw_end(w);
 }
 

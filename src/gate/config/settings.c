@@ -335,6 +335,11 @@ static const struct sl_opt sections[] = {
       sl_store_conf_same },
     { "requests", SL_OPT_CUSTOM, offsetof(struct sl_settings, requests), "on", 0, 0, SL_OPT_OR_OFF, NULL, requests_opts,
       requests_check, "the request log in the data directory: a map, on or off", requests_same },
+    { "counters", SL_OPT_CUSTOM, offsetof(struct sl_settings, counters), "local", 0, 0, 0, NULL, sl_counters_opts,
+      sl_counters_check,
+      "where limits are counted: local (in this process), or a map that names a Redis server, so that several nodes "
+      "count together",
+      sl_counters_same },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, limits_opts, NULL, "how limits of routes count" },
     { "alerts", SL_OPT_CUSTOM, offsetof(struct sl_settings, alerts), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_alert_opts,
       sl_alerts_check, "tells the operator how much of a limit is used; without it nobody is told" },
@@ -393,6 +398,7 @@ void sl_settings_unref(struct sl_settings *settings)
         sl_prices_free(settings->prices);
         sl_alert_conf_done(settings->alerts);
         sl_store_conf_done(&settings->store);
+        sl_secret_done(&settings->counters.password);
         sl_arena_done(&settings->arena);
         free(settings);
     }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "gate/config/counters_conf.h"
 #include "gate/config/per_route.h"
 #include "gate/config/server_settings.h"
 #include "gate/config/store_conf.h"
@@ -84,6 +85,7 @@ struct sl_settings {
     struct sl_requests_settings requests; /* the request log */
     struct sl_alert_conf *alerts;         /* NULL: there are none */
     struct sl_store_settings store;
+    struct sl_counters_settings counters; /* owned: its password */
     uint32_t responses_max;
     uint32_t limits_reserve_output, limits_max_counters;
     uint32_t limits_max_group_keys, limits_max_subgroups; /* by admins of groups; in each topmost group */

@@ -19,28 +19,57 @@ void sl_admission_add(struct sl_admission *admission, const struct sl_limits *li
     }
 }
 
+/* Notes the verdict. */
+static int decided(struct sl_admission *admission, int r, uint64_t now_wall_usec)
+{
+    admission->wall_usec = now_wall_usec;
+    admission->has_view = r == 0 || r == SL_E_LIMIT;
+    admission->state = r == 0 ? SL_TICKET_OPEN : SL_TICKET_NONE;
+    return r;
+}
+
 int sl_admit(struct sl_admission *admission, uint64_t now_wall_usec)
 {
     SL_ASSERT(admission->state == SL_TICKET_NONE);
-    admission->wall_usec = now_wall_usec;
-    int r = sl_limiter_take(admission->limiter, &admission->call, now_wall_usec, admission->held, &admission->n_held,
+    int r;
+    if (SL_UNLIKELY(admission->home)) {
+        r = admission->home->take(admission->home, admission, now_wall_usec);
+        if (r == SL_E_AGAIN) {
+            admission->state = SL_TICKET_ASKED;
+            return r;
+        }
+    } else {
+        r = sl_limiter_take(admission->limiter, &admission->call, now_wall_usec, admission->held, &admission->n_held,
                             &admission->view);
-    if (r < 0) {
-        return SL_E_NOMEM;
+        r = r < 0 ? SL_E_NOMEM : admission->view.is_refused ? SL_E_LIMIT : 0;
     }
-    admission->has_view = true;
-    if (admission->view.is_refused) {
-        return SL_E_LIMIT;
+    return decided(admission, r, now_wall_usec);
+}
+
+void sl_admission_answer(struct sl_admission *admission, int r, uint64_t now_wall_usec)
+{
+    SL_ASSERT(admission->state == SL_TICKET_ASKED);
+    admission->on_answer(admission, decided(admission, r, now_wall_usec));
+}
+
+void sl_admission_stop(struct sl_admission *admission)
+{
+    if (admission->state == SL_TICKET_ASKED) {
+        admission->state = SL_TICKET_NONE;
+        admission->home->forget(admission->home, admission);
     }
-    admission->state = SL_TICKET_OPEN;
-    return 0;
 }
 
 void sl_admission_settle(struct sl_admission *admission, const uint64_t used[SL_LIMIT_KINDS])
 {
     SL_ASSERT(admission->state == SL_TICKET_OPEN);
     admission->state = SL_TICKET_SETTLED;
-    if (admission->n_held) {
+    if (!admission->n_held) {
+        return;
+    }
+    if (SL_UNLIKELY(admission->home)) {
+        admission->home->settle(admission->home, admission->held, admission->n_held, used);
+    } else {
         sl_limiter_settle(admission->limiter, admission->held, admission->n_held, used);
     }
 }

@@ -19,21 +19,10 @@
 #define SL_GATE_LIMIT_H
 
 #include "base/err.h"
-#include "gate/policy/limit_rule.h"
+#include "gate/policy/limit_call.h"
 
 struct sl_counter;
 struct sl_limiter;
-
-/* A call that asks to be admitted. Borrowed. */
-struct sl_limit_call {
-    struct sl_str principal, session;
-    struct sl_str tenant; /* whose share of the room its counters take (limit_table.h); "": everybody's */
-    const struct sl_limits *const *owners; /* each with at least one rule, in the order in which they are asked */
-    uint32_t n_owners;                     /* 1 to SL_LIMIT_OWNERS_MAX */
-    bool is_free;                          /* it uses no tokens and no money, and no such limit refuses it */
-    /* What it is expected to use, for each kind; 1 for requests and concurrency. */
-    uint64_t amounts[SL_LIMIT_KINDS];
-};
 
 /* What a call holds of one counter until it ends. */
 struct sl_limit_held {
@@ -41,42 +30,7 @@ struct sl_limit_held {
     uint64_t reserved;
     uint32_t window; /* in which it was reserved */
     uint32_t shard;
-};
-
-/* One limit, as the call found it or left it. */
-struct sl_limit_shown {
-    const struct sl_limits *owner;
-    const struct sl_limit_rule *rule; /* NULL: there is none */
-    uint64_t used;                    /* reservations included */
-    uint64_t need;                    /* what the call asked for; 0: it has got it */
-    uint64_t remaining;
-    uint64_t reset_usec; /* time until the window is over; 0: no window is open, or is_final */
-    bool is_refusing;
-    bool is_final; /* it never lets such a call pass: waiting does not help */
-};
-
-/* A limit that let the call pass and is nearly reached, or one that refused it. */
-struct sl_limit_near {
-    const struct sl_limits *owner;
-    const struct sl_limit_rule *rule;
-    uint32_t percent; /* of the cap that is used, rounded down; at most SL_LIMIT_PERCENT_MAX */
-    bool is_refusing;
-};
-#define SL_LIMIT_PERCENT_MAX 999
-/* A limit is nearly reached when only this part of its cap is left, or less. */
-#define SL_LIMIT_NEAR_PART 5
-/* The most of these that are noted. */
-#define SL_LIMIT_NEAR_MAX 6
-
-/* What the client is told, and what the request log keeps. */
-struct sl_limit_view {
-    bool is_refused;
-    uint32_t n_near;
-    struct sl_limit_shown first;    /* the first limit that refused */
-    struct sl_limit_shown refusing; /* the one with the longest wait */
-    /* Of each sort, the one that refused with the longest wait, or, when none did, the one that leaves the least. */
-    struct sl_limit_shown requests, tokens, money;
-    struct sl_limit_near near[SL_LIMIT_NEAR_MAX]; /* the first n_near are written */
+    uint64_t start_usec; /* of a counter with another home: the name of that window there */
 };
 
 /* Takes what the call needs from each counter, or nothing from any (ret_view->is_refused). `held` has room for all

@@ -6,10 +6,13 @@
 #include "base/list.h"
 #include "gate/policy/limit_rule.h"
 
+struct sl_remote;
+
 struct sl_counter {
-    struct sl_counter *next; /* next in its bucket */
-    uint64_t hash;           /* of its scope: owner, key and who */
-    uint64_t used;           /* in the window that ends at end_usec; reservations included */
+    struct sl_counter *next;  /* next in its bucket */
+    struct sl_remote *remote; /* owned; limit_home.c: it has another home. NULL: it has not */
+    uint64_t hash;            /* of its scope: owner, key and who */
+    uint64_t used;            /* in the window that ends at end_usec; reservations included */
     uint64_t reserved;
     uint64_t cap;      /* as the last call that was counted had it; 0: none was yet */
     uint64_t alert_at; /* the next alert is due when so much is used, without reservations; UINT64_MAX: never */

@@ -19,6 +19,11 @@ const char *const sl_limit_owner_names[] = {
     [SL_LIMIT_OF_ROUTE] = "route", [SL_LIMIT_OF_KEY] = "key", [SL_LIMIT_OF_GROUP] = "group", [SL_LIMIT_OWNERS] = NULL
 };
 
+const char *const sl_limit_loss_names[] = {
+    [SL_LIMIT_LOSS_DEFAULT] = "default", [SL_LIMIT_LOSS_CLOSED] = "closed", [SL_LIMIT_LOSS_SHARE] = "share",
+    [SL_LIMIT_LOSS_LOCAL] = "local",     [SL_LIMIT_LOSS_OPEN] = "open",     [SL_LIMIT_LOSSES] = NULL,
+};
+
 void sl_limits_init(struct sl_limits *limits, enum sl_limit_owner owner, struct sl_str name, uint64_t incarnation,
                     const struct sl_limit_rule *rules, uint32_t n)
 {

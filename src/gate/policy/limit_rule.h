@@ -36,9 +36,20 @@ enum sl_limit_kind {
 
 enum sl_limit_owner { SL_LIMIT_OF_ROUTE, SL_LIMIT_OF_KEY, SL_LIMIT_OF_GROUP, SL_LIMIT_OWNERS };
 
-/* The words for people and for the store: "requests", "route", …; both end with NULL. */
+/* What holds while the counters' home cannot be reached. */
+enum sl_limit_loss {
+    SL_LIMIT_LOSS_DEFAULT, /* closed for money, else share */
+    SL_LIMIT_LOSS_CLOSED,  /* no call passes */
+    SL_LIMIT_LOSS_SHARE,   /* each node lets its part of what was left pass */
+    SL_LIMIT_LOSS_LOCAL,   /* each node lets the whole cap pass */
+    SL_LIMIT_LOSS_OPEN,    /* every call passes */
+    SL_LIMIT_LOSSES,
+};
+
+/* The words for people and for the store: "requests", "route", "closed", …; all end with NULL. */
 extern const char *const sl_limit_kind_names[];
 extern const char *const sl_limit_owner_names[];
+extern const char *const sl_limit_loss_names[];
 
 /* One limit in force. */
 struct sl_limit_rule {
@@ -49,7 +60,13 @@ struct sl_limit_rule {
     const char *unit;  /* NULL: it has none */
     enum sl_limit_kind kind;
     const struct sl_zone *zone; /* the calendar's periods there; NULL: from the first call on */
+    enum sl_limit_loss on_loss;
 };
+
+SL_INLINE enum sl_limit_loss sl_limit_loss_of(const struct sl_limit_rule *rule)
+{
+    return rule->on_loss ? rule->on_loss : rule->kind == SL_LIMIT_MONEY ? SL_LIMIT_LOSS_CLOSED : SL_LIMIT_LOSS_SHARE;
+}
 
 /* The limits of one owner. It lives as long as what has it: a route, a key, a group. */
 struct sl_limits {

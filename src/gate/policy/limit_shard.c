@@ -116,6 +116,7 @@ void sl_counter_remove(struct sl_limit_shard *shard, struct sl_counter *c)
         sl_limit_crowd_remove(&shard->crowds[sort], c);
     }
     shard->n_changed -= c->is_changed;
+    free(c->remote);
     free(c);
 }
 

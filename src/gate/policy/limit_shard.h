@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of counters is made of shards, each with a lock. Only limit.c and limit_table.c use this. Invariants of a
+/* The table of counters is made of shards, each with a lock. Only the files of the limiter use this. Invariants of a
  * shard, under its lock:
  * - every counter is in exactly one bucket and at heap[heap_index];
  * - heap is a minimum heap by `heap_usec`, the time at which the counter may be removed as the heap knows it. When a
@@ -34,6 +34,7 @@ struct sl_limit_shard {
 struct sl_limiter {
     struct sl_limit_shard shards[SL_LIMIT_SHARDS];
     size_t max_crowd; /* bound for each crowd of one shard */
+    uint32_t n_own;   /* limit_home.c: how many workers have shares of their own; 0: every counter is at home here */
 };
 
 /* What identifies a counter. All counters of one scope are in one shard. */

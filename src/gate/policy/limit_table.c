@@ -148,6 +148,7 @@ void sl_limiter_free(struct sl_limiter *limiter)
     for (size_t i = 0; i < SL_LIMIT_SHARDS; i++) {
         struct sl_limit_shard *shard = &limiter->shards[i];
         for (size_t k = 0; k < shard->n; k++) {
+            free(shard->heap[k]->remote);
             free(shard->heap[k]);
         }
         for (size_t k = 0; k < SL_LIMIT_SORTS; k++) {

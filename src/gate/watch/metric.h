@@ -34,6 +34,7 @@ enum sl_metric_label {
     LB_SHADOWED,
     LB_REASON,
     LB_DECISION,
+    LB_SOURCE,
     LB_STATE,
     LB_CANCELLED,
     LB_RESULT,
@@ -71,7 +72,8 @@ struct sl_metric_labels {
 struct sl_metric_key {
     const struct sl_metric_labels *labels;
     const char *dialect;
-    const char *word; /* outcome, decision, token type, … */
+    const char *word;   /* outcome, decision, token type, … */
+    const char *source; /* of a decision */
     uint16_t status;
     uint8_t error_type; /* enum sl_error_type */
     bool is_stream;

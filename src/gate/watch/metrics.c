@@ -190,7 +190,7 @@ int sl_metrics_worker_new(struct sl_metrics *metrics, struct sl_metrics_worker *
 static uint64_t key_hash(enum sl_metric metric, const struct sl_metric_key *key)
 {
     uint64_t h = (uint64_t)(uintptr_t)key->labels * 0x9e3779b97f4a7c15u;
-    h = (h ^ (h >> 32)) + (uint64_t)(uintptr_t)key->word;
+    h = (h ^ (h >> 32)) + ((uint64_t)(uintptr_t)key->word ^ (uint64_t)(uintptr_t)key->source << 1);
     h = h * 0xbf58476d1ce4e5b9u + (uint64_t)(uintptr_t)key->dialect;
     h = (h ^ (h >> 29)) +
         ((uint64_t)metric << 32 | (uint64_t)key->status << 16 | (uint64_t)key->error_type << 8 | key->is_stream);
@@ -202,8 +202,8 @@ static bool key_is(const struct sl_metric_series *s, uint64_t hash, enum sl_metr
                    const struct sl_metric_key *key)
 {
     return s->hash == hash && s->metric == metric && s->key.labels == key->labels && s->key.word == key->word &&
-           s->key.dialect == key->dialect && s->key.status == key->status && s->key.error_type == key->error_type &&
-           s->key.is_stream == key->is_stream;
+           s->key.source == key->source && s->key.dialect == key->dialect && s->key.status == key->status &&
+           s->key.error_type == key->error_type && s->key.is_stream == key->is_stream;
 }
 
 static void table_put(struct sl_metric_series **table, size_t cap, struct sl_metric_series *s)

@@ -44,6 +44,8 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
     case LB_ERROR:
     case LB_REASON:
         return sl_str_c(sl_error_type_word((enum sl_error_type)key->error_type));
+    case LB_SOURCE:
+        return sl_str_c(key->source);
     case LB_STREAM:
         return key->is_stream ? SL_STR("true") : SL_STR("false");
     case LB_TOKEN_TYPE:

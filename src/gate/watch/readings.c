@@ -16,6 +16,7 @@
 #include "gate/config/traffic.h"
 #include "gate/gate.h"
 #include "gate/policy/alert.h"
+#include "gate/fleet/fleet.h"
 #include "gate/policy/limit_table.h"
 #include "gate/policy/queue.h"
 #include "gate/watch/accesslog.h"
@@ -495,6 +496,20 @@ static void max_fds_read(struct sl_reading_sink *sink, const void *source)
     }
 }
 
+static void counters_up_read(struct sl_reading_sink *sink, const void *source)
+{
+    if (gate_of(source)->fleet) {
+        put(sink, sl_fleet_is_up(gate_of(source)->fleet));
+    }
+}
+
+static void epochs_read(struct sl_reading_sink *sink, const void *source)
+{
+    if (gate_of(source)->fleet) {
+        put(sink, sl_fleet_epochs(gate_of(source)->fleet));
+    }
+}
+
 static void start_read(struct sl_reading_sink *sink, const void *source)
 {
     put_millionths(sink, gate_of(source)->start_wall_usec);
@@ -529,6 +544,14 @@ const struct sl_reading sl_readings[] = {
     COUNTER("sluice_alert_webhooks_total", "What became of alerts on their way to `alerts.webhook`.", alert_fates_read,
             LB_FATE),
     GAUGE("sluice_alerts_waiting", "Alerts that wait for `alerts.webhook` to take them.", alerts_waiting_read, LB_END),
+    GAUGE("sluice_counters_up",
+          "1 while the shared counters can be asked, else 0: then each limit does what its `on_loss` says. Absent with "
+          "`counters: local`.",
+          counters_up_read, LB_END),
+    COUNTER("sluice_counters_epoch_total",
+            "How often the server of the shared counters came back with other data than before; then the nodes told it "
+            "what they knew.",
+            epochs_read, LB_END),
     GAUGE("sluice_target_state",
           "The breaker of a target: 0 closed, 1 half-open, 2 open, and also 2 while the target is down by its health "
           "checks.",

@@ -40,6 +40,7 @@
     X(SLUICE_OVERLOADED, "sluice_overloaded", 503)                     \
     X(SLUICE_DRAINING, "sluice_draining", 503)                         \
     X(SLUICE_STORE_UNAVAILABLE, "sluice_store_unavailable", 503)       \
+    X(SLUICE_LIMIT_STORE_DOWN, "sluice_limit_store_down", 503)         \
     X(SLUICE_INTERNAL, "sluice_internal", 500)
 
 enum sl_error_type {

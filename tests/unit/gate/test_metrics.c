@@ -131,7 +131,8 @@ static void label_values_are_escaped(void **state)
     (void)state;
     struct sl_metric_key key = { .labels = labels_of("a\"b\\c\nd\x1b[31m\x7f", 10), .word = "allowed" };
     sl_metrics_add(one, SL_METRIC_LIMITS, &key);
-    assert_line("sluice_limit_decisions_total{route=\"a\\\"b\\\\c\\nd\\\\x1b[31m\\\\x7f\",decision=\"allowed\"} 1");
+    assert_line("sluice_limit_decisions_total{route=\"a\\\"b\\\\c\\nd\\\\x1b[31m\\\\x7f\",decision=\"allowed\",source="
+                "\"local\"} 1");
 }
 
 static void series_have_an_end(void **state)
@@ -226,7 +227,8 @@ static void the_page_of_many_routes_is_small(void **state)
     assert_in_range(page.len, 1u << 20, 3u << 20);
     sl_buf_done(&page);
     /* all have counters; the first ones have times and tokens, and the others share one */
-    assert_line("sluice_limit_decisions_total{route=\"a-route-with-a-usual-name-999\",decision=\"allowed\"} 1");
+    assert_line("sluice_limit_decisions_total{route=\"a-route-with-a-usual-name-999\",decision=\"allowed\",source="
+                "\"local\"} 1");
     assert_line("gen_ai_server_time_to_first_token_seconds_count{gen_ai_operation_name=\"other\",gen_ai_provider_name="
                 "\"other\",gen_ai_original_model=\"other\",gen_ai_request_model=\"other\",gen_ai_response_model="
                 "\"other\"} 900");
@@ -266,7 +268,7 @@ static void reading_goes_on_beside_counting(void **state)
     char line[128];
     snprintf(line, sizeof(line), "sluice_overhead_seconds_count %d", 2 * ROUNDS);
     assert_line(line);
-    snprintf(line, sizeof(line), "sluice_limit_decisions_total{route=\"r-7\",decision=\"allowed\"} %d",
+    snprintf(line, sizeof(line), "sluice_limit_decisions_total{route=\"r-7\",decision=\"allowed\",source=\"local\"} %d",
              2 * ROUNDS / 50);
     /* Which 40 of the 50 routes have labels depends on the order of the calls; r-7 is among the first of both. */
     assert_line(line);

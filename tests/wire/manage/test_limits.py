@@ -80,7 +80,7 @@ def test_openai_client_asks_once_where_nothing_passes(sluice):
     daemon = sluice(limited(0))
     with pytest.raises(openai.RateLimitError, match="Nothing passes until the limit is changed"):
         openai.OpenAI(base_url=daemon.url + "/v1", api_key="none", max_retries=2).chat.completions.create(model="chat", **MESSAGES)
-    assert b'sluice_limit_decisions_total{route="chat",decision="refused"} 1\n' in daemon.call("GET", "/metrics").body
+    assert b'sluice_limit_decisions_total{route="chat",decision="refused",source="local"} 1\n' in daemon.call("GET", "/metrics").body
 
 
 def test_several_windows_in_one_period(sluice):

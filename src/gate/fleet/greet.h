@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to gate/fleet: the first words on a connection. */
+#ifndef SL_GATE_FLEET_GREET_H
+#define SL_GATE_FLEET_GREET_H
+
+#include "base/err.h"
+
+struct sl_fleet_link;
+
+/* Says who we are, asks what the server is, and gives it the scripts. `greeted` of its events follows. SL_E_NOMEM,
+ * SL_E_IO. */
+SL_MUST int sl_fleet_greet(struct sl_fleet_link *link);
+/* Only the scripts: the server has forgotten them. */
+SL_MUST int sl_fleet_scripts_load(struct sl_fleet_link *link);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The counters that one call asks for, one for each rule that holds for it. Private to the limiter: limit.c, and
+ * limit_home.c for counters with another home. */
+#ifndef SL_GATE_LIMIT_CLAIMS_H
+#define SL_GATE_LIMIT_CLAIMS_H
+
+#include "base/err.h"
+#include "gate/policy/limit_call.h"
+#include "gate/policy/limit_shard.h"
+
+#define SL_CLAIMS_MAX (SL_LIMIT_OWNERS_MAX * SL_LIMITS_MAX)
+
+/* The counter that one rule asks for, whether it was found or not. */
+struct sl_claim {
+    struct sl_counter_id id;
+    struct sl_limit_shard *shard;
+    struct sl_counter *counter;
+    uint32_t first; /* index of the owner's first claim */
+    bool is_shared; /* its principal has no room, and uses the shared counter */
+};
+
+struct sl_claims {
+    struct sl_limiter *limiter;
+    const struct sl_limit_call *call;
+    uint64_t now;
+    uint64_t mask; /* the shards */
+    uint32_t n;
+    struct sl_claim v[SL_CLAIMS_MAX];
+};
+
+void sl_claims_make(struct sl_claims *claims, struct sl_limiter *limiter, const struct sl_limit_call *call,
+                    uint64_t now);
+/* Finds the scopes anew, after sl_claims_are_crowded. Rules of one owner that count the same calls have one scope,
+ * which is hashed once. */
+void sl_claims_scope(struct sl_claims *claims);
+/* Locks the shards, and finds or adds every counter. SL_E_NOMEM: nothing is locked. */
+SL_MUST int sl_claims_lock(struct sl_claims *claims);
+
+/* --- under the locks --- */
+
+/* False: a counter is missing. */
+SL_MUST bool sl_claims_find(struct sl_claims *claims);
+/* True: a rule's counter does not exist and its shard is full. The principal then uses the owner's shared counter. */
+SL_MUST bool sl_claims_are_crowded(struct sl_claims *claims);
+/* Adds what is missing. SL_E_NOMEM. */
+SL_MUST int sl_claims_add(struct sl_claims *claims);
+/* True: an earlier rule of the same owner has the same counter. */
+bool sl_claims_has_before(const struct sl_claims *claims, uint32_t i);
+/* True: the counter has no room for so much. */
+bool sl_claim_is_refusing(const struct sl_claim *claim, uint64_t need, uint64_t now);
+/* `is_taken`: the call has what it needs. */
+void sl_claims_view(const struct sl_claims *claims, bool is_taken, struct sl_limit_view *ret);
+
+#endif

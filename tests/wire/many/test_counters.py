@@ -1,0 +1,464 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counters that several nodes share, on Redis: a limit of C lets exactly C calls through, whatever happens to the
+server."""
+import json
+import subprocess
+import threading
+
+import pytest
+
+from harness import BIN, CHAT, CHAT_REPLY, chat_route, free_port, wait_for
+from redis_server import cutter, redis  # noqa: F401: fixtures
+
+CHAT_PATH = "/v1/chat/completions"
+
+
+class Fleet:
+    """Some daemons with one configuration, and an upstream that counts what reached it."""
+
+    def __init__(self, sluice, upstream, port, limits, n=2, counters=None, routes=None, authorities=None, **config):
+        self.n_calls = 0
+        self.lock = threading.Lock()
+        self.up = upstream(self.answer, backlog=1024)
+        base = f"http://127.0.0.1:{self.up.port}/v1"
+        config = {
+            "endpoints": routes(base) if routes else [chat_route(base, limits=limits)],
+            "counters": {"redis": f"redis://127.0.0.1:{port}", "deadline": "10s", **(counters or {})},
+            "server": {"workers": 2},
+            **config,
+        }
+        if authorities:
+            config["upstream"] = {"ca": authorities}
+        self.nodes = [sluice(config) for _ in range(n)]
+
+    def answer(self, x):
+        with self.lock:
+            self.n_calls += 1
+        x.reply(CHAT_REPLY)
+
+    def calls(self, n, nodes=None, headers=(), body=CHAT):
+        """Makes n calls over the nodes, in eight lines at a time. Returns how many got each status."""
+        nodes = nodes or self.nodes
+        got = {}
+        lock = threading.Lock()
+        rest = iter(range(n))
+
+        def line(i):
+            conn = nodes[i % len(nodes)].connect()
+            while True:
+                with lock:
+                    if next(rest, None) is None:
+                        break
+                r = conn.request("POST", CHAT_PATH, body, headers).reply()
+                with lock:
+                    got[r.status] = got.get(r.status, 0) + 1
+            conn.close()
+
+        threads = [threading.Thread(target=line, args=(i,)) for i in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        return got
+
+    @staticmethod
+    def metric(node, name):
+        """A metric without labels."""
+        (line,) = [line for line in node.call("GET", "/metrics").body.splitlines() if line.startswith(name.encode() + b" ")]
+        return float(line.split()[1])
+
+    def up_everywhere(self):
+        def is_up():
+            return all(self.metric(node, "sluice_counters_up") == 1 for node in self.nodes)
+
+        wait_for(is_up, "every node has its counters")
+
+    def know_each_other(self, server):
+        """Each worker has told the server twice that it lives: the replies named all others."""
+
+        def scores():
+            flat = server.command("ZRANGE", "sluice:{sluice}:nodes", 0, -1, "WITHSCORES")
+            return dict(zip(flat[::2], map(float, flat[1::2])))
+
+        wait_for(lambda: len(scores()) == 2 * len(self.nodes), "every worker has joined")
+        for _ in range(2):
+            before = scores()
+            wait_for(lambda: all(score > before[name] for name, score in scores().items()), "signs of life")
+
+
+@pytest.fixture
+def fleet(sluice, upstream):
+    return lambda *args, **kwargs: Fleet(sluice, upstream, *args, **kwargs)
+
+
+def requests(n, **more):
+    return [{"requests": n, "per": "hour", **more}]
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_a_limit_of_c_lets_exactly_c_through(redis, fleet, n):
+    f = fleet(redis().port, requests(1000), n=n)
+    assert f.calls(1500) == {200: 1000, 429: 500}
+    assert f.n_calls == 1000
+    asked = sum(f.metric(node, "sluice_counters_seconds_count") for node in f.nodes)
+    assert 1000 < asked < 1500, "what a limit has refused is known until its window ends"
+
+
+def test_what_the_client_sees_is_the_count_of_all(redis, fleet):
+    f = fleet(redis().port, requests(3))
+    first = f.nodes[0].call("POST", CHAT_PATH, CHAT)
+    second = f.nodes[1].call("POST", CHAT_PATH, CHAT)
+    third = f.nodes[0].call("POST", CHAT_PATH, CHAT)
+    assert [r.get("x-ratelimit-remaining-requests") for r in (first, second, third)] == ["2", "1", "0"]
+    for node in f.nodes:
+        r = node.call("POST", CHAT_PATH, CHAT)
+        assert (r.status, r.get("x-sluice-error-type"), r.get("x-ratelimit-remaining-requests")) == (429, "policy_rate_limited", "0")
+        assert b'sluice_limit_decisions_total{route="chat",decision="refused",source="shared"} 1\n' in node.call("GET", "/metrics").body
+
+
+def test_all_or_none_of_several_limits(redis, fleet):
+    """The tighter limit refuses, and the other one has lost nothing by that."""
+    server = redis()
+    f = fleet(server.port, [{"requests": 10, "per": "hour"}, {"requests": 1000, "per": "day"}])
+    assert f.calls(50) == {200: 10, 429: 40}
+    assert sorted(c["u"] for c in server.counters()) == [10, 10]
+
+
+def test_other_namespaces_count_by_themselves(redis, fleet):
+    port = redis().port
+    a, b = fleet(port, requests(10), counters={"namespace": "a"}), fleet(port, requests(10), counters={"namespace": "b"})
+    assert a.calls(15) == b.calls(15) == {200: 10, 429: 5}
+
+
+def test_the_count_goes_on_when_the_data_are_gone(redis, fleet):
+    server = redis()
+    f = fleet(server.port, requests(1000, on_loss="closed"))
+    assert f.calls(400) == {200: 400}
+    f.know_each_other(server)
+    server.command("FLUSHALL")
+    got = f.calls(300)
+    f.up_everywhere()
+    rest = f.calls(1500)
+    assert f.n_calls == got.get(200, 0) + rest.get(200, 0) + 400 == 1000
+    assert [f.metric(node, "sluice_counters_epoch_total") for node in f.nodes] == [1, 1]
+
+
+@pytest.mark.parametrize("args", [(), ("--appendonly", "yes", "--appendfsync", "everysec")])
+def test_the_count_goes_on_after_kill(redis, fleet, args):
+    server = redis(*args)
+    f = fleet(server.port, requests(1000, on_loss="closed"), counters={"deadline": "1s"})
+    assert f.calls(500) == {200: 500}
+    f.know_each_other(server)
+    before = f.n_calls
+    killer = threading.Thread(target=lambda: (server.kill(), server.start()))
+    killer.start()
+    got = f.calls(200)
+    killer.join()
+    assert set(got) <= {200, 503} and f.n_calls == before + got.get(200, 0)
+    f.up_everywhere()
+    f.calls(1500)
+    assert f.n_calls == 1000
+
+
+def test_no_call_is_lost_when_the_scripts_are_gone(redis, fleet):
+    server = redis()
+    f = fleet(server.port, requests(100, on_loss="closed"))
+    assert f.calls(50) == {200: 50}
+    server.command("SCRIPT", "FLUSH")
+    assert f.calls(100) == {200: 50, 429: 50}
+
+
+def test_closed_limits_refuse_while_the_server_is_away(redis, fleet):
+    server = redis()
+    f = fleet(server.port, requests(100, on_loss="closed"), counters={"deadline": "50ms"})
+    server.kill()
+    r = f.nodes[0].call("POST", CHAT_PATH, CHAT)
+    assert (r.status, r.get("x-sluice-error-type"), r.get("retry-after")) == (503, "sluice_limit_store_down", "1")
+    assert f.n_calls == 0
+    server.start()
+    f.up_everywhere()
+    assert f.calls(200) == {200: 100, 429: 100}
+
+
+@pytest.mark.parametrize("on_loss, most", [("share", 40), ("local", 80), ("open", 1000)])
+def test_what_else_passes_while_the_server_is_away(redis, fleet, on_loss, most):
+    server = redis()
+    f = fleet(server.port, requests(80, on_loss=on_loss), counters={"deadline": "50ms"})
+    f.know_each_other(server)
+    server.kill()
+    wait_for(lambda: f.metric(f.nodes[0], "sluice_counters_up") == 0, "the loss is seen")
+    got = f.calls(120, nodes=f.nodes[:1])
+    assert got.get(200, 0) == min(most, 120)
+    # What passed is counted when the server is back.
+    server.start()
+    f.up_everywhere()
+    before = f.n_calls
+    f.calls(200)
+    assert f.n_calls - before == max(80 - before, 0)
+
+
+def test_tokens_are_reserved_and_settled_over_all_nodes(redis, fleet):
+    """A call reserves 100 tokens and uses 12: what it did not use is free again, on every node."""
+    server = redis()
+    f = fleet(server.port, [{"tokens": 240, "per": "hour"}])
+    body = {**CHAT, "max_tokens": 50}
+    got = {}
+    for i in range(30):  # one after the other, so that each reservation is settled before the next call
+        status = f.nodes[i % 2].call("POST", CHAT_PATH, body).status
+        got[status] = got.get(status, 0) + 1
+    (counter,) = server.counters()
+    assert counter["u"] == 12 * got[200] and counter["r"] == 0 and f.n_calls == got[200]
+    assert 12 * got[200] <= 240 < 12 * got[200] + 50 + 12
+
+
+def test_calls_at_a_time_over_all_nodes(redis, fleet):
+    server = redis()
+    f = fleet(server.port, [{"concurrent": 3}])
+    go = threading.Event()
+    held = []
+
+    def hold(x):
+        held.append(x)
+        go.wait(60)
+        x.reply(CHAT_REPLY)
+
+    f.up.handler = hold
+    conns = [node.connect().request("POST", CHAT_PATH, CHAT) for node in (f.nodes[0], f.nodes[1], f.nodes[0])]
+    wait_for(lambda: len(held) == 3, "three calls run")
+    for node in f.nodes:
+        r = node.call("POST", CHAT_PATH, CHAT)
+        assert (r.status, r.get("retry-after")) == (429, "1")
+    go.set()
+    assert [c.reply().status for c in conns] == [200, 200, 200]
+    wait_for(lambda: [(c["u"], c["r"]) for c in server.counters()] == [(0, 0)], "their places are free")
+    assert f.nodes[1].call("POST", CHAT_PATH, CHAT).status == 200
+
+
+def test_a_node_that_dies_gives_its_places_back(redis, fleet):
+    server = redis()
+    f = fleet(server.port, [{"concurrent": 2}])
+    arrived = threading.Semaphore(0)
+
+    def hold(x):
+        arrived.release()
+        x.wait_closed(60)
+
+    answer, f.up.handler = f.up.handler, hold
+    conns = [f.nodes[0].connect().request("POST", CHAT_PATH, CHAT) for _ in range(2)]
+    for _ in conns:
+        arrived.acquire(timeout=20)
+    assert f.nodes[1].call("POST", CHAT_PATH, CHAT).status == 429
+    f.nodes[0].proc.kill()
+    f.nodes[0].stopped = True
+    f.up.handler = answer
+    wait_for(lambda: f.nodes[1].call("POST", CHAT_PATH, CHAT).status == 200, "its places are free", 40)
+
+
+def test_a_session_is_one_on_all_nodes(redis, fleet):
+    f = fleet(redis().port, [{"session": {"calls": 4}}])
+    for name in ("one", "two"):
+        got = [f.nodes[i % 2].call("POST", CHAT_PATH, CHAT, [("x-sluice-session", name)]).status for i in range(6)]
+        assert got == [200] * 4 + [429] * 2
+
+
+def test_limits_of_keys_and_groups(redis, fleet):
+    """The route's limit, the key's, and its group's hold together."""
+    server = redis()
+    auth = {"admin_key": {"sha256": "0" * 64}, "keys": [{"name": n, "key": f"sk-the-secret-key-of-{n}", "group": "acme", "role": "query", "limits": [{"requests": 30, "per": "day"}]} for n in ("a", "b", "c")]}
+    f = fleet(server.port, requests(1000), auth=auth, groups=[{"name": "acme", "limits": [{"requests": 70, "per": "day"}]}])
+    for name, want in (("a", {200: 30, 429: 20}), ("b", {200: 30, 429: 20}), ("c", {200: 10, 429: 40})):
+        assert f.calls(50, headers=[("authorization", f"Bearer sk-the-secret-key-of-{name}")]) == want
+    assert f.n_calls == 70
+
+
+def test_a_calendar_is_the_servers(redis, fleet):
+    """The end of the day there is what the reply says, and the next window begins then."""
+    server = redis()
+    f = fleet(server.port, [{"requests": 5, "per": "day", "zone": "Asia/Tokyo"}])
+    assert f.calls(10) == {200: 5, 429: 5}
+    (counter,) = server.counters()
+    assert (counter["e"] / 1e6 + 9 * 3600) % 86400 == 0
+
+
+def test_a_fallback_route_has_its_limits_too(redis, sluice, upstream, fleet):
+    down = upstream(lambda x: x.reply(b"{}", status="500 Internal Server Error"))
+    f = fleet(redis().port, None, routes=lambda base: [
+        chat_route(f"http://127.0.0.1:{down.port}/v1", targets=[{"name": "model"}], fallback={"on": ["server_error"], "routes": ["other"]}, retries=0),
+        chat_route(base, name="other", limits=requests(10))])
+    got = f.calls(30)
+    assert got.get(200) == 10 == f.n_calls and sum(got.values()) == 30
+
+
+# --- faults ---
+
+
+def never_more(f, most, deadline=60):
+    """Calls until every node refuses because the limit is reached. Never may more than `most` calls reach the upstream,
+    and at the end exactly so many have."""
+
+    def is_over():
+        return [node.call("POST", CHAT_PATH, CHAT).status for node in f.nodes] == [429] * len(f.nodes)
+
+    wait_for(is_over, "the limit is reached", deadline)
+    assert f.n_calls == most
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 5, 20, 40, 60, 90])
+def test_a_reply_that_is_cut(redis, fleet, cutter, after):
+    """Nobody knows whether the server has counted the calls whose replies are lost: it is asked, and none is counted
+    twice."""
+    server = redis()
+    proxy = cutter(server.port)
+    f = fleet(proxy.port, requests(60, on_loss="closed"))
+    f.know_each_other(server)
+    assert f.calls(20) == {200: 20}
+    for _ in range(3):
+        proxy.cut_after = after
+        f.calls(10)
+    never_more(f, 60)
+
+
+def test_connections_that_are_cut_again_and_again(redis, fleet, cutter):
+    server = redis()
+    proxy = cutter(server.port)
+    f = fleet(proxy.port, requests(500, on_loss="closed"))
+    f.know_each_other(server)
+    over = threading.Event()
+
+    def cut():
+        while not over.wait(0.05):  # what is tested
+            proxy.cut()
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    got = f.calls(400)
+    over.set()
+    cutting.join()
+    assert set(got) <= {200, 503} and f.n_calls == got.get(200, 0) <= 500
+    never_more(f, 500)
+
+
+def test_a_server_within_the_deadline(redis, fleet, cutter):
+    proxy = cutter(redis().port)
+    f = fleet(proxy.port, requests(10, on_loss="closed"), counters={"deadline": "5s"})
+    proxy.delay = 0.1
+    assert f.calls(15) == {200: 10, 429: 5}
+
+
+def test_a_server_that_is_too_slow(redis, fleet, cutter):
+    """No call waits longer than the deadline, and what the server has counted for them is given back."""
+    server = redis()
+    proxy = cutter(server.port)
+    f = fleet(proxy.port, requests(50, on_loss="closed"), counters={"deadline": "100ms"})
+    f.know_each_other(server)
+    proxy.delay = 1.0
+    assert f.calls(20) == {503: 20} and f.n_calls == 0
+    proxy.delay = 0.0
+    f.up_everywhere()
+    never_more(f, 50)
+
+
+@pytest.mark.parametrize("how", ["stopped", "paused"])
+def test_a_server_that_stands_still(redis, fleet, how):
+    server = redis()
+    f = fleet(server.port, requests(50, on_loss="closed"), counters={"deadline": "200ms"})
+    f.know_each_other(server)
+    if how == "stopped":
+        server.pause()
+    else:
+        server.command("CLIENT", "PAUSE", 600000, "WRITE")
+    assert f.calls(16) == {503: 16} and f.n_calls == 0
+    if how == "stopped":
+        server.resume()
+    else:
+        server.command("CLIENT", "UNPAUSE")
+    f.up_everywhere()
+    never_more(f, 50)
+
+
+def test_a_replica_and_back(redis, fleet):
+    server, other = redis(), redis()
+    f = fleet(server.port, requests(50, on_loss="closed"), counters={"deadline": "1s"})
+    f.know_each_other(server)
+    assert f.calls(20) == {200: 20}
+    server.command("REPLICAOF", "127.0.0.1", other.port)
+    assert set(f.calls(8)) == {503}
+    server.command("REPLICAOF", "NO", "ONE")  # empty now, as its master was
+    f.up_everywhere()
+    never_more(f, 50)
+
+
+def test_a_full_server(redis, fleet):
+    server = redis("--maxmemory-policy", "noeviction")
+    f = fleet(server.port, requests(50, on_loss="closed"), counters={"deadline": "1s"})
+    f.know_each_other(server)
+    assert f.calls(8) == {200: 8}
+    server.command("CONFIG", "SET", "maxmemory", "1")
+    assert set(f.calls(8)) == {503} and f.n_calls == 8
+    server.command("CONFIG", "SET", "maxmemory", "0")
+    f.up_everywhere()
+    never_more(f, 50)
+
+
+def refused_start(sluice, port, **counters):
+    daemon = sluice({"endpoints": [chat_route("http://127.0.0.1:9/v1", limits=requests(1))], "counters": {"redis": f"redis://127.0.0.1:{port}", **counters}}, ready=False)
+    assert daemon.proc.wait(20) == 1
+    for t in daemon.readers:
+        t.join(20)
+    daemon.stopped = True
+    return daemon.stderr
+
+
+@pytest.mark.parametrize("args, words", [
+    (("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"), "its maxmemory-policy is allkeys-lru"),
+    (("--maxmemory", "100mb", "--maxmemory-policy", "volatile-ttl"), "its maxmemory-policy is volatile-ttl"),
+    (("--rename-command", "EVALSHA", "x"), "EVALSHA"),
+    (("--rename-command", "INFO", ""), "it does not answer INFO"),
+    (("--rename-command", "SCRIPT", ""), "it does not take scripts (SCRIPT LOAD)"),
+    (("--rename-command", "HINCRBY", ""), "nknown Redis command"),
+])
+def test_a_server_that_must_not_be_used(redis, sluice, args, words):
+    assert words in refused_start(sluice, redis(*args).port)
+
+
+def test_a_password(redis, sluice, fleet, tmp_path):
+    server = redis()
+    server.command("ACL", "SETUSER", "sluice", "on", ">right", "~sluice:{prod}:*", "+@hash", "+@sortedset", "+@scripting", "+@connection", "+info", "+time", "+exists", "+del", "+pexpireat", "+pexpire")
+    server.command("CONFIG", "SET", "requirepass", "other")
+    (tmp_path / "password").write_text("right\n")
+    assert "NOAUTH" in refused_start(sluice, server.port)
+    assert "it refuses the user or the password" in refused_start(sluice, server.port, redis=f"redis://sluice@127.0.0.1:{server.port}", password="wrong")
+    with_it = {"redis": f"redis://sluice@127.0.0.1:{server.port}", "password": {"file": str(tmp_path / "password")}, "namespace": "prod"}
+    assert fleet(server.port, requests(5), counters=with_it).calls(8) == {200: 5, 429: 3}
+
+
+def test_tls(redis, fleet, ca):
+    ca.server("localhost", "127.0.0.1", days=2)
+    pem = str(ca.dir / "localhost_127.0.0.12.pem")
+    port = free_port()
+    redis("--tls-port", str(port), "--tls-cert-file", pem, "--tls-key-file", pem, "--tls-auth-clients", "no")
+    f = fleet(port, requests(5), counters={"redis": f"rediss://localhost:{port}"}, authorities=ca.path)
+    assert f.calls(8) == {200: 5, 429: 3}
+
+
+def test_mlflows_variable(redis, sluice):
+    port = redis().port
+    config = {"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}, "limits": requests(2)}]}
+    nodes = [sluice(config, env={"MLFLOW_GATEWAY_RATE_LIMITS_STORAGE_URI": f"redis://127.0.0.1:{port}/3"}) for _ in range(2)]
+    assert [nodes[i % 2].call("POST", CHAT_PATH, CHAT).status for i in range(4)] == [200, 200, 429, 429]
+
+
+@pytest.mark.parametrize("counters, words", [
+    ("redis", "counters: must be local, or a map"),
+    ({}, "counters.redis"),
+    ({"redis": "http://h"}, "counters.redis: must be redis://"),
+    ({"redis": "redis://u:p@h"}, "must not have a password"),
+    ({"redis": "redis://h/x"}, "the database is a number"),
+    ({"redis": "redis://h", "namespace": "a b"}, "counters.namespace: must be 1 to 64 letters"),
+    ({"redis": "redis://h", "deadline": "0s"}, "counters.deadline"),
+    ({"redis": "redis://h", "dead_line": "1s"}, 'did you mean "deadline"'),
+])
+def test_check_of_counters(tmp_path, counters, words):
+    (tmp_path / "sluice.yaml").write_text(json.dumps({"endpoints": [], "counters": counters}))
+    done = subprocess.run([BIN, "check", "-c", str(tmp_path / "sluice.yaml")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and words in done.stderr
