@@ -462,3 +462,63 @@ def test_check_of_counters(tmp_path, counters, words):
     (tmp_path / "sluice.yaml").write_text(json.dumps({"endpoints": [], "counters": counters}))
     done = subprocess.run([BIN, "check", "-c", str(tmp_path / "sluice.yaml")], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and words in done.stderr
+
+
+# --- life ---
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_a_node_ends_without_its_server(redis, fleet, how):
+    """The drain does not wait for a server that is away: the fixture checks that every node ends well."""
+    server = redis()
+    f = fleet(server.port, [{"requests": 9, "per": "hour"}, {"concurrent": 9}], counters={"deadline": "100ms"})
+    assert f.calls(4) == {200: 4}
+    server.kill() if how == "killed" else server.pause()
+    f.calls(4)
+    for node in f.nodes:
+        node.stop()
+        node.stopped = True
+
+
+def test_a_node_that_ends_leaves(redis, fleet):
+    """It takes its name away, and what its calls had held."""
+    server = redis()
+    f = fleet(server.port, [{"concurrent": 50}])
+    assert f.calls(20) == {200: 20}
+    f.know_each_other(server)
+    for node in f.nodes:
+        node.stop()
+        node.stopped = True
+    assert server.command("ZCARD", "sluice:{sluice}:nodes") == 0
+    assert [(c["u"], c["r"]) for c in server.counters()] == [(0, 0)]
+
+
+def test_clients_that_leave_while_their_call_waits(redis, fleet, cutter):
+    """Nobody waits for the answer: what the server counts is given back."""
+    server = redis()
+    proxy = cutter(server.port)
+    f = fleet(proxy.port, [{"requests": 20, "per": "hour", "on_loss": "closed"}, {"concurrent": 50, "on_loss": "closed"}])
+    f.know_each_other(server)
+    proxy.delay = 0.5
+    for _ in range(6):
+        conn = f.nodes[0].connect().request("POST", CHAT_PATH, CHAT)
+        wait_for(lambda n=_: sum(c["u"] for c in server.counters()) > 0 or n, "the server has counted it")
+        conn.close()
+    wait_for(lambda: [c["u"] for c in server.counters()] == [0, 0], "it was given back")
+    proxy.delay = 0.0
+    assert f.n_calls == 0
+    never_more(f, 20)
+
+
+def test_a_reload_does_not_change_the_counters(redis, fleet):
+    """The limit is a reload's, where it is counted is a start's."""
+    server = redis()
+    f = fleet(server.port, requests(5))
+    assert f.calls(8) == {200: 5, 429: 3}
+    for node in f.nodes:
+        path = node.dir / "sluice.yaml"
+        path.write_text(path.read_text().replace("requests: 5", "requests: 12").replace(f"127.0.0.1:{server.port}", "127.0.0.1:9"))
+    wait_for(lambda: all("needs a restart" in node.stderr or "restart" in node.stderr for node in f.nodes), "the reload is told")
+    wait_for(lambda: f.nodes[0].call("POST", CHAT_PATH, CHAT).status == 200, "the new limit")
+    f.calls(30)
+    assert f.n_calls == 12

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A link to the server of shared counters, and a server on the same loop that says what a case wants. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/num.h"
+#include "gate/fleet/conf.h"
+#include "gate/fleet/fleet.h"
+#include "gate/fleet/link.h"
+#include "gate/fleet/script.h"
+#include "gate/policy/admit.h"
+#include "gate/policy/limit_table.h"
+#include "net/loop.h"
+#include "wire/resp.h"
+
+#define HOUR (3600 * SL_USEC_PER_SEC)
+#define INFO_OF(version, policy, role)                                                                                 \
+    "redis_version:" version "\r\nrun_id:abc\r\nmaxmemory:1\r\nmaxmemory_policy:" policy "\r\nloading:0\r\nrole:" role \
+    "\r\n"
+
+struct world {
+    struct sl_loop loop;
+    struct sl_limiter *limiter;
+    struct sl_fleet *fleet;
+    struct sl_fleet_link *link;
+    bool has_left;
+    /* The server. */
+    int listener, conn;
+    unsigned port;
+    struct sl_buf in, out;
+    const char *info;
+    unsigned n_loaded, n_asked, n_joins, n_settled, n_left, n_auth;
+    uint64_t used, cap;
+    const char *wrong; /* what it replies to the next call's question; NULL: what is right */
+    bool is_silent;    /* it does not answer these */
+    char last_settle[64];
+};
+
+/* --- the server --- */
+
+static void say(struct world *w, const char *text)
+{
+    sl_buf_add_c(&w->out, text);
+}
+
+static void say_bulk(struct world *w, const char *text)
+{
+    sl_resp_word(&w->out, sl_str_c(text));
+}
+
+static void asked(struct world *w)
+{
+    w->n_asked++;
+    if (w->is_silent) {
+        return;
+    }
+    if (w->wrong) {
+        say(w, w->wrong);
+        w->wrong = NULL;
+        return;
+    }
+    bool is_taken = w->used < w->cap;
+    w->used += is_taken;
+    unsigned long long now = sl_clock_wall_usec(), start = now / HOUR * HOUR;
+    sl_buf_printf(&w->out, "*7\r\n:%d\r\n:%llu\r\n:%llu\r\n:%llu\r\n:%llu\r\n:0\r\n:%llu\r\n", is_taken, now, start,
+                  start + 2 * HOUR, (unsigned long long)w->used, (unsigned long long)w->used);
+}
+
+static void script_run(struct world *w, enum sl_fleet_script script, const struct sl_resp *words, size_t n)
+{
+    unsigned long long now = sl_clock_wall_usec();
+    switch (script) {
+    case SL_FLEET_JOIN:
+        w->n_joins++;
+        sl_buf_printf(&w->out, "*4\r\n$5\r\nepoch\r\n:1\r\n:%llu\r\n*2\r\n$6\r\nother1\r\n$7\r\nother.0\r\n", now);
+        break;
+    case SL_FLEET_SHARE: /* of one counter */
+        sl_buf_printf(&w->out, "*6\r\n:1\r\n:%llu\r\n:0\r\n:0\r\n:0\r\n:0\r\n", now);
+        break;
+    case SL_FLEET_TOLD:
+    case SL_FLEET_LEAVE:
+        w->n_left += script == SL_FLEET_LEAVE;
+        say(w, "*1\r\n:1\r\n");
+        break;
+    case SL_FLEET_BEAT:
+        sl_buf_printf(&w->out, "*3\r\n:1\r\n:%llu\r\n*0\r\n", now);
+        break;
+    case SL_FLEET_ADMIT:
+        asked(w);
+        break;
+    case SL_FLEET_SETTLE:
+        w->n_settled++;
+        snprintf(w->last_settle, sizeof(w->last_settle), "%.*s %.*s", SL_STR_ARG(words[n - 2].text),
+                 SL_STR_ARG(words[n - 1].text));
+        say(w, "*1\r\n:1\r\n");
+        break;
+    case SL_FLEET_SCRIPTS:
+        fail();
+    }
+}
+
+static void command_run(struct world *w, const struct sl_resp *words, size_t n)
+{
+    struct sl_str name = words[0].text;
+    if (sl_str_eq_c(name, "INFO")) {
+        say_bulk(w, w->info);
+    } else if (sl_str_eq_c(name, "SCRIPT")) {
+        char sha[41];
+        snprintf(sha, sizeof(sha), "%040u", w->n_loaded++ % SL_FLEET_SCRIPTS);
+        say_bulk(w, sha);
+    } else if (sl_str_eq_c(name, "EVALSHA")) {
+        uint64_t script;
+        assert_int_equal(sl_parse_u64(words[1].text, 0, SL_FLEET_SCRIPTS - 1, &script), 0);
+        script_run(w, (enum sl_fleet_script)script, words, n);
+    } else {
+        w->n_auth += sl_str_eq_c(name, "AUTH") || sl_str_eq_c(name, "SELECT");
+        say(w, "+OK\r\n");
+    }
+}
+
+/* Takes and answers what is there. */
+static void server_turn(struct world *w)
+{
+    char bytes[65536];
+    struct sl_resp words[512];
+    if (w->conn < 0) {
+        w->conn = accept4(w->listener, NULL, NULL, SOCK_NONBLOCK);
+        return;
+    }
+    ssize_t got = recv(w->conn, bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN)) {
+        close(w->conn);
+        w->conn = -1;
+        sl_buf_reset(&w->in);
+        sl_buf_reset(&w->out);
+        return;
+    }
+    sl_buf_add(&w->in, bytes, got > 0 ? (size_t)got : 0);
+    size_t used;
+    int n;
+    while ((n = sl_resp_read(sl_buf_str(&w->in), words, SL_ARRAY_LEN(words), &used)) > 0) {
+        command_run(w, words + 1, (size_t)n - 1);
+        sl_buf_drop(&w->in, used);
+    }
+    if (w->out.len) {
+        assert_int_equal(send(w->conn, w->out.p, w->out.len, MSG_NOSIGNAL), w->out.len);
+        sl_buf_reset(&w->out);
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+#define RUN_UNTIL(w, cond)                                    \
+    do {                                                      \
+        uint64_t until_ = sl_loop_now(&(w)->loop) + 20000000; \
+        while (!(cond)) {                                     \
+            if (sl_loop_now(&(w)->loop) > until_) {           \
+                fail_msg("never became true: %s", #cond);     \
+            }                                                 \
+            server_turn(w);                                   \
+            uv_timer_t tick_;                                 \
+            uv_timer_init(&(w)->loop.uv, &tick_);             \
+            uv_timer_start(&tick_, on_tick, 1, 0);            \
+            uv_run(&(w)->loop.uv, UV_RUN_ONCE);               \
+            uv_close((uv_handle_t *)&tick_, NULL);            \
+            uv_run(&(w)->loop.uv, UV_RUN_NOWAIT);             \
+        }                                                     \
+    } while (0)
+
+static void world_start(struct world *w, uint64_t deadline_usec)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof(addr);
+    *w = (struct world){ .conn = -1, .info = INFO_OF("7.0.15", "noeviction", "master"), .cap = 3 };
+    w->in = w->out = SL_BUF_INIT(1 << 20);
+    w->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(w->listener, (struct sockaddr *)&addr, n), 0);
+    assert_int_equal(listen(w->listener, 8), 0);
+    assert_int_equal(getsockname(w->listener, (struct sockaddr *)&addr, &n), 0);
+    w->port = ntohs(addr.sin_port);
+    const struct sl_fleet_conf conf = {
+        .host = SL_STR("127.0.0.1"),
+        .port = (uint16_t)w->port,
+        .db = 3,
+        .user = SL_STR("sluice"),
+        .password = SL_STR("secret"),
+        .ns = SL_STR("test"),
+        .deadline_usec = deadline_usec,
+    };
+    assert_int_equal(sl_loop_init(&w->loop, NULL), 0);
+    assert_int_equal(sl_limiter_new(1024, &w->limiter), 0);
+    assert_int_equal(sl_fleet_new(&conf, w->limiter, 1, &w->fleet), 0);
+    assert_int_equal(sl_fleet_link_new(w->fleet, &w->loop, 0, NULL, &w->link), 0);
+}
+
+static void on_left(void *arg)
+{
+    struct world *w = arg;
+    w->has_left = true;
+    sl_fleet_link_free(w->link);
+}
+
+static void world_end(struct world *w)
+{
+    sl_fleet_link_end(w->link, on_left, w);
+    RUN_UNTIL(w, w->has_left);
+    sl_loop_stop(&w->loop);
+    sl_loop_run(&w->loop);
+    sl_loop_done(&w->loop);
+    sl_fleet_free(w->fleet);
+    sl_limiter_free(w->limiter);
+    close(w->listener);
+    if (w->conn >= 0) {
+        close(w->conn);
+    }
+    sl_buf_done(&w->in);
+    sl_buf_done(&w->out);
+}
+
+/* --- calls --- */
+
+struct one {
+    struct sl_admission admission;
+    struct sl_limits limits;
+    struct sl_limit_held held[4];
+    bool is_answered;
+    int r;
+};
+
+static void on_answer(struct sl_admission *admission, int r)
+{
+    struct one *one = admission->user;
+    one->is_answered = true;
+    one->r = r;
+}
+
+static void ask(struct world *w, struct one *one, enum sl_limit_loss on_loss, enum sl_limit_kind kind)
+{
+    static struct sl_limit_rule rules[8]; /* they outlive the calls */
+    struct sl_limit_rule *rule = &rules[on_loss];
+    *rule = (struct sl_limit_rule){
+        .cap = w->cap, .period_usec = HOUR, .multiple = 1, .unit = "hour", .kind = kind, .on_loss = on_loss
+    };
+    *one = (struct one){ .r = 1 };
+    sl_limits_init(&one->limits, SL_LIMIT_OF_ROUTE, SL_STR("chat"), 0, rule, 1);
+    sl_admission_init(&one->admission, w->limiter, SL_STR("me"));
+    sl_admission_add(&one->admission, &one->limits);
+    one->admission.home = sl_fleet_link_home(w->link);
+    one->admission.held = one->held;
+    one->admission.on_answer = on_answer;
+    one->admission.user = one;
+    one->admission.call.amounts[SL_LIMIT_TOKENS] = 1;
+    int r = sl_admit(&one->admission, sl_clock_wall_usec());
+    if (r != SL_E_AGAIN) {
+        one->is_answered = true;
+        one->r = r;
+    }
+}
+
+static int call(struct world *w, enum sl_limit_loss on_loss)
+{
+    struct one one;
+    ask(w, &one, on_loss, SL_LIMIT_REQUESTS);
+    RUN_UNTIL(w, one.is_answered);
+    return one.r;
+}
+
+/* --- cases --- */
+
+static void calls_are_counted_there(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w, 10 * SL_USEC_PER_SEC);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+    }
+    assert_true(sl_fleet_is_up(w.fleet));
+    assert_int_equal(w.n_auth, 2);
+    assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), SL_E_LIMIT);
+    assert_int_equal(w.n_asked, 3); /* the last reply has said that nothing is left */
+    world_end(&w);
+    assert_int_equal(w.n_left, 1);
+}
+
+static void what_is_held_is_told(void **state)
+{
+    (void)state;
+    struct world w;
+    struct one one;
+    const uint64_t used[SL_LIMIT_KINDS] = { [SL_LIMIT_TOKENS] = 7 };
+    world_start(&w, 10 * SL_USEC_PER_SEC);
+    ask(&w, &one, SL_LIMIT_LOSS_CLOSED, SL_LIMIT_TOKENS);
+    RUN_UNTIL(&w, one.is_answered);
+    assert_int_equal(one.r, 0);
+    sl_admission_settle(&one.admission, used);
+    RUN_UNTIL(&w, w.n_settled == 1);
+    assert_string_equal(w.last_settle, "1 7");
+    world_end(&w);
+}
+
+/* In each case the call is asked again after the link has joined anew, and passes. */
+static void a_call_survives_what_the_server_forgot(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "*1\r\n:-1\r\n",                     /* another epoch */
+        "*1\r\n:-2\r\n",                     /* not open */
+        "-NOSCRIPT No matching script.\r\n", /* the scripts are gone */
+        "-READONLY You can't write against a read only replica.\r\n",
+        "-LOADING Redis is loading the dataset in memory\r\n",
+        "HTTP/1.1 400 Bad Request\r\n", /* no such protocol */
+        "+OK\r\n",                      /* not what the script gives */
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(wrong); i++) {
+        struct world w;
+        world_start(&w, 10 * SL_USEC_PER_SEC);
+        assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+        unsigned n_joins = w.n_joins;
+        w.wrong = wrong[i];
+        assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+        assert_true(w.n_joins > n_joins && w.n_asked == 3);
+        world_end(&w);
+    }
+}
+
+static void a_full_server_is_tried_again(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w, 200 * SL_USEC_PER_MSEC);
+    assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+    w.wrong = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), SL_E_IO);
+    RUN_UNTIL(&w, sl_fleet_is_up(w.fleet));
+    assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+    world_end(&w);
+}
+
+static void a_late_answer_is_given_back(void **state)
+{
+    (void)state;
+    struct world w;
+    struct one one;
+    world_start(&w, 50 * SL_USEC_PER_MSEC);
+    assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+    w.is_silent = true;
+    ask(&w, &one, SL_LIMIT_LOSS_CLOSED, SL_LIMIT_REQUESTS);
+    RUN_UNTIL(&w, one.is_answered);
+    assert_int_equal(one.r, SL_E_IO);
+    ask(&w, &one, SL_LIMIT_LOSS_CLOSED, SL_LIMIT_REQUESTS);
+    assert_true(one.is_answered && one.r == SL_E_IO); /* nobody waits for it twice */
+    w.is_silent = false;
+    asked(&w); /* before the reply to the join that comes */
+    RUN_UNTIL(&w, w.n_joins > 1 && sl_fleet_is_up(w.fleet));
+    assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+    world_end(&w);
+}
+
+static void a_call_may_end_before_its_answer(void **state)
+{
+    (void)state;
+    struct world w;
+    struct one one;
+    world_start(&w, 10 * SL_USEC_PER_SEC);
+    assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+    ask(&w, &one, SL_LIMIT_LOSS_CLOSED, SL_LIMIT_REQUESTS);
+    sl_admission_stop(&one.admission);
+    RUN_UNTIL(&w, w.n_settled == 1);
+    assert_false(one.is_answered);
+    assert_string_equal(w.last_settle, "0 -1");
+    world_end(&w);
+}
+
+static void without_a_server_nobody_waits(void **state)
+{
+    (void)state;
+    struct world w;
+    struct one one;
+    world_start(&w, 50 * SL_USEC_PER_MSEC);
+    assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+    close(w.listener);
+    w.listener = socket(AF_INET, SOCK_STREAM, 0); /* nobody listens any more */
+    shutdown(w.conn, SHUT_RDWR);
+    RUN_UNTIL(&w, !sl_fleet_is_up(w.fleet));
+    uint64_t since = sl_loop_now(&w.loop);
+    RUN_UNTIL(&w, sl_loop_now(&w.loop) > since + 60 * SL_USEC_PER_MSEC);
+    ask(&w, &one, SL_LIMIT_LOSS_CLOSED, SL_LIMIT_REQUESTS);
+    assert_true(one.is_answered && one.r == SL_E_IO);
+    ask(&w, &one, SL_LIMIT_LOSS_OPEN, SL_LIMIT_REQUESTS);
+    assert_true(one.is_answered && one.r == 0);
+    world_end(&w);
+}
+
+static void a_server_that_must_not_be_used_is_told(void **state)
+{
+    (void)state;
+    static const char *const infos[] = {
+        INFO_OF("6.0.16", "noeviction", "master"),
+        INFO_OF("7.0.15", "allkeys-lru", "master"),
+        INFO_OF("7.0.15", "noeviction", "slave"),
+        INFO_OF("seven", "noeviction", "master"),
+        "redis_version:7.0.15\r\n",
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(infos); i++) {
+        struct world w;
+        world_start(&w, 50 * SL_USEC_PER_MSEC);
+        w.info = infos[i];
+        RUN_UNTIL(&w, w.n_loaded >= 2 * SL_FLEET_SCRIPTS); /* it tries again */
+        assert_false(sl_fleet_is_up(w.fleet));
+        assert_int_equal(w.n_joins, 0);
+        world_end(&w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_are_counted_there),
+        cmocka_unit_test(what_is_held_is_told),
+        cmocka_unit_test(a_call_survives_what_the_server_forgot),
+        cmocka_unit_test(a_full_server_is_tried_again),
+        cmocka_unit_test(a_late_answer_is_given_back),
+        cmocka_unit_test(a_call_may_end_before_its_answer),
+        cmocka_unit_test(without_a_server_nobody_waits),
+        cmocka_unit_test(a_server_that_must_not_be_used_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
