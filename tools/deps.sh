@@ -1,19 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages that are missing. usage: deps.sh build|test|bench|deb
+# Installs the Debian packages that are missing. usage: deps.sh build|test|deb
 set -eu
 
 build="build-essential tzdata meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev libsqlite3-dev libpq-dev zlib1g-dev libzstd-dev node-llhttp libcurl4-openssl-dev libedit-dev"
-test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy postgresql pgbouncer redis-server"
-bench="$test libsimdjson-dev"
+test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy postgresql pgbouncer redis-server libsimdjson-dev"
 deb="$build debhelper lintian mmdebstrap"
 
 case "${1:-build}" in
 build) want=$build ;;
 test) want=$test ;;
-bench) want=$bench ;;
 deb) want=$deb ;;
-*) echo "usage: deps.sh build|test|bench|deb" >&2; exit 2 ;;
+*) echo "usage: deps.sh build|test|deb" >&2; exit 2 ;;
 esac
 
 missing=""

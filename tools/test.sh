@@ -69,7 +69,7 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 part "lint" tools/lint.sh
-part "build (release)" setup build-test
+part "build (release, with the benchmark's programs)" setup build-test -Dbench=true
 part "build (address and undefined sanitizers)" setup build-asan -Dwerror=false -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 if [ "${CLANG:-0}" = 1 ]; then
     CC=clang part "build (clang: its warnings are errors too)" setup build-clang
