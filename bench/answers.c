@@ -283,6 +283,16 @@ void answers_init(struct answers *a, size_t n_chunks)
     make_stream(&a->with_usage, n_chunks, true);
 }
 
+const struct text *answers_whole(struct other_answer *a)
+{
+    char digits[ID_DIGITS + 1];
+    if (a->id) { /* spread like those of the real API */
+        snprintf(digits, sizeof(digits), "%016llx", ++a->n * 0x9e3779b97f4a7c15ull);
+        memcpy(a->id, digits, ID_DIGITS);
+    }
+    return &a->whole;
+}
+
 void answers_done(struct answers *a)
 {
     text_free(&a->chat);

@@ -23,8 +23,11 @@ struct stream_text {
 struct other_answer {
     const char *path, *stream_path; /* the ends of the paths; equal: the body decides between them */
     struct text whole;
+    char *id; /* ID_DIGITS digits inside `whole`, other ones in each answer; NULL: they are always the same */
+    unsigned long long n; /* how many had an id of their own */
     struct stream_text stream;
 };
+#define ID_DIGITS 16
 enum other_api { OTHER_MESSAGES, OTHER_GEMINI, OTHER_CONVERSE, OTHER_COHERE, OTHER_RESPONSES, OTHER_COUNT };
 
 struct answers {
@@ -37,5 +40,7 @@ struct answers {
 /* Ends the process when memory is short. `n_chunks` counts the events with a choice; 2 to CHUNKS_MAX. */
 void answers_init(struct answers *a, size_t n_chunks);
 void answers_done(struct answers *a);
+/* The whole answer, with an id of its own if the API's clients can ask for it again by that. */
+const struct text *answers_whole(struct other_answer *a);
 
 #endif

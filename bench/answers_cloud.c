@@ -124,6 +124,8 @@ void make_cohere(struct other_answer *a)
     text_reply(&a->whole, "200 OK", &body);
 }
 
+#define RESPONSE_ID "resp_0f1e2d3c4b5a6978"
+
 void make_responses(struct other_answer *a)
 {
     struct text body = { 0 };
@@ -131,7 +133,8 @@ void make_responses(struct other_answer *a)
     a->stream_path = NO_STREAM;
     text_add(
         &body,
-        "{\"id\":\"resp_0f1e2d3c4b5a6978\",\"object\":\"response\",\"created_at\":1735689600,\"status\":\"completed\","
+        "{\"id\":\"" RESPONSE_ID
+        "0000000000000000\",\"object\":\"response\",\"created_at\":1735689600,\"status\":\"completed\","
         "\"error\":null,\"incomplete_details\":null,\"instructions\":null,\"max_output_tokens\":256,\"model\":"
         "\"gpt-4o-mini-2024-07-18\",\"output\":[{\"type\":\"message\",\"id\":\"msg_0f1e2d3c4b5a6978\",\"status\":"
         "\"completed\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"%s\",\"annotations\":[]"
@@ -143,4 +146,5 @@ void make_responses(struct other_answer *a)
         "\"reasoning_tokens\":0},\"total_tokens\":305},\"user\":null,\"metadata\":{}}",
         answers_content);
     text_reply(&a->whole, "200 OK", &body);
+    a->id = strstr(a->whole.data, RESPONSE_ID) + strlen(RESPONSE_ID);
 }

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import dialects
 import workload
 from harness import BenchError, Gateway, HeldStreams, Upstream, measure
-from subjects import Haproxy, Nginx, Subject
+from subjects import SLUICE_LIMITS, SLUICE_PRICES, Haproxy, Nginx, Subject
 from workload import MIB
 
 
@@ -98,6 +98,7 @@ class Call:
 
     request: bytes
     check: Callable[[bytes, bytes], None]
+    options: dict = field(default_factory=dict)  # of the gateway's configuration: Sluice.configure
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class Load:
 def compare(bench: Bench, yardstick: Subject, ours: Call, theirs: Call, load: Load, direct: bool = False,
             **upstream_options) -> dict[str, list[dict]]:
     """The results of all rounds, for "ours", "theirs" and, if asked for, "direct" (theirs, straight to the upstream).
+    The calls' options are for the gateways' configurations.
     Each round has fresh processes: two runs of one program differ by some per cent for their whole life, depending on
     where their memory is. The order is reversed after each turn, so the party at either end has two turns in a row,
     with warm caches: both gateways do, and the direct calls are in the middle. As soon as four rounds agree, no more
@@ -119,8 +121,8 @@ def compare(bench: Bench, yardstick: Subject, ours: Call, theirs: Call, load: Lo
         with ExitStack() as stack:
             upstream = bench.upstream(stack, **upstream_options)
             plain = workload.ask(upstream.port, theirs.request)
-            parties = {"ours": (bench.start(stack, bench.subject, upstream), ours),
-                       "theirs": (bench.start(stack, yardstick, upstream), theirs),
+            parties = {"ours": (bench.start(stack, bench.subject, upstream, **ours.options), ours),
+                       "theirs": (bench.start(stack, yardstick, upstream, **theirs.options), theirs),
                        "direct": (upstream, theirs)}
             names = list(results) if i % 2 == 0 else list(reversed(results))
             ordered = []
@@ -187,16 +189,15 @@ def mlflow_cpu(connections: int):
     return run
 
 
-def against_openai(name: str, ours: Call, theirs: Call, load: Load, **upstream_options):
-    """A call, and in a second process the same conversation from OpenAI's clients to an upstream of their own
-    language."""
+def against_itself(name: str, ours: Call, theirs: Call, load: Load, other: str = "passed through", **upstream_options):
+    """A call, and in a second process the other one."""
     def run(bench: Bench) -> dict[str, Figure]:
         bench.need_sluice()
         results = compare(bench, bench.subject, ours, theirs, Load(load.connections, bench.count(load.requests), load.burst),
                           **upstream_options)
         us, them = ([r["cpu_us"] for r in results[party]] for party in ("ours", "theirs"))
         ratios = [a / b for a, b in zip(us, them)]
-        note = f"{median(us):.1f} µs · passed through {median(them):.1f} µs CPU a request"
+        note = f"{median(us):.1f} µs · {other} {median(them):.1f} µs CPU a request"
         return {name: Figure(median(ratios), note, {"ratios": ratios, "runs": results})}
     return run
 
@@ -209,13 +210,22 @@ def translated(name: str, size: int, stream: bool = False, model: str = "claude"
                   workload.check_stream if stream else workload.check_same)
     load = Load(32, 3200, 320) if stream else Load(16, 10000, 500)
     options = {"chunks": 20, "delay_us": 1000} if stream else {}
-    return against_openai(name, ours, theirs, load, **options)
+    return against_itself(name, ours, theirs, load, **options)
 
 
 def spoken(name: str, dialect: str, route: str):
-    """The same by clients of another dialect, or to an upstream of another language."""
-    return against_openai(name, Call(dialects.request(dialect, route), dialects.check_says),
-                          Call(dialects.request("openai", "chat"), workload.check_same), Load(16, 10000, 500))
+    """The same by clients of another dialect, or to an upstream of another language. Ids of responses are kept in the
+    data directory, so there is one."""
+    options = {"data": "own", "more": "requests: off\n"} if "responses" in name else {}
+    return against_itself(name, Call(dialects.request(dialect, route), dialects.check_says, options),
+                          Call(dialects.request("openai", "chat"), workload.check_same, options), Load(16, 10000, 500))
+
+
+def accounts():
+    """The same call with everything that accounts need, and with nothing of it; both know what it costs."""
+    ours, theirs = (Call(openai_chat().request, workload.check_same, {"more": SLUICE_PRICES, **more})
+                    for more in ({"data": "own", "chat": SLUICE_LIMITS}, {}))
+    return against_itself("accounts", ours, theirs, Load(16, 20000, 500), "without")
 
 
 def two_targets(bench: Bench) -> dict[str, Figure]:
@@ -557,6 +567,7 @@ TASKS = (
     task("start-6001", "first answered call with 6,001 endpoints", 1, "s", many_endpoints),
     task("json-reader", "JSON reader against simdjson's DOM parser, 3 KB request", 2.0, "×", json_reader),
     task("limiter", "one check of a limit, 10,000 principals, uncontended", 200, "ns", limiter),
+    task("accounts", "request log, ledger and three limits, against none of it: CPU", 1.03, "×", accounts()),
     task("two-targets", "two targets instead of one: CPU", 1.02, "×", two_targets),
     Task("policy", (Bar("policy-10", "which of 10 targets a call goes to, the slowest balance", 300, "ns"),
                     Bar("policy-1000", "the same among 1,000", 2, "µs")), policy),

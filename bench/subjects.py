@@ -160,6 +160,10 @@ SLUICE_TRANSLATED = """\
 """
 
 
+# A price, and three limits that let all calls pass.
+SLUICE_PRICES = "prices: { models: { openai/gpt-4o-mini: { input_cost_per_token: 1.5e-07, output_cost_per_token: 6.0e-07 } } }\n"
+SLUICE_LIMITS = "    limits: [ { requests: 1000000000, per: day }, { tokens: 1000000000000, per: day }, { money: 1000000, per: day } ]\n"
+
 # The same upstream twice.
 SLUICE_PAIR = """\
   - name: pair
@@ -245,16 +249,20 @@ class Haproxy(Subject):
 class Sluice(Subject):
     name = "sluice"
 
-    def configure(self, folder, port, upstream, ca, endpoints: int = 1, data="none", **options):
+    def configure(self, folder, port, upstream, ca, endpoints: int = 1, data="none", more: str = "",
+                  chat: str = "", **options):
+        """`data`: the data directory, or "own" for a new one. `more` and `chat`: lines for the file and for its route chat."""
         conf = folder / "sluice.yaml"
         section = f'upstream: {{ ca: "{ca}" }}\n' if ca else ""
+        section += more
         text = SLUICE_CONF.format(port=port, dir=folder, upstream_section=section)
         scheme = "https" if ca else "http"
         names = [f"route-{i}" for i in range(endpoints - 1)] + ["chat"]
         text += SLUICE_TRANSLATED.format(scheme=scheme, upstream=upstream)
         text += SLUICE_PAIR.format(scheme=scheme, upstream=upstream)
-        conf.write_text(text + "".join(SLUICE_ENDPOINT.format(name=n, scheme=scheme, upstream=upstream) for n in names))
-        return [self.binary, "serve", "-c", str(conf), "--data", str(data)]
+        text += "".join(SLUICE_ENDPOINT.format(name=n, scheme=scheme, upstream=upstream) for n in names)
+        conf.write_text(text + chat)
+        return [self.binary, "serve", "-c", str(conf), "--data", str(folder / "data" if data == "own" else data)]
 
     def version(self):
         lines = subprocess.run([self.binary, "version"], capture_output=True, text=True).stdout.splitlines()

@@ -153,10 +153,10 @@ static bool path_ends(const struct conn *c, const char *path)
 }
 
 /* NULL: the path is not of the other APIs. */
-static const struct other_answer *other_asked(const struct upstream *u, const struct conn *c)
+static struct other_answer *other_asked(struct upstream *u, const struct conn *c)
 {
     for (size_t i = 0; i < OTHER_COUNT; i++) {
-        const struct other_answer *other = &u->answers.others[i];
+        struct other_answer *other = &u->answers.others[i];
         if (path_ends(c, other->path) || path_ends(c, other->stream_path)) {
             return other;
         }
@@ -165,7 +165,7 @@ static const struct other_answer *other_asked(const struct upstream *u, const st
 }
 
 /* NULL: the request wants a whole answer, or there is no stream. */
-static const struct stream_text *stream_asked(const struct upstream *u, const struct conn *c)
+static const struct stream_text *stream_asked(struct upstream *u, const struct conn *c)
 {
     const struct other_answer *other = other_asked(u, c);
     if (other && other->path != other->stream_path) {
@@ -198,7 +198,7 @@ static bool conn_answer(struct upstream *u, struct conn *c)
     } else if (path_ends(c, "/chat/completions")) {
         t = &u->answers.chat;
     } else if (other_asked(u, c)) {
-        t = &other_asked(u, c)->whole;
+        t = answers_whole(other_asked(u, c));
     } else if (path_ends(c, "/completions")) {
         t = &u->answers.completion;
     } else if (path_ends(c, "/embeddings")) {
