@@ -42,7 +42,8 @@ struct sl_store_ops {
     /* Call this within on_tick. */
     int (*counter_put)(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err);
     int (*counters_expire)(struct sl_store *store, uint64_t now_usec, size_t max_sessions, struct sl_err *err);
-    int (*answer_put)(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
+    int (*answers_put)(struct sl_store *store, const struct sl_store_answer *of, struct sl_str ids, uint64_t n_ids,
+                       struct sl_err *err);
     int (*answers_expire)(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
     int (*key_used)(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
     int (*usage_put)(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err);

@@ -77,9 +77,10 @@ int sl_store_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct 
     return store->ops->key_used(store, id, sec, err);
 }
 
-int sl_store_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err)
+int sl_store_answers_put(struct sl_store *store, const struct sl_store_answer *of, struct sl_str ids, uint64_t n_ids,
+                         struct sl_err *err)
 {
-    return store->ops->answer_put(store, answer, err);
+    return store->ops->answers_put(store, of, ids, n_ids, err);
 }
 
 int sl_store_answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err)

@@ -303,8 +303,11 @@ struct sl_store_answer {
     uint64_t end_usec;    /* wall */
 };
 
-SL_MUST int sl_store_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
-/* Deletes those that are over, and all but the newest `max`. */
+/* The ids of several answers that only differ in these: they are one row. `ids` has a '\n' behind each, and an id has
+ * none. */
+SL_MUST int sl_store_answers_put(struct sl_store *store, const struct sl_store_answer *of, struct sl_str ids,
+                                 uint64_t n_ids, struct sl_err *err);
+/* Deletes those that are over, and all but the newest `max`; a row stays as long as one of its answers does. */
 SL_MUST int sl_store_answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
 /* Call this before the start; reports the oldest first. */
 SL_MUST int sl_store_answers_load(struct sl_store *store, uint64_t now_usec,

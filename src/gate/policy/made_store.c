@@ -2,54 +2,100 @@
 #include "gate/policy/made_store.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/map.h"
+#include "base/num.h"
 #include "gate/policy/made.h"
 #include "store/store.h"
 
-/* Collects the records of a walk in a list. The walk holds a lock, so it only copies. */
-struct copy {
-    struct copy *next;
-    struct sl_store_answer answer;
+/* The records of one upstream and one principal that end in the same minute: one row of the store. */
+struct group {
+    struct group *next;
+    struct sl_store_answer of;
+    struct sl_buf ids; /* a line for each */
+    uint64_t n;
 };
 
-struct copies {
+struct groups {
     struct sl_arena arena;
-    struct copy *first, **last;
+    struct sl_map by_key;
+    struct group *first, **last; /* the oldest first */
+    struct sl_buf key;
 };
 
+/* All ids of one group: a longer list is not known after a restart. */
+#define IDS_MAX ((size_t)256 << 20)
+
+/* What the records of a group have in common. */
+static struct sl_str key_make(struct sl_buf *out, const struct sl_made_record *record)
+{
+    const uint64_t head[] = { record->end_wall_usec / (60 * SL_USEC_PER_SEC), record->by.route.n, record->by.target.n };
+    sl_buf_reset(out);
+    sl_buf_add(out, head, sizeof(head));
+    sl_buf_add_str(out, record->by.route);
+    sl_buf_add_str(out, record->by.target);
+    sl_buf_add_str(out, record->principal);
+    return sl_buf_str(out);
+}
+
+/* NULL: no memory. */
+static struct group *group_new(struct groups *groups, struct sl_str key, const struct sl_made_record *record)
+{
+    struct sl_arena *arena = &groups->arena;
+    struct group *group = SL_ARENA_NEW(arena, struct group);
+    if (!group) {
+        return NULL;
+    }
+    group->ids = SL_BUF_INIT(IDS_MAX);
+    group->of.route = sl_arena_dup(arena, record->by.route);
+    group->of.target = sl_arena_dup(arena, record->by.target);
+    group->of.principal = sl_arena_dup(arena, record->principal);
+    key = sl_arena_dup(arena, key);
+    if (!group->of.route.p || !group->of.target.p || !group->of.principal.p || !key.p ||
+        sl_map_put(&groups->by_key, key, group) < 0) {
+        return NULL;
+    }
+    *groups->last = group;
+    groups->last = &group->next;
+    return group;
+}
+
+/* The walk holds a lock, so this only copies. Without memory the response is not known after a restart. */
 static void on_record(void *arg, const struct sl_made_record *record)
 {
-    struct copies *copies = arg;
-    struct copy *copy = SL_ARENA_NEW(&copies->arena, struct copy);
-    if (!copy) {
-        return; /* this response is not known after a restart */
+    struct groups *groups = arg;
+    struct sl_str key = key_make(&groups->key, record);
+    bool is_line = sl_str_find_char(record->id, '\n', 0) < 0;
+    if (sl_buf_status(&groups->key) < 0 || !is_line) {
+        return;
     }
-    copy->answer = (struct sl_store_answer){
-        .id = sl_arena_dup(&copies->arena, record->id),
-        .route = sl_arena_dup(&copies->arena, record->by.route),
-        .target = sl_arena_dup(&copies->arena, record->by.target),
-        .principal = sl_arena_dup(&copies->arena, record->principal),
-        .end_usec = record->end_wall_usec,
-    };
-    if (copy->answer.id.p && copy->answer.route.p && copy->answer.target.p && copy->answer.principal.p) {
-        *copies->last = copy;
-        copies->last = &copy->next;
+    struct group *group = sl_map_find(&groups->by_key, key);
+    group = group ? group : group_new(groups, key, record);
+    if (group && sl_buf_reserve(&group->ids, record->id.n + 1) == 0) {
+        sl_buf_add_str(&group->ids, record->id);
+        sl_buf_add_char(&group->ids, '\n');
+        group->of.end_usec = SL_MAX(group->of.end_usec, record->end_wall_usec);
+        group->n++;
     }
 }
 
 int sl_made_tick(struct sl_made *made, struct sl_store *store, bool was_lost, struct sl_err *err)
 {
-    struct copies copies = { .last = &copies.first };
+    struct groups groups = { .last = &groups.first, .key = SL_BUF_INIT(65536) };
     int r = 0;
-    sl_arena_init(&copies.arena, NULL);
-    sl_made_each(made, was_lost, on_record, &copies);
-    for (struct copy *copy = copies.first; copy && r == 0; copy = copy->next) {
-        r = sl_store_answer_put(store, &copy->answer, err);
+    sl_arena_init(&groups.arena, NULL);
+    sl_made_each(made, was_lost, on_record, &groups);
+    for (struct group *group = groups.first; group; group = group->next) {
+        r = r < 0 || !group->n ? r : sl_store_answers_put(store, &group->of, sl_buf_str(&group->ids), group->n, err);
+        sl_buf_done(&group->ids);
     }
-    if (r == 0 && copies.first) {
+    if (r == 0 && groups.first) {
         r = sl_store_answers_expire(store, sl_clock_wall_usec(), sl_made_max(made), err);
     }
-    sl_arena_done(&copies.arena);
+    sl_buf_done(&groups.key);
+    sl_map_done(&groups.by_key);
+    sl_arena_done(&groups.arena);
     return r;
 }
 

@@ -82,7 +82,8 @@ SL_MUST int sl_pg_tick_begin(struct sl_pg *store, struct sl_err *err);
 /* Ends the tick's transaction, if one was begun. */
 SL_MUST int sl_pg_tick_end(struct sl_pg *store, struct sl_err *err);
 int sl_pg_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
-int sl_pg_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
+int sl_pg_answers_put(struct sl_store *store, const struct sl_store_answer *of, struct sl_str ids, uint64_t n_ids,
+                      struct sl_err *err);
 int sl_pg_answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
 int sl_pg_answers_load(struct sl_store *store, uint64_t now_usec,
                        void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,

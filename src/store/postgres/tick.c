@@ -37,10 +37,11 @@ int sl_pg_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_
     return r < 0 ? r : sl_sql_key_used(store, id, sec, err);
 }
 
-int sl_pg_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err)
+int sl_pg_answers_put(struct sl_store *store, const struct sl_store_answer *of, struct sl_str ids, uint64_t n_ids,
+                      struct sl_err *err)
 {
     int r = sl_pg_tick_begin(sl_pg_of(store), err);
-    return r < 0 ? r : sl_sql_answer_put(store, answer, err);
+    return r < 0 ? r : sl_sql_answers_put(store, of, ids, n_ids, err);
 }
 
 int sl_pg_answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err)

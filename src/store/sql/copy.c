@@ -36,7 +36,7 @@ static const struct table tables[] = {
       12, "keys_id_seq", -1, -1 },
     { TABLE("audit", "id, at_usec, principal, key, request_id, action, target, before, after, top, n", M11), 11,
       "audit_id_seq", -1, -1 },
-    { TABLE("answers", "n, id, route, target, principal, end_usec", M4 ", ?, ?"), 6, "answers_n_seq", -1, -1 },
+    { TABLE("answers", "n, ids, route, target, principal, end_usec", M4 ", ?, ?"), 6, NULL, -1, -1 },
     { TABLE("usage_series", "id, route, target, provider, model, grp, key, principal, tier, above", M10), 10,
       "usage_series_id_seq", -1, -1 },
     { TABLE("usage", "span, at, series, requests" SL_USAGE_MORE_SUMS(SUM), M4 SL_USAGE_MORE_SUMS(MARK)),

@@ -23,7 +23,8 @@ SL_MUST int sl_audit_add(struct sl_db *db, const struct sl_audit_row *row, struc
 
 /* The other operations. */
 int sl_sql_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
-int sl_sql_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
+int sl_sql_answers_put(struct sl_store *store, const struct sl_store_answer *of, struct sl_str ids, uint64_t n_ids,
+                       struct sl_err *err);
 int sl_sql_answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
 int sl_sql_answers_load(struct sl_store *store, uint64_t now_usec,
                         void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,

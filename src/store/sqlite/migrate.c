@@ -172,6 +172,21 @@ const char *const sl_db_migrations[] = {
     "ALTER TABLE audit ADD COLUMN n INTEGER NOT NULL DEFAULT 0;"
     "UPDATE audit SET n = id;"
     "CREATE INDEX audit_top ON audit (top, n);",
+    /* 11 */
+    /* A row for many responses, because a row costs more than an id: each of `ids` has a line. n: how many ids there
+     * were up to the last of them. */
+    "CREATE TABLE answers_together ("
+    " n INTEGER PRIMARY KEY,"
+    " ids TEXT NOT NULL,"
+    " route TEXT NOT NULL,"
+    " target TEXT NOT NULL,"
+    " principal TEXT NOT NULL,"
+    " end_usec INTEGER NOT NULL);"
+    "INSERT INTO answers_together (n, ids, route, target, principal, end_usec)"
+    " SELECT n, id || char(10), route, target, principal, end_usec FROM answers;"
+    "DROP TABLE answers;"
+    "ALTER TABLE answers_together RENAME TO answers;"
+    "CREATE INDEX answers_end ON answers (end_usec);",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

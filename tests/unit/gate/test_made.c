@@ -8,6 +8,8 @@
 
 #include "base/arena.h"
 #include "gate/policy/made.h"
+#include "gate/policy/made_store.h"
+#include "store/ops.h"
 
 #define HOUR 3600000000ull
 #define T0   1800000000000000ull
@@ -218,6 +220,55 @@ static void so_many_upstreams_have_the_same_id(void **state)
     sl_made_free(made);
 }
 
+/* A store that shows its rows as text. */
+static char rows[1024];
+
+static int answers_put(struct sl_store *store, const struct sl_store_answer *of, struct sl_str ids, uint64_t n_ids,
+                       struct sl_err *err)
+{
+    (void)store, (void)err;
+    size_t n = strlen(rows);
+    snprintf(rows + n, sizeof(rows) - n, "%.*s/%.*s %.*s %llu: %llu %.*s;", SL_STR_ARG(of->route),
+             SL_STR_ARG(of->target), SL_STR_ARG(of->principal), (unsigned long long)(of->end_usec - 24 * HOUR - T0),
+             (unsigned long long)n_ids, SL_STR_ARG(ids));
+    return 0;
+}
+
+static int answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err)
+{
+    (void)store, (void)now_usec, (void)err;
+    assert_int_equal(max, 10);
+    return 0;
+}
+
+static void written(struct sl_made *made, bool all, const char *want)
+{
+    const struct sl_store_ops ops = { .answers_put = answers_put, .answers_expire = answers_expire };
+    struct sl_store store = { .ops = &ops };
+    struct sl_err err = { 0 };
+    rows[0] = '\0';
+    assert_int_equal(sl_made_tick(made, &store, all, &err), 0);
+    assert_string_equal(rows, want);
+}
+
+/* A row costs more than an id. */
+static void ids_of_one_upstream_and_caller_share_a_row(void **state)
+{
+    (void)state;
+    struct sl_made *made = made_new(10);
+    put_by(made, "a", "eu", "ann", T0);
+    put_by(made, "b", "eu", "bob", T0);
+    put_by(made, "c", "us", "ann", T0 + 1);
+    put_by(made, "d", "eu", "ann", T0 + 2);
+    put_by(made, "no\nline", "eu", "ann", T0 + 2);
+    written(made, false, "route/eu ann 2: 2 a\nd\n;route/eu bob 0: 1 b\n;route/us ann 1: 1 c\n;");
+    written(made, false, "");
+    put_by(made, "e", "eu", "ann", T0 + HOUR); /* none is known longer than promised */
+    written(made, true,
+            "route/eu ann 2: 2 a\nd\n;route/eu bob 0: 1 b\n;route/us ann 1: 1 c\n;route/eu ann 3600000000: 1 e\n;");
+    sl_made_free(made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +279,7 @@ int main(void)
         cmocka_unit_test(the_oldest_go_first),
         cmocka_unit_test(what_is_new_is_walked_once),
         cmocka_unit_test(so_many_upstreams_have_the_same_id),
+        cmocka_unit_test(ids_of_one_upstream_and_caller_share_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

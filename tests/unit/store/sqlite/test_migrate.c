@@ -114,20 +114,27 @@ static void kept_responses_stay(void **state)
         char all[512];
         struct content c;
         struct sl_err err = { 0 };
-        const struct sl_store_answer other = { SL_STR("z"), SL_STR("c"), SL_STR("p"), SL_STR("t"), 6 };
-        const struct sl_store_answer again = { SL_STR("m"), SL_STR("c"), SL_STR("p"), SL_STR("t"), 7 };
+        const struct sl_store_answer of = {
+            .route = SL_STR("c"), .principal = SL_STR("p"), .target = SL_STR("t"), .end_usec = 6
+        };
         old_make(olds[i].version, olds[i].rows);
         struct sl_store *store = store_open(&c);
         assert_string_equal(c.limits, "a=[];");
         answers_are(store, olds[i].want);
         /* The ids of another upstream, behind all that were there. */
-        assert_int_equal(sl_store_answer_put(store, &other, &err), 0);
-        assert_int_equal(sl_store_answer_put(store, &again, &err), 0);
-        snprintf(all, sizeof(all), "%sz c/t p 6;m c/t p 7;", olds[i].want);
+        assert_int_equal(sl_store_answers_put(store, &of, SL_STR("z\nm\n"), 2, &err), 0);
+        snprintf(all, sizeof(all), "%sz c/t p 6;m c/t p 6;", olds[i].want);
         answers_are(store, all);
         sl_store_close(store);
         store = store_open(&c); /* nothing is left to be migrated */
         answers_are(store, all);
+        /* A row stays as long as one of its ids does. */
+        assert_int_equal(sl_store_answers_expire(store, 5, 3, &err), 0);
+        answers_are(store, strchr(all, ';') + 1);
+        for (size_t max = 2; max > 0; max--) {
+            assert_int_equal(sl_store_answers_expire(store, 5, max, &err), 0);
+            answers_are(store, "z c/t p 6;m c/t p 6;");
+        }
         sl_store_close(store);
         assert_int_equal(dir_teardown(NULL), 0);
         assert_int_equal(dir_setup(NULL), 0);
