@@ -18,6 +18,30 @@ static uint64_t read64(const char *p)
     return v;
 }
 
+static uint32_t read32(const char *p)
+{
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+/* Fewer than 16 bytes as two numbers; some bytes are read twice. */
+static void tail_read(const char *p, size_t n, uint64_t ret[2])
+{
+    if (n >= 8) {
+        ret[0] = read64(p);
+        ret[1] = read64(p + n - 8);
+    } else if (n >= 4) {
+        ret[0] = read32(p);
+        ret[1] = read32(p + n - 4);
+    } else {
+        ret[0] = ret[1] = 0;
+        for (size_t i = 0; i < n; i++) {
+            ret[0] = ret[0] << 8 | (unsigned char)p[i];
+        }
+    }
+}
+
 static uint64_t mix(uint64_t a, uint64_t b)
 {
     sl_u128 product = (sl_u128)a * b;
@@ -61,11 +85,9 @@ uint64_t sl_hash(struct sl_str s)
     for (; n >= 16; p += 16, n -= 16) {
         h = mix(read64(p) ^ key, read64(p + 8) ^ h);
     }
-    char tail[16] = { 0 };
-    if (n) {
-        memcpy(tail, p, n);
-    }
-    h = mix(read64(tail) ^ key, read64(tail + 8) ^ h);
+    uint64_t tail[2];
+    tail_read(p, n, tail);
+    h = mix(tail[0] ^ key, tail[1] ^ h);
     return mix(h ^ seeds[0], key);
 }
 
