@@ -292,15 +292,21 @@ void sl_format_size(uint64_t bytes, char out[32])
     snprintf(out, 32, "%llu%s", (unsigned long long)(bytes / binary[i].factor), binary[i].name);
 }
 
+static size_t digits_of(uint64_t v)
+{
+    size_t n = 1;
+    for (; v >= 10000; v /= 10000) {
+        n += 4;
+    }
+    return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
 size_t sl_format_u64(uint64_t v, char out[20])
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
                                 "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
                                 "8081828384858687888990919293949596979899";
-    size_t n = 1;
-    for (uint64_t rest = v; rest >= 10; n++) { /* nearly all numbers are short */
-        rest = rest < 100 ? 1 : rest / 10;
-    }
+    size_t n = digits_of(v);
     char *p = out + n;
     while (v >= 100) {
         p -= 2;

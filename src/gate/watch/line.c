@@ -9,42 +9,65 @@
 /* The most bytes of one text. */
 #define TEXT_MAX 192
 
-/* True: the eight bytes are ASCII, and none is a control character or needs escaping. */
-static bool eight_are_plain(uint64_t w)
+/* Sixteen bytes that are looked at together. */
+typedef signed char sixteen __attribute__((vector_size(16)));
+
+/* True: all of them are ASCII, and none is a control character or needs escaping. As signed numbers, those beyond ASCII
+ * are below all others. */
+SL_INLINE bool are_plain(sixteen v)
 {
-    const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
-    uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
-    uint64_t low = (w - ones * 0x20) & ~w;
-    uint64_t escaped = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
-    return ((w | (w + ones) | low | escaped) & highs) == 0; /* w + ones finds 0x7f */
+    sixteen stops = (v < 0x20) | (v == 0x7f) | (v == '"') | (v == '\\');
+    uint64_t halves[2];
+    memcpy(halves, &stops, sizeof(halves));
+    return !(halves[0] | halves[1]);
 }
 
-static bool is_plain(char c)
+/* Writes fewer than 16 bytes. */
+static bool put_short(char *at, struct sl_str s)
 {
-    return (unsigned char)(c - 0x20) < 0x7f - 0x20 && c != '"' && c != '\\';
+    uint64_t eights[2];
+    uint32_t fours[4];
+    sixteen v;
+    if (s.n >= 8) {
+        memcpy(&eights[0], s.p, 8);
+        memcpy(&eights[1], s.p + s.n - 8, 8);
+        memcpy(at, &eights[0], 8);
+        memcpy(at + s.n - 8, &eights[1], 8);
+        memcpy(&v, eights, sizeof(v));
+        return are_plain(v);
+    }
+    if (s.n >= 4) {
+        memcpy(&fours[0], s.p, 4);
+        memcpy(&fours[1], s.p + s.n - 4, 4);
+        memcpy(at, &fours[0], 4);
+        memcpy(at + s.n - 4, &fours[1], 4);
+        fours[2] = fours[3] = fours[0];
+        memcpy(&v, fours, sizeof(v));
+        return are_plain(v);
+    }
+    bool is_plain = true;
+    for (size_t i = 0; i < s.n; i++) {
+        is_plain &= s.p[i] >= 0x20 && s.p[i] < 0x7f && s.p[i] != '"' && s.p[i] != '\\';
+        at[i] = s.p[i];
+    }
+    return is_plain;
 }
 
-/* Writes a text that needs no change, as nearly all do. False: it needs one. The last eight bytes may be written twice.
- */
+/* Writes a text that needs no change, as nearly all do. False: it needs one. Reads and writes overlap, so that there is
+ * no loop over single bytes. */
 static bool put_plain(char *at, struct sl_str s)
 {
-    uint64_t w;
-    if (s.n < 8) {
-        for (size_t i = 0; i < s.n; i++) {
-            at[i] = s.p[i];
-            if (!is_plain(s.p[i])) {
-                return false;
-            }
-        }
-        return true;
+    if (s.n < sizeof(sixteen)) {
+        return put_short(at, s);
     }
-    for (size_t i = 0; i < s.n; i += 8) {
-        size_t from = SL_MIN(i, s.n - 8);
-        memcpy(&w, s.p + from, 8);
-        if (!eight_are_plain(w)) {
+    for (size_t i = 0; i < s.n; i += sizeof(sixteen)) {
+        size_t from = SL_MIN(i, s.n - sizeof(sixteen));
+        sixteen v;
+        memcpy(&v, s.p + from, sizeof(v));
+        memcpy(at + from, &v, sizeof(v));
+        if (!are_plain(v)) {
             return false;
         }
-        memcpy(at + from, &w, 8);
     }
     return true;
 }
@@ -86,10 +109,14 @@ void sl_line_number(struct sl_line *line, uint64_t v)
 /* Writes milliseconds with three decimals. */
 void sl_line_usec(struct sl_line *line, uint64_t usec)
 {
+    if (line->end - line->at < 24) {
+        return;
+    }
     unsigned rest = (unsigned)(usec % 1000);
-    char text[4] = { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10) };
-    sl_line_number(line, usec / 1000);
-    sl_line_put(line, sl_str_make(text, 4));
+    char *at = line->at + sl_format_u64(usec / 1000, line->at);
+    const char text[] = { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10) };
+    memcpy(at, text, sizeof(text));
+    line->at = at + sizeof(text);
 }
 
 void sl_line_value(struct sl_line *line, struct sl_str value)
