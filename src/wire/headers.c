@@ -91,6 +91,21 @@ void sl_headers_drop(struct sl_headers *headers, const struct sl_str *list)
     headers->n = n;
 }
 
+void sl_headers_drop_among(struct sl_headers *headers, const struct sl_header_names *names)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < headers->n; i++) {
+        if (sl_header_is_among(headers->v[i].name, names)) {
+            continue;
+        }
+        if (n != i) {
+            headers->v[n] = headers->v[i];
+        }
+        n++;
+    }
+    headers->n = n;
+}
+
 bool sl_header_is_hop_by_hop(struct sl_str name)
 {
     static const struct sl_header_names names = { {
@@ -105,13 +120,29 @@ bool sl_header_is_hop_by_hop(struct sl_str name)
     return sl_header_is_among(name, &names);
 }
 
+static bool eight_are_visible(const char *p)
+{
+    const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
+    uint64_t w;
+    memcpy(&w, p, 8);
+    uint64_t low = (w - ones * 0x21) & ~w, beyond = w | (w + ones); /* 0x7f is one below a byte with its high bit */
+    return ((low | beyond) & highs) == 0;
+}
+
 bool sl_header_is_visible(struct sl_str value, size_t max)
 {
     if (value.n == 0 || value.n > max) {
         return false;
     }
-    for (size_t i = 0; i < value.n; i++) {
-        if ((unsigned char)(value.p[i] - 0x21) > 0x7e - 0x21) {
+    if (value.n < 8) {
+        bool is_visible = true;
+        for (size_t i = 0; i < value.n; i++) {
+            is_visible &= value.p[i] > 0x20 && value.p[i] < 0x7f;
+        }
+        return is_visible;
+    }
+    for (size_t i = 0; i < value.n; i += 8) {
+        if (!eight_are_visible(value.p + SL_MIN(i, value.n - 8))) { /* some are looked at twice */
             return false;
         }
     }

@@ -79,8 +79,9 @@ SL_INLINE bool sl_header_is_among(struct sl_str name, const struct sl_header_nam
     }
     return false;
 }
-/* Removes all fields whose name is in the list. */
+/* Remove all fields whose name is in the list. */
 void sl_headers_drop(struct sl_headers *headers, const struct sl_str *list);
+void sl_headers_drop_among(struct sl_headers *headers, const struct sl_header_names *names);
 
 /* True: a field that belongs to one connection and is never forwarded (RFC 9110 7.6.1): connection, keep-alive,
  * proxy-connection, te, trailer, transfer-encoding, upgrade, proxy-authenticate, proxy-authorization, and whatever the

@@ -49,10 +49,12 @@ static bool is_named_by_connection(const struct sl_headers *from, struct sl_str 
 }
 
 /* Fields for every upstream. The provider's code sets authorization; accept-encoding and user-agent are set here. */
-static const struct sl_str up_names[] = {
-    SL_STR_INIT("accept"), SL_STR_INIT("idempotency-key"), SL_STR_INIT("traceparent"), SL_STR_INIT("tracestate"),
-    { NULL, 0 },
-};
+static const struct sl_header_names up_names = { {
+    [6] = { SL_STR_INIT("accept") },
+    [10] = { SL_STR_INIT("tracestate") },
+    [11] = { SL_STR_INIT("traceparent") },
+    [15] = { SL_STR_INIT("idempotency-key") },
+} };
 
 /* The client's JSON goes up unchanged, so its content-type may, too. A type that is not JSON's (curl's default is not)
  * is replaced, because the dialect has read JSON. */
@@ -80,7 +82,7 @@ int sl_headers_up(const struct sl_str *pass, const struct sl_headers *from, stru
             continue;
         } else if (sl_str_case_eq(name, SL_STR("content-type"))) {
             content_type_keep(io_headers, from->v[i].value);
-        } else if (sl_header_is_listed(name, up_names) || has_prefix_no_case(name, SL_STR("x-stainless-")) ||
+        } else if (sl_header_is_among(name, &up_names) || has_prefix_no_case(name, SL_STR("x-stainless-")) ||
                    sl_header_is_listed(name, pass)) {
             int r = sl_headers_add(io_headers, arena, name, from->v[i].value);
             if (r < 0) {

@@ -95,17 +95,23 @@ static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
 }
 
 /* The headers of one sort of limits. */
-static const struct sl_str request_names[] = {
+struct limit_names {
+    struct sl_str limit, remaining, reset;
+    struct sl_header_names all;
+};
+static const struct limit_names request_names = {
     SL_STR_INIT("x-ratelimit-limit-requests"),
     SL_STR_INIT("x-ratelimit-remaining-requests"),
     SL_STR_INIT("x-ratelimit-reset-requests"),
-    { NULL, 0 },
+    { { [26] = { SL_STR_INIT("x-ratelimit-limit-requests"), SL_STR_INIT("x-ratelimit-reset-requests") },
+        [30] = { SL_STR_INIT("x-ratelimit-remaining-requests") } } },
 };
-static const struct sl_str token_names[] = {
+static const struct limit_names token_names = {
     SL_STR_INIT("x-ratelimit-limit-tokens"),
     SL_STR_INIT("x-ratelimit-remaining-tokens"),
     SL_STR_INIT("x-ratelimit-reset-tokens"),
-    { NULL, 0 },
+    { { [24] = { SL_STR_INIT("x-ratelimit-limit-tokens"), SL_STR_INIT("x-ratelimit-reset-tokens") },
+        [28] = { SL_STR_INIT("x-ratelimit-remaining-tokens") } } },
 };
 
 /* True: the upstream's limit refused the call. The limit headers of the reply are about that limit; the gateway's own
@@ -116,7 +122,7 @@ static bool is_upstreams_limit(const struct sl_xchg *x)
 }
 
 /* Adds the headers of a limit, in place of the provider's. */
-static int limit_add(struct sl_xchg *x, struct sl_headers *io_headers, const struct sl_str *names,
+static int limit_add(struct sl_xchg *x, struct sl_headers *io_headers, const struct limit_names *names,
                      const struct sl_limit_shown *limit)
 {
     if (!limit->rule) {
@@ -126,10 +132,10 @@ static int limit_add(struct sl_xchg *x, struct sl_headers *io_headers, const str
     if (!wait) {
         return SL_E_NOMEM;
     }
-    sl_headers_drop(io_headers, names);
-    int r = own_add(x, io_headers, names[0], number(x->arena, limit->rule->cap));
-    r = r < 0 ? r : own_add(x, io_headers, names[1], number(x->arena, limit->remaining));
-    return r < 0 ? r : own_add(x, io_headers, names[2], sl_str_make(wait, sl_wait_format(limit->reset_usec, wait)));
+    sl_headers_drop_among(io_headers, &names->all);
+    int r = own_add(x, io_headers, names->limit, number(x->arena, limit->rule->cap));
+    r = r < 0 ? r : own_add(x, io_headers, names->remaining, number(x->arena, limit->remaining));
+    return r < 0 ? r : own_add(x, io_headers, names->reset, sl_str_make(wait, sl_wait_format(limit->reset_usec, wait)));
 }
 
 static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
@@ -138,8 +144,8 @@ static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
     if (!sl_charge_view(x, &view)) {
         return 0;
     }
-    int r = limit_add(x, io_headers, request_names, &view.requests);
-    r = r < 0 ? r : limit_add(x, io_headers, token_names, &view.tokens);
+    int r = limit_add(x, io_headers, &request_names, &view.requests);
+    r = r < 0 ? r : limit_add(x, io_headers, &token_names, &view.tokens);
     bool shows_money = view.money.rule && x->settings->server.headers;
     return r == 0 && shows_money ? own_add(x, io_headers, SL_STR("x-sluice-budget-remaining"),
                                            dollars(x->arena, (int64_t)view.money.remaining))

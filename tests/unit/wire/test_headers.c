@@ -95,6 +95,41 @@ static void lists_find_and_count(void **state)
     sl_arena_done(&arena);
 }
 
+/* Eight bytes are looked at together: tries each byte at each place among them. */
+static void each_byte_is_visible_or_not(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        for (size_t n = 1; n <= 17; n++) {
+            for (size_t at = 0; at < n; at++) {
+                char text[17];
+                memset(text, at % 2 ? '!' : '~', n);
+                text[at] = (char)c;
+                bool want = c > 0x20 && c < 0x7f;
+                if (sl_header_is_visible(sl_str_make(text, n), 17) != want) {
+                    fail_msg("byte %d at %zu of %zu", c, at, n);
+                }
+            }
+        }
+    }
+}
+
+static void those_of_a_table_are_dropped(void **state)
+{
+    (void)state;
+    static const struct sl_header_names names = { { [1] = { SL_STR_INIT("a"), SL_STR_INIT("b") } } };
+    struct sl_arena arena;
+    struct sl_headers h = { 0 };
+    sl_arena_init(&arena, NULL);
+    for (const char *name = "aBcAdb"; *name; name++) {
+        assert_int_equal(sl_headers_add(&h, &arena, sl_str_make(name, 1), SL_STR("v")), 0);
+    }
+    sl_headers_drop_among(&h, &names);
+    assert_int_equal(h.n, 2);
+    assert_true(sl_str_eq_c(h.v[0].name, "c") && sl_str_eq_c(h.v[1].name, "d"));
+    sl_arena_done(&arena);
+}
+
 static void some_belong_to_a_connection(void **state)
 {
     (void)state;
@@ -128,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dates_in_three_forms),        cmocka_unit_test(instants),
         cmocka_unit_test(retry_after_in_two_forms),    cmocka_unit_test(lists_find_and_count),
+        cmocka_unit_test(each_byte_is_visible_or_not), cmocka_unit_test(those_of_a_table_are_dropped),
         cmocka_unit_test(some_belong_to_a_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
