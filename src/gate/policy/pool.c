@@ -292,7 +292,8 @@ enum sl_begun sl_pool_begin(struct sl_pool *pool, uint32_t target, uint64_t now_
 static void breaker_close(struct sl_breaker *breaker)
 {
     breaker->half_usec = 0;
-    breaker->n_good[0] = breaker->n_good[1] = breaker->n_bad[0] = breaker->n_bad[1] = 0;
+    breaker->n_good[0] = breaker->n_good[1] = 0;
+    breaker->n_bad[0] = breaker->n_bad[1] = 0;
     atomic_store_explicit(&breaker->state, SL_BREAKER_CLOSED, memory_order_relaxed);
 }
 
@@ -312,16 +313,26 @@ static void window_move(struct sl_breaker *breaker, uint64_t now_usec, uint64_t 
     bool is_next = passed < 2 * half;
     breaker->n_good[1] = is_next ? breaker->n_good[0] : 0;
     breaker->n_bad[1] = is_next ? breaker->n_bad[0] : 0;
-    breaker->n_good[0] = breaker->n_bad[0] = 0;
+    breaker->n_good[0] = 0;
+    breaker->n_bad[0] = 0;
     breaker->half_usec = is_next ? breaker->half_usec + half : now_usec;
+}
+
+SL_INLINE uint64_t half_window(const struct sl_breaker_rule *rule)
+{
+    return SL_MAX(rule->window_usec / 2, (uint64_t)1);
 }
 
 /* Counts one outcome. True: the breaker opened. */
 static bool breaker_count(const struct sl_breaker_rule *rule, struct sl_breaker *breaker, enum sl_outcome outcome,
                           uint64_t now_usec)
 {
-    window_move(breaker, now_usec, SL_MAX(rule->window_usec / 2, (uint64_t)1));
-    (outcome == SL_OUTCOME_BAD ? breaker->n_bad : breaker->n_good)[0]++;
+    window_move(breaker, now_usec, half_window(rule));
+    if (outcome == SL_OUTCOME_BAD) {
+        breaker->n_bad[0]++;
+    } else {
+        breaker->n_good[0]++;
+    }
     uint64_t n_bad = (uint64_t)breaker->n_bad[0] + breaker->n_bad[1];
     uint64_t n = n_bad + breaker->n_good[0] + breaker->n_good[1];
     bool opens = outcome == SL_OUTCOME_BAD && n_bad >= rule->errors && n_bad * 100 >= n * rule->ratio;
@@ -331,11 +342,27 @@ static bool breaker_count(const struct sl_breaker_rule *rule, struct sl_breaker 
     return opens;
 }
 
+/* Counts a good outcome without the lock: nearly all are. False: the lock is needed, because the window moves, or the
+ * breaker is not closed. */
+static bool good_count(const struct sl_breaker_rule *rule, struct sl_breaker *breaker, uint64_t now_usec)
+{
+    uint64_t since = atomic_load_explicit(&breaker->half_usec, memory_order_relaxed);
+    bool is_within = now_usec - SL_MIN(since, now_usec) < half_window(rule);
+    if (!is_within || atomic_load_explicit(&breaker->state, memory_order_relaxed) != SL_BREAKER_CLOSED) {
+        return false;
+    }
+    atomic_fetch_add_explicit(&breaker->n_good[0], 1, memory_order_relaxed);
+    return true;
+}
+
 bool sl_pool_end(struct sl_pool *pool, uint32_t target, enum sl_begun begun, enum sl_outcome outcome, uint64_t now_usec)
 {
     struct sl_breaker *breaker = &pool->states[target].breaker;
     place_leave(pool, target, now_usec);
     if (!pool->breaker.errors || (begun == SL_BEGUN && outcome == SL_OUTCOME_NEUTRAL)) {
+        return false;
+    }
+    if (begun == SL_BEGUN && outcome == SL_OUTCOME_GOOD && good_count(&pool->breaker, breaker, now_usec)) {
         return false;
     }
     bool is_turn = false;
@@ -432,9 +459,11 @@ void sl_pool_adopt(struct sl_pool *pool, uint32_t target, struct sl_pool *from, 
     pthread_mutex_lock(&from->lock);
     if (pool->breaker.errors) {
         unsigned is = atomic_load_explicit(&before->breaker.state, memory_order_relaxed);
-        memcpy(state->breaker.n_good, before->breaker.n_good, sizeof(state->breaker.n_good));
+        for (unsigned i = 0; i < 2; i++) {
+            state->breaker.n_good[i] = before->breaker.n_good[i];
+        }
         memcpy(state->breaker.n_bad, before->breaker.n_bad, sizeof(state->breaker.n_bad));
-        state->breaker.half_usec = before->breaker.half_usec;
+        time_adopt(&state->breaker.half_usec, &before->breaker.half_usec);
         atomic_store(&state->breaker.state, is == SL_BREAKER_HALF ? SL_BREAKER_OPEN : is);
         time_adopt(&state->breaker.open_until_usec, &before->breaker.open_until_usec);
     }

@@ -77,8 +77,9 @@ enum sl_breaker_state {
 struct sl_breaker {
     atomic_uint state; /* enum sl_breaker_state */
     atomic_uint_fast64_t open_until_usec;
-    uint64_t half_usec;           /* when this half of the window began */
-    uint32_t n_good[2], n_bad[2]; /* counts of this half, and of the half before */
+    atomic_uint_fast64_t half_usec; /* when this half of the window began */
+    atomic_uint n_good[2];          /* counts of this half, and of the half before; also added to without the lock */
+    uint32_t n_bad[2];
 };
 
 /* What an attempt says about its target. */
