@@ -10,7 +10,6 @@
 #include "gate/call/measure.h"
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
-#include "gate/call/tries.h"
 #include "gate/call/verdict.h"
 #include "gate/call/wait.h"
 #include "gate/config/route.h"
@@ -90,15 +89,16 @@ static void unfit_note(void *arg, uint32_t target, const struct sl_llm_error *er
 struct sl_course *sl_course_new(struct sl_xchg *x)
 {
     struct sl_course *course = SL_ARENA_NEW(x->arena, struct sl_course);
-    struct sl_tries *tries = sl_arena_alloc(x->arena, sizeof(*tries));
-    uint32_t n = SL_POOL_WORDS(x->route->n_targets);
-    uint64_t *passed = SL_ARENA_ARRAY(x->arena, uint64_t, n);
-    if (!course || !passed || !tries) {
+    if (!course) {
         return NULL;
     }
-    tries->n = tries->n_passed = 0; /* the lists are written as their items come */
-    tries->is_of_one = false;
-    x->record.tries = tries;
+    uint32_t n = SL_POOL_WORDS(x->route->n_targets);
+    uint64_t *passed = n == 1 ? &course->few : SL_ARENA_ARRAY(x->arena, uint64_t, n);
+    if (!passed) {
+        return NULL;
+    }
+    sl_tries_init(&course->tries, false);
+    x->record.tries = &course->tries;
     if (x->route->traffic->queue && !x->shadow_of) {
         course->passed_before = SL_ARENA_ARRAY(x->arena, uint64_t, n);
         if (!course->passed_before) {
@@ -202,9 +202,10 @@ static void take(struct sl_course *course, uint32_t target, enum sl_begun begun)
     course->at.name = sl_detour_name(x, target);
     course->at.told = sl_detour_told(x, target, course->at.name);
     course->at.is_noted = false;
-    course->at.why = course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
-                     : course->error.type                                                 ? "fallback"
-                                                                                          : "first";
+    bool is_repeat = course->next.kind == SL_STEP_REPEAT && target == course->next.target;
+    course->at.why = is_repeat            ? SL_TRY_WHY("retry")
+                     : course->error.type ? SL_TRY_WHY("fallback")
+                                          : SL_TRY_WHY("first");
     course->at.timeouts = sl_traffic_timeouts(x->at.traffic, target, &x->at.route->conf.timeouts,
                                               &course->at.own_timeouts);
 }
@@ -472,7 +473,7 @@ static void try_note(struct sl_course *course, enum sl_error_type type, bool is_
         return;
     }
     course->at.is_noted = true;
-    struct sl_try *t = sl_tries_add(course->x->record.tries, &course->x->record);
+    struct sl_try *t = sl_tries_add(&course->tries, &course->x->record, course->x->arena);
     if (t) {
         t->told = course->at.told;
         t->why = course->at.why;
@@ -546,7 +547,7 @@ bool sl_course_hedge(struct sl_course *course)
         return false;
     }
     take(course, target, begun);
-    course->at.why = "hedge";
+    course->at.why = SL_TRY_WHY("hedge");
     return true;
 }
 

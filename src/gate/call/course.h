@@ -7,6 +7,7 @@
 #include "base/attr.h"
 #include "gate/call/bond.h"
 #include "gate/call/charge.h"
+#include "gate/call/tries.h"
 #include "gate/call/unfit.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
@@ -25,13 +26,14 @@ struct sl_course_at {
     enum sl_begun running; /* the attempt counts in the pool */
     bool is_noted;         /* in the record */
     uint64_t end_usec;     /* when it stopped counting */
-    const char *why;
+    struct sl_str why;     /* SL_TRY_WHY */
 };
 
 struct sl_course {
     struct sl_xchg *x;
     struct sl_course_at at;
-    uint64_t *passed;
+    uint64_t *passed; /* `few` for up to 64 targets */
+    uint64_t few;
     uint64_t *passed_before; /* `passed` before it asked for a place; NULL: this route has no queue */
     uint32_t n_repeats;
     struct sl_step next; /* after a failure */
@@ -41,6 +43,7 @@ struct sl_course {
     struct sl_unfit unfit;
     sl_charge_fn *on_counted; /* after SL_ENTERED_ASKS; the owner's */
     void *arg;                /* for on_counted */
+    struct sl_tries tries;
 };
 
 /* What is left of the route's time for the whole call. It begins with the first attempt: the wait in a queue before it

@@ -223,11 +223,13 @@ static void plan_on_stop(struct sl_part *part)
 
 void sl_plan_start(struct sl_xchg *x)
 {
-    struct sl_plan *plan = SL_ARENA_NEW(x->arena, struct sl_plan);
+    struct sl_plan *plan = sl_arena_alloc(x->arena, sizeof(*plan));
     if (!plan) {
         sl_xchg_fail_nomem(x);
         return;
     }
+    memset(plan, 0, offsetof(struct sl_plan, relay));
+    sl_relay_init(&plan->relay);
     plan->x = x;
     plan->attempt = &plan->own;
     x->plan = plan;

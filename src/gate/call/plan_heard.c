@@ -51,14 +51,13 @@ void sl_plan_note(const struct sl_plan *plan, enum sl_error_type type)
         if (!record->tries) {
             return; /* the call is worth more than its list */
         }
-        record->tries->n = record->tries->n_passed = 0;
-        record->tries->is_of_one = true;
+        sl_tries_init(record->tries, true);
     }
-    struct sl_try *t = sl_tries_add(record->tries, record);
+    struct sl_try *t = sl_tries_add(record->tries, record, x->arena);
     if (t) {
         struct sl_str own = sl_record_error(record);
         t->told = sl_traffic_told(record->target_name, plan->attempt->target, x->arena);
-        t->why = record->tries->n == 1 ? "first" : "retry";
+        t->why = record->tries->n == 1 ? SL_TRY_WHY("first") : SL_TRY_WHY("retry");
         t->error_type = type;
         t->error = type == SL_ERR_NONE ? SL_STR_NONE : record->upstream_said.n ? record->upstream_said : own;
         t->end_usec = sl_loop_recent(x->desk->loop);

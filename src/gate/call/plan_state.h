@@ -18,7 +18,6 @@ struct sl_plan {
     struct sl_xchg *x;
     struct sl_attempt own;
     struct sl_attempt *attempt; /* `own`, or the hedge's after it won */
-    struct sl_relay relay;
     struct sl_timer backoff;
     struct sl_timer deadline;   /* the caller's own, if there is one */
     struct sl_timer first;      /* for a stream's first event, if another target may answer sooner */
@@ -31,6 +30,9 @@ struct sl_plan {
 
     /* Of the attempt at one of several targets. */
     bool is_unsent, is_measured;
+
+    /* Last, because it is large and begins anew with each attempt. */
+    struct sl_relay relay;
 };
 
 #endif

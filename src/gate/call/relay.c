@@ -573,6 +573,12 @@ void sl_relay_start(struct sl_relay *relay, struct sl_xchg *x, const struct sl_t
     sl_part_begin(&x->parts, &relay->part, relay_on_stop);
 }
 
+void sl_relay_init(struct sl_relay *relay)
+{
+    relay->part = (struct sl_part){ 0 };
+    relay->is_head_sent = relay->is_unsure = false;
+}
+
 void sl_relay_stop(struct sl_relay *relay)
 {
     if (relay->part.link.list) {

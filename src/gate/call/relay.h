@@ -23,6 +23,8 @@ struct sl_relay;
 struct sl_target;
 struct sl_xchg;
 
+/* Before the first attempt: nothing was sent, and there is nothing to stop. */
+void sl_relay_init(struct sl_relay *relay);
 /* Prepares for an attempt's reply. */
 void sl_relay_start(struct sl_relay *relay, struct sl_xchg *x, const struct sl_target *target,
                     const struct sl_http_req *request, bool asks_usage);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/tries.h"
 
+#include "base/arena.h"
 #include "base/word.h"
 #include "gate/call/state.h"
 #include "gate/watch/line.h"
@@ -8,12 +9,20 @@
 /* The most bytes of a reason in the log. */
 #define WHY_MAX 160
 
-struct sl_try *sl_tries_add(struct sl_tries *tries, const struct sl_record *record)
+void sl_tries_init(struct sl_tries *tries, bool is_of_one)
 {
-    if (tries->n == SL_TRIES_MAX) {
+    tries->first = NULL;
+    tries->end = &tries->first;
+    tries->n = tries->n_passed = 0;
+    tries->is_of_one = is_of_one;
+}
+
+struct sl_try *sl_tries_add(struct sl_tries *tries, const struct sl_record *record, struct sl_arena *arena)
+{
+    struct sl_try *t = tries->n < SL_TRIES_MAX ? sl_arena_alloc(arena, sizeof(*t)) : NULL;
+    if (!t) {
         return NULL;
     }
-    struct sl_try *t = &tries->v[tries->n++];
     *t = (struct sl_try){
         .status = record->upstream_status,
         .start_usec = record->upstream_start_usec,
@@ -21,6 +30,9 @@ struct sl_try *sl_tries_add(struct sl_tries *tries, const struct sl_record *reco
         .connected_usec = record->connected_usec,
         .head_usec = record->upstream_head_usec,
     };
+    *tries->end = t;
+    tries->end = &t->next;
+    tries->n++;
     return t;
 }
 
@@ -42,14 +54,14 @@ void sl_tries_write_passed(struct sl_line *line, const struct sl_tries *tries)
 void sl_tries_write(struct sl_line *line, const struct sl_tries *tries)
 {
     SL_LINE_PUT(line, "[");
-    for (uint32_t i = 0; i < tries->n && line->end - line->at > SL_TRIES_ROOM; i++) {
-        const struct sl_try *t = &tries->v[i];
-        ptrdiff_t room = line->end - line->at - SL_TRIES_ROOM - (ptrdiff_t)(tries->n - i) * TRY_ROOM;
-        if (i) {
+    uint32_t left = tries->n;
+    for (const struct sl_try *t = tries->first; t && line->end - line->at > SL_TRIES_ROOM; t = t->next, left--) {
+        ptrdiff_t room = line->end - line->at - SL_TRIES_ROOM - (ptrdiff_t)left * TRY_ROOM;
+        if (t != tries->first) {
             SL_LINE_PUT(line, ",");
         }
         sl_line_put(line, t->told);
-        sl_line_word(line, SL_STR(",\"why\":"), sl_str_c(t->why));
+        sl_line_put(line, t->why);
         sl_line_count(line, SL_STR(",\"status\":"), t->status ? t->status : -1);
         sl_line_word(line, SL_STR(",\"error_type\":"),
                      t->error_type ? sl_str_c(sl_error_type_word(t->error_type)) : SL_STR_NONE);

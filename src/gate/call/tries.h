@@ -6,10 +6,14 @@
 
 #include "llm/core/error.h"
 
+/* Why an attempt was made, as it is written. */
+#define SL_TRY_WHY(word) SL_STR(",\"why\":\"" word "\"")
+
 /* One attempt, for the log. */
 struct sl_try {
+    struct sl_try *next;
     struct sl_str told; /* the beginning of its log entry */
-    const char *why;    /* "first", "retry", "fallback" or "hedge" */
+    struct sl_str why;  /* SL_TRY_WHY: first, retry, fallback or hedge */
     bool is_beaten;     /* another attempt of the call was faster */
     int status;         /* the upstream's; 0: none came */
     enum sl_error_type error_type;
@@ -29,17 +33,19 @@ struct sl_passed_over {
 #define SL_PASSED_MAX 8
 
 struct sl_tries {
-    struct sl_try v[SL_TRIES_MAX];
+    struct sl_try *first, **end; /* on the exchange's arena */
     uint32_t n;
-    struct sl_passed_over passed[SL_PASSED_MAX];
     uint32_t n_passed;
     bool is_of_one; /* the route has one target: the access log has a number in place of the list */
+    struct sl_passed_over passed[SL_PASSED_MAX];
 };
 
+struct sl_arena;
 struct sl_record;
-/* Adds the attempt that the record is about; the caller sets what the record does not know. NULL: no more are listed.
- */
-struct sl_try *sl_tries_add(struct sl_tries *tries, const struct sl_record *record);
+void sl_tries_init(struct sl_tries *tries, bool is_of_one);
+/* Adds the attempt that the record is about; the caller sets what the record does not know. NULL: no more are listed,
+ * or no memory. */
+struct sl_try *sl_tries_add(struct sl_tries *tries, const struct sl_record *record, struct sl_arena *arena);
 
 struct sl_line;
 
