@@ -91,7 +91,8 @@ SL_INLINE void end_look(struct sl_json_scan *scan, const char *begin, const char
     }
     if (stop - begin < SL_JSON_SCAN_END) {
         scan->has_end |= begin == scan->value_from; /* the text before may be in an earlier piece */
-    } else if (scan->ends->letters & SL_JSON_SCAN_LETTER(stop[-1])) {
+    } else if ((scan->ends->letters & SL_JSON_SCAN_LETTER(stop[-1])) &&
+               (scan->ends->before & SL_JSON_SCAN_LETTER(stop[-2]))) {
         end_note(scan, stop);
     }
 }

@@ -23,6 +23,7 @@ struct sl_json_scan_want {
 struct sl_json_scan_ends {
     char of[4][SL_JSON_SCAN_END];
     uint32_t letters; /* the last letters of all endings: SL_JSON_SCAN_LETTER */
+    uint32_t before;  /* the letters before these */
 };
 #define SL_JSON_SCAN_LETTER(c) (1u << ((c)&31))
 

@@ -16,6 +16,7 @@ static const struct sl_str names[] = {
 const struct sl_json_scan_ends sl_sealed_ends = {
     .of = { { "ignature" }, { "_content" }, { "dContent" }, { "thinking" } },
     .letters = SL_JSON_SCAN_LETTER('e') | SL_JSON_SCAN_LETTER('t') | SL_JSON_SCAN_LETTER('g'),
+    .before = SL_JSON_SCAN_LETTER('r') | SL_JSON_SCAN_LETTER('n'),
 };
 
 /* Counts letters and digits. Shorter values do not show who made them. */

@@ -3,14 +3,17 @@
 
 #include "base/map.h"
 
-/* Only this much of each text counts: it is enough to tell conversations apart. */
-#define TEXT_MAX 4096
+/* Of a long text only its length and so much at each end count: that is enough to tell conversations apart. */
+#define TEXT_END 128
 /* At most this many elements are searched for an answer. */
 #define ELEMENTS_MAX 64
 
 static void print_add(uint64_t *io_print, struct sl_str text)
 {
-    text.n = SL_MIN(text.n, (size_t)TEXT_MAX);
+    if (text.n > 2 * TEXT_END) {
+        *io_print = sl_hash_both(*io_print + text.n, sl_hash(sl_str_sub(text, 0, TEXT_END)));
+        text = sl_str_sub(text, text.n - TEXT_END, text.n);
+    }
     *io_print = sl_hash_both(*io_print, sl_hash(text));
 }
 
@@ -112,42 +115,48 @@ static bool element_next(struct sl_str list, size_t *io_at, struct sl_str *ret)
 
 enum who { WHO_SYSTEM, WHO_USER, WHO_OTHER };
 
-/* A message of a conversation, or an item of the Responses API. */
+/* The values of a message of a conversation, or of an item of the Responses API, by their tokens; 0: absent. */
 struct element {
-    struct sl_json_val role, type, content;
+    uint32_t role, type, content;
 };
 
-static void element_pick(struct sl_json_val v, struct element *ret)
+static void element_pick(const struct sl_json *doc, uint32_t i, struct element *ret)
 {
-    const struct sl_json *doc = v.doc;
-    struct sl_json_val parts = SL_JSON_ABSENT;
-    *ret = (struct element){ SL_JSON_ABSENT, SL_JSON_ABSENT, SL_JSON_ABSENT };
-    for (uint32_t at = v.i + 1, end = sl_json_tok(v)->next; at < end; at = doc->toks[at + 1].next) {
-        struct sl_json_val *to = sl_json_key_is(doc, at, SL_STR("role"))      ? &ret->role
-                                 : sl_json_key_is(doc, at, SL_STR("content")) ? &ret->content
-                                 : sl_json_key_is(doc, at, SL_STR("parts"))   ? &parts
-                                 : sl_json_key_is(doc, at, SL_STR("type"))    ? &ret->type
-                                                                              : NULL;
+    uint32_t parts = 0;
+    *ret = (struct element){ 0 };
+    for (uint32_t at = i + 1, end = doc->toks[i].next; at < end; at = doc->toks[at + 1].next) {
+        uint32_t *to = sl_json_key_is(doc, at, SL_STR("role"))      ? &ret->role
+                       : sl_json_key_is(doc, at, SL_STR("content")) ? &ret->content
+                       : sl_json_key_is(doc, at, SL_STR("parts"))   ? &parts
+                       : sl_json_key_is(doc, at, SL_STR("type"))    ? &ret->type
+                                                                    : NULL;
         if (to) {
-            *to = (struct sl_json_val){ doc, at + 1 };
+            *to = at + 1;
         }
     }
-    ret->content = sl_json_is_present(ret->content) ? ret->content : parts;
+    ret->content = ret->content ? ret->content : parts;
 }
 
-static enum who who_of(const struct element *element)
+static enum who who_of(const struct sl_json *doc, const struct element *element)
 {
-    struct sl_json_val role = element->role;
+    uint32_t role = element->role;
     /* Gemini's clients may leave the role out; then an item of the Responses API has a type */
-    if (!sl_json_is_present(role)) {
-        return sl_json_is_present(element->type) ? WHO_OTHER : WHO_USER;
+    if (!role) {
+        return element->type ? WHO_OTHER : WHO_USER;
     }
-    if (!sl_json_is(role, SL_JSON_STRING)) {
+    if (doc->toks[role].kind != SL_JSON_STRING) {
         return WHO_OTHER;
     }
-    bool is_system = sl_json_key_is(role.doc, role.i, SL_STR("system")) ||
-                     sl_json_key_is(role.doc, role.i, SL_STR("developer"));
-    return is_system ? WHO_SYSTEM : sl_json_key_is(role.doc, role.i, SL_STR("user")) ? WHO_USER : WHO_OTHER;
+    return sl_json_key_is(doc, role, SL_STR("user"))        ? WHO_USER
+           : sl_json_key_is(doc, role, SL_STR("system"))    ? WHO_SYSTEM
+           : sl_json_key_is(doc, role, SL_STR("developer")) ? WHO_SYSTEM
+                                                            : WHO_OTHER;
+}
+
+/* Absent, if the token is 0. */
+static struct sl_json_val value_at(const struct sl_json *doc, uint32_t at)
+{
+    return at ? (struct sl_json_val){ doc, at } : SL_JSON_ABSENT;
 }
 
 /* False: it is no message, or it is an answer. Elements behind an answer do not count. */
@@ -157,10 +166,10 @@ static bool element_read(struct sl_json_val v, struct sl_turns *ret, bool *io_ha
     if (!sl_json_is(v, SL_JSON_OBJECT)) {
         return false;
     }
-    element_pick(v, &element);
-    enum who who = who_of(&element);
+    element_pick(v.doc, v.i, &element);
+    enum who who = who_of(v.doc, &element);
     if (who == WHO_SYSTEM || (who == WHO_USER && !*io_has_user)) {
-        content_add(&ret->print, element.content);
+        content_add(&ret->print, value_at(v.doc, element.content));
         *io_has_user |= who == WHO_USER;
     }
     ret->has_history = who == WHO_OTHER;
@@ -215,8 +224,15 @@ static void system_read(struct sl_json_val system, struct sl_json *spare, struct
 /* What the languages have of a conversation: a list of messages, or a text in its place, and the system's words. */
 enum { MESSAGES, CONTENTS, INPUT, SYSTEM, INSTRUCTIONS, SYSTEM_G, SYSTEM_S, CACHE_KEY, COUNT };
 
+/* The lengths of these names: most members have another one. */
+#define LENGTHS (1u << 5 | 1u << 6 | 1u << 8 | 1u << 12 | 1u << 16 | 1u << 17 | 1u << 18)
+
 static size_t root_key(const struct sl_json *doc, uint32_t at)
 {
+    const struct sl_json_tok *key = &doc->toks[at];
+    if (!key->escaped && !(key->len < 32 && LENGTHS >> key->len & 1)) {
+        return COUNT;
+    }
     return sl_json_key_is(doc, at, SL_STR("messages"))             ? MESSAGES
            : sl_json_key_is(doc, at, SL_STR("contents"))           ? CONTENTS
            : sl_json_key_is(doc, at, SL_STR("input"))              ? INPUT
@@ -228,41 +244,34 @@ static size_t root_key(const struct sl_json *doc, uint32_t at)
                                                                    : COUNT;
 }
 
-static void root_pick(struct sl_json_val root, struct sl_json_val m[COUNT])
-{
-    const struct sl_json *doc = root.doc;
-    for (size_t i = 0; i < COUNT; i++) {
-        m[i] = SL_JSON_ABSENT;
-    }
-    for (uint32_t at = root.i + 1, end = sl_json_tok(root)->next; at < end; at = doc->toks[at + 1].next) {
-        size_t i = root_key(doc, at);
-        if (i < COUNT) {
-            m[i] = (struct sl_json_val){ doc, at + 1 };
-        }
-    }
-}
-
 void sl_turns_read(struct sl_json_val root, struct sl_json *spare, struct sl_turns *ret)
 {
-    struct sl_json_val m[COUNT];
+    const struct sl_json *doc = root.doc;
+    uint32_t m[COUNT] = { 0 }; /* tokens; 0: absent */
     *ret = (struct sl_turns){ .print = 0 };
     if (!sl_json_is(root, SL_JSON_OBJECT)) {
         return;
     }
-    root_pick(root, m);
-    *ret = (struct sl_turns){ .print = 1, .cache_key = m[CACHE_KEY] };
+    for (uint32_t at = root.i + 1, end = doc->toks[root.i].next; at < end; at = doc->toks[at + 1].next) {
+        size_t i = root_key(doc, at);
+        if (i < COUNT) {
+            m[i] = at + 1;
+        }
+    }
+    *ret = (struct sl_turns){ .print = 1, .cache_key = value_at(doc, m[CACHE_KEY]) };
     for (size_t i = SYSTEM; i <= SYSTEM_S; i++) {
-        if (sl_json_is_present(m[i])) {
-            system_read(m[i], spare, ret);
+        if (m[i]) {
+            system_read(value_at(doc, m[i]), spare, ret);
         }
     }
     for (size_t i = MESSAGES; i <= INPUT; i++) {
-        if (sl_json_is(m[i], SL_JSON_ARRAY)) {
-            list_read(m[i], spare, ret);
+        struct sl_json_val list = value_at(doc, m[i]);
+        if (sl_json_is(list, SL_JSON_ARRAY)) {
+            list_read(list, spare, ret);
             return;
         }
-        if (sl_json_is(m[i], SL_JSON_STRING)) {
-            print_add(&ret->print, inside(m[i]));
+        if (sl_json_is(list, SL_JSON_STRING)) {
+            print_add(&ret->print, inside(list));
             return;
         }
     }

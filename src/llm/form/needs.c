@@ -38,7 +38,7 @@ bool sl_needs_might(const struct sl_call *call, uint32_t features, int64_t conte
     if (context && call->body.n / BYTES_PER_TOKEN > (uint64_t)context) {
         return true;
     }
-    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; features && i < SL_ARRAY_LEN(rows); i++) {
         for (size_t k = 0; (rows[i].features & features) && k < 3 && rows[i].words[k]; k++) {
             if (has_word(call, rows[i].words[k])) {
                 return true;

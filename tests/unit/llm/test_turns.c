@@ -99,6 +99,24 @@ static void other_conversations_are_not(void **state)
     }
 }
 
+/* Of a long text its length and its ends count. */
+static void long_texts_are_told_apart(void **state)
+{
+    (void)state;
+    uint64_t prints[4];
+    for (size_t i = 0; i < SL_ARRAY_LEN(prints); i++) {
+        char body[2048];
+        int n = snprintf(body, sizeof(body), "{\"messages\":[{\"role\":\"user\",\"content\":\"%c%0*d%c\"}]}",
+                         i == 1 ? 'x' : 'a', i == 2 ? 999 : 1000, 0, i == 3 ? 'x' : 'b');
+        assert_in_range(n, 1000, sizeof(body) - 1);
+        prints[i] = read(body).print;
+        assert_true(prints[i]);
+        for (size_t k = 0; k < i; k++) {
+            assert_true(prints[i] != prints[k]);
+        }
+    }
+}
+
 static void what_is_no_conversation_has_no_print(void **state)
 {
     (void)state;
@@ -123,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(turns_of_one_conversation_are_alike),
         cmocka_unit_test(other_conversations_are_not),
+        cmocka_unit_test(long_texts_are_told_apart),
         cmocka_unit_test(what_is_no_conversation_has_no_print),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
