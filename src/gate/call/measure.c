@@ -245,7 +245,9 @@ void sl_measure_exchange(struct sl_xchg *x, int status)
 {
     struct sl_metrics_worker *metrics = x->desk->metrics;
     uint64_t now = sl_loop_now(x->desk->loop);
-    sl_measure_cost(x);
+    if (x->record.is_stream || x->record.cost_nano < 0) { /* a whole reply's head may have told it already */
+        sl_measure_cost(x);
+    }
     if (SL_UNLIKELY(x->shadow_of)) {
         sl_measure_attempt(x, x->record.error_type, now);
         sl_measure_shadow(x, shadow_outcome(x));

@@ -4,6 +4,7 @@
 #include <ctype.h>
 
 #include "base/num.h"
+#include "json/simd.h"
 
 /* A shorter text is no image, whatever it looks like. */
 #define BASE64_MIN 256
@@ -21,6 +22,7 @@ struct scan {
     uint32_t n_base64, n_named;
     uint64_t base64_bytes;
     int64_t max_output; /* the greatest: which one holds, its dialect decides */
+    bool is_escaped;    /* the last text has a backslash */
     bool is_strange;    /* a name or a number that cannot be read here may say more */
 };
 
@@ -52,26 +54,24 @@ static bool is_one_of(struct sl_str text, const struct sl_str *names, size_t n)
 /* A text from behind its quote to its end; moves behind the quote there. */
 static struct sl_str text_take(struct scan *scan)
 {
-    size_t from = scan->at;
-    const char *end = scan->body.p + scan->body.n, *p = scan->body.p + from;
-    for (; (p = memchr(p, '"', (size_t)(end - p))) != NULL; p++) {
-        size_t n = 0; /* backslashes before it */
-        while (p - n > scan->body.p + from && p[-1 - (ptrdiff_t)n] == '\\') {
-            n++;
-        }
-        if (n % 2 == 0) {
-            break;
-        }
+    const char *begin = scan->body.p + scan->at, *end = scan->body.p + scan->body.n;
+    const char *p = sl_simd_quote_find(begin, end);
+    scan->is_escaped = p < end && *p == '\\';
+    while (p < end && *p == '\\') {
+        p = sl_simd_quote_find(SL_MIN(p + 2, end), end);
     }
-    scan->at = p ? (size_t)(p - scan->body.p) + 1 : scan->body.n;
-    return sl_str_sub(scan->body, from, p ? scan->at - 1 : scan->at);
+    scan->at = (size_t)(p - scan->body.p) + (p < end);
+    return sl_str_make(begin, (size_t)(p - begin));
 }
 
 /* True: the text that was just taken is a member's name. */
 static bool is_name(const struct scan *scan)
 {
-    struct sl_str rest = sl_str_trim(sl_str_sub(scan->body, scan->at, SL_MIN(scan->at + 64, scan->body.n)));
-    return rest.n && rest.p[0] == ':';
+    size_t at = scan->at;
+    while (at < scan->body.n && sl_char_is_blank(scan->body.p[at])) {
+        at++;
+    }
+    return at < scan->body.n && scan->body.p[at] == ':';
 }
 
 /* Notes the whole number behind the colon. */
@@ -109,10 +109,10 @@ static void text_look(struct scan *scan, struct sl_str text)
         scan->base64_bytes += text.n;
     } else if (sl_str_eq(scan->before, SL_STR("type")) && is_one_of(text, parts, SL_ARRAY_LEN(parts))) {
         scan->n_named++;
-    } else if (scan->depth == 1) {
+    } else if (scan->depth == 1 && is_name(scan)) {
         bool is_most = is_one_of(text, most, SL_ARRAY_LEN(most));
         scan->is_in_config = is_one_of(text, configs, SL_ARRAY_LEN(configs));
-        scan->is_strange |= text.n <= NAME_MAX_ESCAPED && sl_str_find_char(text, '\\', 0) >= 0 && is_name(scan);
+        scan->is_strange |= scan->is_escaped && text.n <= NAME_MAX_ESCAPED;
         if (is_most) {
             number_note(scan);
         }
@@ -125,10 +125,12 @@ static void text_look(struct scan *scan, struct sl_str text)
 void sl_reckon(struct sl_str body, struct sl_reckoning *ret)
 {
     struct scan scan = { .body = body, .max_output = -1 };
-    while (scan.at < body.n) {
-        char c = body.p[scan.at++];
+    for (size_t at = 0; at < body.n; at++) {
+        char c = body.p[at];
         if (c == '"') {
+            scan.at = at + 1;
             text_look(&scan, text_take(&scan));
+            at = scan.at - 1;
         } else if (c == '{' || c == '[') {
             scan.depth++;
         } else if ((c == '}' || c == ']') && scan.depth) {

@@ -160,11 +160,14 @@ struct bill {
 /* Adds `n` units at the first of these prices that there is. */
 static void bill_add(struct bill *bill, int64_t n, enum sl_rate first, enum sl_rate second, enum sl_rate third)
 {
+    if (n <= 0) {
+        return;
+    }
     const double *v = bill->rates->v;
     double each = v[first] >= 0 ? v[first] : v[second] >= 0 ? v[second] : v[third];
-    if (n > 0 && each < 0) {
+    if (each < 0) {
         bill->lacks = true;
-    } else if (n > 0) {
+    } else {
         bill->sum += (double)n * each;
     }
 }
