@@ -94,25 +94,44 @@ static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
     return r;
 }
 
+#define LIMIT_REQUESTS     SL_STR_INIT("x-ratelimit-limit-requests")
+#define REMAINING_REQUESTS SL_STR_INIT("x-ratelimit-remaining-requests")
+#define RESET_REQUESTS     SL_STR_INIT("x-ratelimit-reset-requests")
+#define LIMIT_TOKENS       SL_STR_INIT("x-ratelimit-limit-tokens")
+#define REMAINING_TOKENS   SL_STR_INIT("x-ratelimit-remaining-tokens")
+#define RESET_TOKENS       SL_STR_INIT("x-ratelimit-reset-tokens")
+
 /* The headers of one sort of limits. */
 struct limit_names {
     struct sl_str limit, remaining, reset;
-    struct sl_header_names all;
 };
-static const struct limit_names request_names = {
-    SL_STR_INIT("x-ratelimit-limit-requests"),
-    SL_STR_INIT("x-ratelimit-remaining-requests"),
-    SL_STR_INIT("x-ratelimit-reset-requests"),
-    { { [26] = { SL_STR_INIT("x-ratelimit-limit-requests"), SL_STR_INIT("x-ratelimit-reset-requests") },
-        [30] = { SL_STR_INIT("x-ratelimit-remaining-requests") } } },
-};
-static const struct limit_names token_names = {
-    SL_STR_INIT("x-ratelimit-limit-tokens"),
-    SL_STR_INIT("x-ratelimit-remaining-tokens"),
-    SL_STR_INIT("x-ratelimit-reset-tokens"),
-    { { [24] = { SL_STR_INIT("x-ratelimit-limit-tokens"), SL_STR_INIT("x-ratelimit-reset-tokens") },
-        [28] = { SL_STR_INIT("x-ratelimit-remaining-tokens") } } },
-};
+static const struct limit_names request_names = { LIMIT_REQUESTS, REMAINING_REQUESTS, RESET_REQUESTS };
+static const struct limit_names token_names = { LIMIT_TOKENS, REMAINING_TOKENS, RESET_TOKENS };
+
+/* The same by their length. */
+static const struct sl_header_names of_requests = { {
+    [26] = { LIMIT_REQUESTS, RESET_REQUESTS },
+    [30] = { REMAINING_REQUESTS },
+} };
+static const struct sl_header_names of_tokens = { {
+    [24] = { LIMIT_TOKENS, RESET_TOKENS },
+    [28] = { REMAINING_TOKENS },
+} };
+static const struct sl_header_names of_both = { {
+    [24] = { LIMIT_TOKENS, RESET_TOKENS },
+    [26] = { LIMIT_REQUESTS, RESET_REQUESTS },
+    [28] = { REMAINING_TOKENS },
+    [30] = { REMAINING_REQUESTS },
+} };
+
+/* Removes the provider's headers of the sorts that are shown. */
+static void providers_drop(struct sl_headers *io_headers, const struct sl_limit_view *view)
+{
+    bool has_requests = view->requests.rule, has_tokens = view->tokens.rule;
+    if (has_requests || has_tokens) {
+        sl_headers_drop_among(io_headers, !has_tokens ? &of_requests : !has_requests ? &of_tokens : &of_both);
+    }
+}
 
 /* True: the upstream's limit refused the call. The limit headers of the reply are about that limit; the gateway's own
  * would say that calls are left. */
@@ -121,7 +140,7 @@ static bool is_upstreams_limit(const struct sl_xchg *x)
     return x->record.error_type == SL_ERR_PROVIDER_RATE_LIMITED;
 }
 
-/* Adds the headers of a limit, in place of the provider's. */
+/* Adds the headers of a limit. */
 static int limit_add(struct sl_xchg *x, struct sl_headers *io_headers, const struct limit_names *names,
                      const struct sl_limit_shown *limit)
 {
@@ -132,7 +151,6 @@ static int limit_add(struct sl_xchg *x, struct sl_headers *io_headers, const str
     if (!wait) {
         return SL_E_NOMEM;
     }
-    sl_headers_drop_among(io_headers, &names->all);
     int r = own_add(x, io_headers, names->limit, number(x->arena, limit->rule->cap));
     r = r < 0 ? r : own_add(x, io_headers, names->remaining, number(x->arena, limit->remaining));
     return r < 0 ? r : own_add(x, io_headers, names->reset, sl_str_make(wait, sl_wait_format(limit->reset_usec, wait)));
@@ -144,6 +162,7 @@ static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
     if (!sl_charge_view(x, &view)) {
         return 0;
     }
+    providers_drop(io_headers, &view);
     int r = limit_add(x, io_headers, &request_names, &view.requests);
     r = r < 0 ? r : limit_add(x, io_headers, &token_names, &view.tokens);
     bool shows_money = view.money.rule && x->settings->server.headers;
