@@ -85,7 +85,7 @@ static void amounts_fill(const struct sl_xchg *x, const struct sl_route *route, 
     if (!charge->has_amounts || call->is_free) {
         return;
     }
-    sl_reckon(x->call->body, &seen);
+    sl_reckon(x->call->body, x->call->doc, &seen);
     charge->text_bytes = seen.text_bytes;
     charge->image_tokens = (uint64_t)seen.n_images * SL_RECKON_IMAGE_TOKENS;
     charge->input = charge->image_tokens +

@@ -4,6 +4,7 @@
 #include <ctype.h>
 
 #include "base/num.h"
+#include "json/json.h"
 #include "json/simd.h"
 
 /* A shorter text is no image, whatever it looks like. */
@@ -95,7 +96,8 @@ static void number_note(struct scan *scan)
     }
 }
 
-static void text_look(struct scan *scan, struct sl_str text)
+/* Looks at a text that the place is behind of. */
+static void text_look(struct scan *scan, struct sl_str text, bool is_at_name)
 {
     static const struct sl_str parts[] = { SL_STR_INIT("image_url"), SL_STR_INIT("input_image"), SL_STR_INIT("image") };
     static const struct sl_str most[] = { SL_STR_INIT("max_tokens"), SL_STR_INIT("max_completion_tokens"),
@@ -109,7 +111,7 @@ static void text_look(struct scan *scan, struct sl_str text)
         scan->base64_bytes += text.n;
     } else if (sl_str_eq(scan->before, SL_STR("type")) && is_one_of(text, parts, SL_ARRAY_LEN(parts))) {
         scan->n_named++;
-    } else if (scan->depth == 1 && is_name(scan)) {
+    } else if (scan->depth == 1 && is_at_name) {
         bool is_most = is_one_of(text, most, SL_ARRAY_LEN(most));
         scan->is_in_config = is_one_of(text, configs, SL_ARRAY_LEN(configs));
         scan->is_strange |= scan->is_escaped && text.n <= NAME_MAX_ESCAPED;
@@ -122,20 +124,62 @@ static void text_look(struct scan *scan, struct sl_str text)
     scan->before = text;
 }
 
-void sl_reckon(struct sl_str body, struct sl_reckoning *ret)
+static void text_scan(struct scan *scan)
+{
+    for (size_t at = 0; at < scan->body.n; at++) {
+        char c = scan->body.p[at];
+        if (c == '"') {
+            scan->at = at + 1;
+            struct sl_str text = text_take(scan);
+            text_look(scan, text, scan->depth == 1 && is_name(scan));
+            at = scan->at - 1;
+        } else if (c == '{' || c == '[') {
+            scan->depth++;
+        } else if ((c == '}' || c == ']') && scan->depth) {
+            scan->depth--;
+        }
+    }
+}
+
+static void token_look(struct scan *scan, const struct sl_json_tok *tok, unsigned depth, bool is_at_name)
+{
+    scan->depth = depth;
+    scan->at = tok->off + tok->len + 1;
+    scan->is_escaped = tok->escaped;
+    text_look(scan, sl_str_make(scan->body.p + tok->off, tok->len), is_at_name);
+}
+
+/* The same from the tokens of a body that is parsed. False: it is no object, or not all of it is there as tokens. */
+static bool tokens_scan(struct scan *scan, const struct sl_json *doc)
+{
+    const struct sl_json_tok *toks = doc->toks;
+    if (!sl_json_is(sl_json_root(doc), SL_JSON_OBJECT) || toks[0].folded) {
+        return false;
+    }
+    for (uint32_t at = 1; at < toks[0].next; at = toks[at + 1].next) {
+        token_look(scan, &toks[at], 1, true);
+        uint32_t value = at + 1, inner = 0; /* where a list or an object inside the value ends */
+        for (uint32_t i = value; i < toks[value].next; i++) {
+            bool is_text = toks[i].kind == SL_JSON_STRING;
+            if (toks[i].folded) {
+                return false;
+            }
+            if (is_text) {
+                token_look(scan, &toks[i], i == value ? 1 : i < inner ? 3 : 2, false);
+            } else if (i > value && i >= inner) {
+                inner = toks[i].next;
+            }
+        }
+    }
+    return true;
+}
+
+void sl_reckon(struct sl_str body, const struct sl_json *doc, struct sl_reckoning *ret)
 {
     struct scan scan = { .body = body, .max_output = -1 };
-    for (size_t at = 0; at < body.n; at++) {
-        char c = body.p[at];
-        if (c == '"') {
-            scan.at = at + 1;
-            text_look(&scan, text_take(&scan));
-            at = scan.at - 1;
-        } else if (c == '{' || c == '[') {
-            scan.depth++;
-        } else if ((c == '}' || c == ']') && scan.depth) {
-            scan.depth--;
-        }
+    if (!doc || !tokens_scan(&scan, doc)) {
+        scan = (struct scan){ .body = body, .max_output = -1 };
+        text_scan(&scan);
     }
     *ret = (struct sl_reckoning){
         .text_bytes = body.n - scan.base64_bytes,

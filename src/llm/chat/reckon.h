@@ -9,13 +9,15 @@
 /* What an image, or another part in base64, counts for. */
 #define SL_RECKON_IMAGE_TOKENS 1000
 
+struct sl_json;
+
 struct sl_reckoning {
     uint64_t text_bytes; /* without what is in base64 */
     uint32_t n_images;   /* and other parts in base64 */
     int64_t max_output;  /* the most tokens of the answer that the call asks for; -1: not said */
 };
 
-/* `body`: JSON, or nothing. */
-void sl_reckon(struct sl_str body, struct sl_reckoning *ret);
+/* `body`: JSON, or nothing. `doc`: the same, parsed, if it is; else NULL. */
+void sl_reckon(struct sl_str body, const struct sl_json *doc, struct sl_reckoning *ret);
 
 #endif
