@@ -162,7 +162,7 @@ SLUICE_TRANSLATED = """\
 
 # A price, and three limits that let all calls pass.
 SLUICE_PRICES = "prices: { models: { openai/gpt-4o-mini: { input_cost_per_token: 1.5e-07, output_cost_per_token: 6.0e-07 } } }\n"
-SLUICE_LIMITS = "    limits: [ { requests: 1000000000, per: day }, { tokens: 1000000000000, per: day }, { money: 1000000, per: day } ]\n"
+SLUICE_LIMITS = "    limits: [ { requests: 1000000, per: day }, { tokens: 1000000000, per: day }, { money: 10000, per: day } ]\n"
 
 # The same upstream twice.
 SLUICE_PAIR = """\
