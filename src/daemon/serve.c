@@ -319,7 +319,7 @@ static int threads_start(struct daemon *d, struct sl_err *err)
     }
     const struct sl_settings *s = d->config->settings;
     const char *log_path = s->log_access.n ? s->log_access.p : "stdout";
-    int r = sl_accesslog_open(log_path, d->n_threads, &d->gate.access_log, err);
+    int r = sl_accesslog_open(log_path, s->log_format, d->n_threads, &d->gate.access_log, err);
     if (r == 0) {
         requests_open(d);
     }
@@ -416,6 +416,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
 {
     d->config = load->config;
     sl_log_set_level((enum sl_log_level)load->config->settings->log_level);
+    sl_log_set_format((enum sl_log_format)load->config->settings->log_format);
     descriptors_check(d);
     d->gate.start_wall_usec = sl_clock_wall_usec();
     sl_random_bytes(&d->gate.node, sizeof(d->gate.node));

@@ -31,6 +31,7 @@
     }
 
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL }; /* enum sl_log_level */
+static const char *const log_formats[] = { "auto", "json", "text", NULL };             /* enum sl_log_format */
 static const char *const metrics_access[] = { "auto", "open", "viewer", "admin", NULL };
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
@@ -315,6 +316,9 @@ static const struct sl_opt log_opts[] = {
       "the access log: stdout, stderr, none or a file" },
     { "level", SL_OPT_ENUM, offsetof(struct sl_settings, log_level), "info", 0, 0, SL_OPT_RELOAD, log_levels, NULL,
       NULL, "the level of the operator's log on stderr" },
+    { "format", SL_OPT_ENUM, offsetof(struct sl_settings, log_format), "auto", 0, 0, 0, log_formats, NULL, NULL,
+      "of both logs: auto (short lines for people on a terminal; elsewhere JSON for the access log and plain lines for "
+      "the operator's), json, or text" },
     END_OF_TABLE,
 };
 

@@ -93,6 +93,7 @@ struct sl_settings {
     uint32_t metrics_max_routes, metrics_histogram_routes, metrics_max_targets, metrics_max_accounts;
     struct sl_str log_access; /* "stdout", "stderr", "none" or a path */
     int log_level;            /* enum sl_log_level */
+    int log_format;           /* enum sl_log_format */
 };
 
 /* The tables of all sections, except those of routes, for the binder and for docs/configuration.md. `key` is the

@@ -12,8 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gate/watch/linetext.h"
+#include "json/json.h"
 
 /* After the first line of a batch the writer waits this long for more: so a busy gateway wakes it at most twenty times
  * a second, not once for each request. */
@@ -39,6 +42,9 @@ struct sl_accesslog {
     bool is_torn;        /* the same, and the rest of that line is lost */
     bool is_skipping;    /* the rest of a lost line is still in the ring */
     atomic_uint_fast64_t n_lost;
+    bool is_text, has_color; /* lines for people */
+    struct sl_json doc;      /* for these: a line of JSON, the beginning of one, and the texts */
+    struct sl_buf part, text;
     unsigned n_rings;
     struct sl_log_ring rings[];
 };
@@ -144,6 +150,33 @@ static void write_all(struct sl_accesslog *log, const char *p, size_t n)
     }
 }
 
+#define TEXT_MAX (4u << 20)
+
+/* Writes lines of JSON as texts. Only the last of `p` may be cut; its rest comes next. */
+static void text_all(struct sl_accesslog *log, const char *p, size_t n)
+{
+    const char *end;
+    while ((end = memchr(p, '\n', n)) != NULL) {
+        size_t len = (size_t)(end - p) + 1;
+        struct sl_str line = sl_str_make(p, len);
+        if (log->part.len) {
+            sl_buf_add(&log->part, p, len);
+            line = sl_buf_str(&log->part);
+        }
+        sl_line_to_text(&log->doc, line, log->has_color, &log->text);
+        sl_buf_reset(&log->part);
+        p += len;
+        n -= len;
+    }
+    sl_buf_add(&log->part, p, n);
+    if (sl_buf_status(&log->text) == 0) {
+        write_all(log, log->text.p, log->text.len);
+    } else {
+        atomic_fetch_add_explicit(&log->n_lost, 1, memory_order_relaxed); /* no memory for some lines */
+    }
+    sl_buf_reset(&log->text);
+}
+
 static bool ring_is_empty(struct sl_log_ring *ring)
 {
     return atomic_load(&ring->head) == atomic_load_explicit(&ring->tail, memory_order_relaxed);
@@ -156,7 +189,7 @@ static void ring_drain(struct sl_accesslog *log, struct sl_log_ring *ring)
     while (tail != head) {
         size_t at = tail % SL_LOG_RING_BYTES;
         size_t n = SL_MIN(head - tail, SL_LOG_RING_BYTES - at);
-        write_all(log, ring->bytes + at, n);
+        (log->is_text ? text_all : write_all)(log, ring->bytes + at, n);
         tail += n;
         atomic_store_explicit(&ring->tail, tail, memory_order_release);
     }
@@ -243,11 +276,14 @@ static void log_free(struct sl_accesslog *log)
     }
     pthread_mutex_destroy(&log->lock);
     pthread_cond_destroy(&log->wake);
+    sl_json_done(&log->doc);
+    sl_buf_done(&log->part);
+    sl_buf_done(&log->text);
     free(log->path);
     free(log);
 }
 
-int sl_accesslog_open(const char *path, unsigned n_rings, struct sl_accesslog **ret, struct sl_err *err)
+int sl_accesslog_open(const char *path, int format, unsigned n_rings, struct sl_accesslog **ret, struct sl_err *err)
 {
     struct sl_accesslog *log = calloc(1, sizeof(*log) + n_rings * sizeof(log->rings[0]));
     if (!log) {
@@ -255,6 +291,9 @@ int sl_accesslog_open(const char *path, unsigned n_rings, struct sl_accesslog **
     }
     pthread_mutex_init(&log->lock, NULL);
     pthread_cond_init(&log->wake, NULL);
+    sl_json_init(&log->doc, NULL);
+    sl_buf_init(&log->part, SL_LOG_LINE_MAX);
+    sl_buf_init(&log->text, TEXT_MAX);
     log->fd = -1;
     log->path = strdup(path);
     if (strcmp(path, "stdout") == 0) {
@@ -271,6 +310,8 @@ int sl_accesslog_open(const char *path, unsigned n_rings, struct sl_accesslog **
         }
     }
     log->may_stall = log->fd >= 0 && can_stall(log->fd);
+    log->is_text = format == SL_LOG_TEXT || (format == SL_LOG_AUTO && log->fd >= 0 && isatty(log->fd));
+    log->has_color = log->is_text && log->fd >= 0 && sl_log_has_color(log->fd);
     log->n_rings = n_rings;
     for (unsigned i = 0; i < n_rings; i++) {
         log->rings[i].log = log;

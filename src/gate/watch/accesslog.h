@@ -25,9 +25,10 @@ struct sl_log_ring {
     struct sl_accesslog *log;
 };
 
-/* `path`: "stdout", "stderr", "none" or a file (lines are appended; a new file gets the mode 0640). Starts the writer
- * thread. */
-SL_MUST int sl_accesslog_open(const char *path, unsigned n_rings, struct sl_accesslog **ret, struct sl_err *err);
+/* `path`: "stdout", "stderr", "none" or a file (lines are appended; a new file gets the mode 0640). `format`: enum
+ * sl_log_format; the lines are pushed as JSON, and the writer thread makes texts of them. Starts that thread. */
+SL_MUST int sl_accesslog_open(const char *path, int format, unsigned n_rings, struct sl_accesslog **ret,
+                              struct sl_err *err);
 struct sl_log_ring *sl_accesslog_ring(struct sl_accesslog *log, unsigned i);
 /* Adds one line, newline included, at most SL_LOG_LINE_MAX. Each worker has its own ring. */
 void sl_log_push(struct sl_log_ring *ring, struct sl_str line);

@@ -306,7 +306,7 @@ static void start(struct gate_test *g, const char *config, bool is_file)
     assert_int_equal(sl_retry_budget_new(&g->gate.retry_budget), 0);
     assert_int_equal(sl_metrics_new(&g->gate.metrics), 0);
     assert_int_equal(sl_ledger_new(&g->gate.ledger), 0);
-    assert_int_equal(sl_accesslog_open("none", 1, &g->gate.access_log, &err), 0);
+    assert_int_equal(sl_accesslog_open("none", SL_LOG_AUTO, 1, &g->gate.access_log, &err), 0);
     g->gate.start_wall_usec = sl_clock_wall_usec();
     assert_int_equal(sl_loop_init(&g->engine.loop, &err), 0);
     static const struct sl_worker_service service = { &sl_front_server_cbs, &sl_api_paths };
@@ -371,7 +371,7 @@ void gate_test_log(struct gate_test *g)
     snprintf(g->log, sizeof(g->log), "/tmp/sluice-log-XXXXXX");
     close(mkstemp(g->log));
     sl_accesslog_close(g->gate.access_log);
-    assert_int_equal(sl_accesslog_open(g->log, 1, &g->gate.access_log, &err), 0);
+    assert_int_equal(sl_accesslog_open(g->log, SL_LOG_AUTO, 1, &g->gate.access_log, &err), 0);
     g->worker.log = g->worker.desk.log = g->worker.shadow_desk.log = sl_accesslog_ring(g->gate.access_log, 0);
 }
 

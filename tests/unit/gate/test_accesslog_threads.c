@@ -61,7 +61,7 @@ static void no_line_is_lost_or_torn_by_a_rotation(void **state)
     snprintf(old, sizeof(old), "%s/old", folder);
     struct sl_accesslog *log;
     struct sl_err err;
-    assert_int_equal(sl_accesslog_open(path, WRITERS, &log, &err), 0);
+    assert_int_equal(sl_accesslog_open(path, SL_LOG_AUTO, WRITERS, &log, &err), 0);
     pthread_t threads[WRITERS];
     struct job jobs[WRITERS];
     for (unsigned i = 0; i < WRITERS; i++) {
