@@ -122,7 +122,7 @@ int cli_explain(const struct cli_args *args);
 int cli_secret_rotate(const struct cli_args *args);
 int cli_completion(const struct cli_args *args);
 int cli_chat(const struct cli_args *args);
-int cli_status(const struct cli_args *args);
+int cli_top(const struct cli_args *args);
 int cli_man(const struct cli_args *args);
 
 #endif

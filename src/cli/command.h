@@ -59,6 +59,7 @@ struct cli_args {
     int64_t interval_msec;
     bool is_prune, is_all;
     const char *principal, *group, *role, *routes, *expires_at;
+    const char *sort, *filter; /* of top */
     const char *by; /* of usage */
     bool is_csv;
     const char *since, *until;                                           /* of usage and logs */

@@ -133,7 +133,7 @@ static const struct cli_opt limits_opts[] = {
     OPTIONS_END,
 };
 
-static const struct cli_opt status_opts[] = {
+static const struct cli_opt top_opts[] = {
     { "interval", 0, CLI_TIME, AT(interval_msec), "TIME", "the time between two readings (default 1s)", 0 },
     { "all", 0, CLI_SWITCH, AT(is_all), NULL, "show every route, not only as many as fit on the terminal", 0 },
     OPTIONS_END,
@@ -162,6 +162,8 @@ static const struct cli_opt group_limits_opts[] = {
 
 static const struct cli_opt audit_opts[] = {
     { "all", 0, CLI_SWITCH, AT(is_all), NULL, "everything, not only the newest hundred", 0 },
+    { "sort", 0, CLI_CHOICE, AT(sort), "traffic|errors|latency|tokens|cost|name", "which routes come first", 0 },
+    { "filter", 0, CLI_TEXT, AT(filter), "TEXT", "only routes with this text in their name", 0 },
     OPTIONS_END,
 };
 
@@ -225,8 +227,10 @@ const struct cli_command cli_commands[] = {
       "sluice query chat 'why is the sky blue?' --stream", query_opts, false, OF_CLIENT(cli_query) },
     { "chat", NULL, "ROUTE", 1, 1, "talk with a route, with line editing and history", "sluice chat chat", chat_opts,
       false, OF_CLIENT(cli_chat) },
-    { "status", "top", "", 0, 0, "show rates, latencies, errors and limits, live on a terminal",
-      "sluice status --interval 2s", status_opts, false, OF_CLIENT(cli_status) },
+    { "top", "status", "", 0, 0,
+      "show rates, errors, latencies, tokens, cost and limits of the routes, live on a terminal\n"
+      "keys: s sorts by another column, / filters by name (Enter keeps it, Escape clears it), q ends",
+      "sluice top --interval 2s --sort errors", top_opts, false, OF_CLIENT(cli_top) },
     { "routes list", "routes ls|ls", "", 0, 0, "list the routes", "sluice routes list --json", NULL, false,
       OF_CLIENT(cli_routes_list) },
     { "routes get", "routes show", "ROUTE", 1, 1, "show one route", "sluice routes get chat", NULL, false,

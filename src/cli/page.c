@@ -175,6 +175,27 @@ static void latency_read(struct page *page, const char *labels, double value, bo
     }
 }
 
+static void tokens_read(struct page *page, const char *labels, double value)
+{
+    char text[LABEL_MAX];
+    bool is_input = label_get(labels, "gen_ai_token_type", text, sizeof(text)) && strcmp(text, "input") == 0;
+    struct page_route *r = label_get(labels, "gen_ai_original_model", text, sizeof(text)) ? route_of(page, text) : NULL;
+    *(is_input ? &page->input : &page->output) += value;
+    if (r) {
+        *(is_input ? &r->input : &r->output) += value;
+    }
+}
+
+static void cost_read(struct page *page, const char *labels, double value)
+{
+    char text[LABEL_MAX];
+    struct page_route *r = label_get(labels, "route", text, sizeof(text)) ? route_of(page, text) : NULL;
+    page->cost += value;
+    if (r) {
+        r->cost += value;
+    }
+}
+
 static void series_read(struct page *page, const char *name, const char *labels, double value)
 {
     const struct {
@@ -198,6 +219,10 @@ static void series_read(struct page *page, const char *name, const char *labels,
         latency_read(page, labels, value, false);
     } else if (strcmp(name, "gen_ai_server_time_to_first_token_seconds_bucket") == 0) {
         latency_read(page, labels, value, true);
+    } else if (strcmp(name, "gen_ai_client_token_usage_sum") == 0) {
+        tokens_read(page, labels, value);
+    } else if (strcmp(name, "sluice_cost_usd_total") == 0) {
+        cost_read(page, labels, value);
     } else if (strcmp(name, "sluice_build_info") == 0) {
         label_get(labels, "version", page->version, sizeof(page->version));
     } else if (strcmp(name, "sluice_config_reload_total") == 0 && label_get(labels, "result", text, sizeof(text))) {

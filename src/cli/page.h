@@ -27,6 +27,7 @@ struct page_route {
     struct page_error types[PAGE_ERRORS];
     int n_types; /* the last type stands for all others */
     struct page_histogram total, first;
+    double input, output, cost; /* tokens, and US dollars as far as they are known */
 };
 
 struct page {
@@ -38,6 +39,7 @@ struct page {
     double requests, in_flight, started, memory, config_version;
     double reload_ok, reload_at, store_up; /* -1: the page does not have it */
     double refused_reloads;
+    double input, output, cost; /* of all routes */
     char version[PAGE_TEXT];
     bool is_broken; /* out of memory */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The targets that get no calls now, for sluice status. */
+/* The targets that get no calls now, for sluice top. */
 #ifndef SLUICE_CLI_RESTS_H
 #define SLUICE_CLI_RESTS_H
 

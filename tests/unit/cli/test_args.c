@@ -17,7 +17,7 @@ static void names_lead_to_commands(void **state)
         { "limits show chat", "limits get" },
         { "keys rm key-1", "keys revoke" },
         { "keys new --name x", "keys create" },
-        { "top", "status" },
+        { "status", "top" },
         { "start -c x.yaml", "serve" },
         { "validate", "check" },
         { "mlflow start --config-path x", "mlflow start" },
@@ -50,7 +50,7 @@ static void wrong_lines_are_told(void **state)
     } cases[] = {
         { "", "usage: sluice" },
         { "qury chat", "did you mean 'query'?" },
-        { "satus", "did you mean 'status'?" },
+        { "usgae", "did you mean 'usage'?" },
         { "chekc", "did you mean 'check'?" },
         { "routes lsit", "did you mean 'routes list'?" },
         { "db chekc", "did you mean 'db check'?" },

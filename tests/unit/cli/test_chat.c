@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice chat` and `sluice status`: from a pipe, and on a terminal of the test, which types and reads there. */
+/* `sluice chat` and `sluice top`: from a pipe, and on a terminal of the test, which types and reads there. */
 #include <fcntl.h>
 #include <locale.h>
 #include <poll.h>
@@ -214,13 +214,24 @@ static void a_person_looks(void **state)
 {
     (void)state;
     static const struct cli_answer away[] = { { "GET *", "503 Service Unavailable\r\n", "{}" }, { NULL, NULL, NULL } };
-    screen_start("status --interval 10ms");
-    screen_shows("sluice status   every 0.0 s, q ends");
+    screen_start("top --interval 10ms");
+    screen_shows("sluice top   every 0.0 s, by traffic   s sorts, / filters, q ends");
     screen_shows("chat   0        41");
     cli_server_prepare(away);
     screen_shows("waiting for the server at unix:");
     cli_server_prepare(answers);
-    screen_shows("sluice status   every");
+    screen_shows("sluice top   every");
+    screen_type("s");
+    screen_shows("by errors ");
+    screen_type("/cx\177"); /* Backspace */
+    screen_shows("only /c_");
+    screen_type("\r");
+    screen_shows("only /c ");
+    screen_shows("chat   0        41");
+    screen_type("/zzz\r");
+    screen_shows("only /zzz ");
+    screen_type("\033");
+    screen_shows("by errors   s sorts");
     screen_type("q");
     assert_int_equal(screen_end(), 0);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How `sluice status` reads the metrics and shows them. */
+/* How `sluice top` reads the metrics and shows them. */
 #include <locale.h>
 #include <math.h>
 
-#include "cli/status_show.h"
+#include "cli/top_show.h"
 #include "cli_test.h"
 
 static const char small[] =
@@ -27,6 +27,11 @@ static const char small[] =
     "gen_ai_server_request_duration_seconds_bucket{gen_ai_operation_name=\"chat\",gen_ai_original_model=\"chat\",error_"
     "type=\"\",le=\"+Inf\"} 20\n"
     "gen_ai_server_time_to_first_token_seconds_bucket{gen_ai_original_model=\"chat\",le=\"0.5\"} 1\n"
+    "gen_ai_client_token_usage_sum{gen_ai_original_model=\"chat\",gen_ai_token_type=\"input\"} 1200\n"
+    "gen_ai_client_token_usage_sum{gen_ai_original_model=\"chat\",gen_ai_token_type=\"output\"} 300\n"
+    "gen_ai_client_token_usage_count{gen_ai_original_model=\"chat\",gen_ai_token_type=\"output\"} 5\n"
+    "sluice_cost_usd_total{route=\"chat\",provider=\"openai\",model=\"a\"} 0.25\n"
+    "sluice_cost_usd_total{route=\"chat\",provider=\"openai\",model=\"b\"} 0.5\n"
     "sluice_requests_in_flight 4\n"
     "sluice_config_version 7\n"
     "sluice_config_reload_total{result=\"refused\"} 2\n"
@@ -49,7 +54,8 @@ static void a_page_is_read(void **state)
     assert_int_equal(chat->n_types, 2);
     assert_string_equal(chat->types[0].type, "provider_auth_failed");
     assert_int_equal((int)chat->refused, 2);
-    assert_true(chat->used == 0.9);
+    assert_true(chat->used == 0.9 && chat->input == 1200 && chat->output == 300 && chat->cost == 0.75);
+    assert_true(page.input == 1200 && page.output == 300 && page.cost == 0.75);
     assert_non_null(page_find(&page, "a\"b\\c,route=\"x"));
     assert_null(page_find(&page, "other"));
     assert_int_equal((int)page.requests, 28);
@@ -110,12 +116,12 @@ static void many_read(struct page *page, int n, bool is_later)
     free(text);
 }
 
-static char *status_text(const struct look *now, const struct look *before, struct view view)
+static char *top_text(const struct look *now, const struct look *before, struct view view)
 {
     char *text = NULL;
     size_t len;
     FILE *out = open_memstream(&text, &len);
-    status_show(out, now, before, &view);
+    top_show(out, now, before, &view);
     fclose(out);
     return text;
 }
@@ -127,12 +133,12 @@ static void the_busiest_is_seen(void **state)
     struct look before = { .at_wall = 200 }, now = { .at_wall = 201 };
     many_read(&before.page, 1200, false);
     many_read(&now.page, 1200, true);
-    char *text = status_text(&now, &before, (struct view){ .seconds = 1, .columns = 100, .lines = 24 });
+    char *text = top_text(&now, &before, (struct view){ .seconds = 1, .columns = 120, .lines = 24 });
     assert_non_null(strstr(text, "MOST ERRORS\nroute-41-"));
     assert_non_null(strstr(text, "provider_overloaded (100)"));
-    assert_non_null(strstr(text, "and 1184 more: 1184.0/s, 0 errors; --all shows them"));
+    assert_non_null(strstr(text, "and 1186 more: 1186.0/s, 0 errors; --all shows them"));
     free(text);
-    text = status_text(&now, &before, (struct view){ .seconds = 1 });
+    text = top_text(&now, &before, (struct view){ .seconds = 1 });
     assert_non_null(strstr(text, "route-1199-"));
     assert_null(strstr(text, " more: "));
     free(text);
@@ -162,7 +168,7 @@ static void targets_without_calls_are_told(void **state)
     many_read(&now.page, 100, false);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         now.rests.n = cases[i].n;
-        char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .columns = 100, .lines = cases[i].lines });
+        char *text = top_text(&now, NULL, (struct view){ .seconds = 1, .columns = 100, .lines = cases[i].lines });
         int n_seen = 0, n_lines = 0;
         for (const char *at = text; (at = strstr(at, "chat/eu: its breaker is open, for 9 s\n")) != NULL; at++) {
             n_seen++;
@@ -182,7 +188,7 @@ static void targets_without_calls_are_told(void **state)
     snprintf(many[3].state, sizeof(many[3].state), "half-open");
     many[3].waits_ms = -1;
     now.rests.n = 4;
-    char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
+    char *text = top_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
     assert_non_null(strstr(text,
                            "\nno calls\tchat/eu: down by its health checks\nno calls\tchat/eu: asked to wait, for 9 "
                            "s\nno calls\tchat/eu: its breaker is open, the next call tries it\n"
@@ -202,19 +208,28 @@ static void no_line_is_wider_than_the_terminal(void **state)
         "a-very-long-name-of-a-route-\xe6\xbc\xa2\xe5\xad\x97-that-nobody-reads-to-its-end-but-that-is-lawful\x1b[31m");
     page_read(&now.page, page);
     for (int columns = 20; columns < 220; columns++) {
-        char *text = status_text(&now, NULL, (struct view){ .seconds = 10, .columns = columns, .lines = 30 });
+        char *text = top_text(&now, NULL, (struct view){ .seconds = 10, .columns = columns, .lines = 30 });
         for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
             if (cli_width(line) > columns && strncmp(line, "and ", 4) != 0) {
                 fail_msg("%d columns: %s", columns, line);
             }
             assert_null(strchr(line, '\x1b'));
+            if (strncmp(line, "gateway", 7) == 0) {
+                assert_non_null(strstr(line, "DRAINING"));
+            }
         }
         free(text);
     }
-    char *text = status_text(&now, NULL, (struct view){ .seconds = 10, .columns = 200 });
+    char *text = top_text(&now, NULL, (struct view){ .seconds = 10, .columns = 200 });
     static const char *const seen[] = {
-        "sluice 1.2.3, up 1 d 3 h, configuration 7, 2 reloads refused, store up, DRAINING",
-        "90% near its cap, 2 refused", "provider_auth_failed (3)", "4.00M", "p50 100 ms"
+        "sluice 1.2.3, up 1 d 3 h, configuration 7, 2 reloads refused, store up, DRAINING\n",
+        "90% near its cap, 2 refused",
+        "provider_auth_failed (3)",
+        "4.00M",
+        "p50 100 ms",
+        "errors     provider_auth_failed 3, policy_rate_limited 2\n",
+        "tokens     120/s in, 30.0/s out, $0.7500 so far\n",
+        "  250/475 ms    150       $0.7500  "
     };
     for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
         if (!strstr(text, seen[i])) {
@@ -222,8 +237,9 @@ static void no_line_is_wider_than_the_terminal(void **state)
         }
     }
     free(text);
-    text = status_text(&now, NULL, (struct view){ .seconds = 10, .is_plain = true });
-    assert_non_null(strstr(text, "\nROUTE\tCALLS/S\tCALLS\tERRORS\tP50\tP95\tFIRST P95\tLIMIT\tMOST ERRORS\n"));
+    text = top_text(&now, NULL, (struct view){ .seconds = 10, .is_plain = true });
+    assert_non_null(
+        strstr(text, "\nROUTE\tCALLS/S\tCALLS\tERRORS\tP50\tP95\tFIRST P50/95\tTOKENS/S\tCOST\tLIMIT\tMOST ERRORS\n"));
     assert_non_null(strstr(text, "\nchat\t2.0\t20\t5\t"));
     free(text);
     page_done(&now.page);
@@ -250,7 +266,7 @@ static void limits_in_words(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct look now = { .at_wall = 1 };
         page_read(&now.page, cases[i].series);
-        char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
+        char *text = top_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
         if (!strstr(text, cases[i].says)) {
             fail_msg("%s: %s", cases[i].series, text);
         }
@@ -288,13 +304,94 @@ static void the_gateway_in_words(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct look now = { .at_wall = 1000, .is_draining = cases[i].is_draining };
         page_read(&now.page, cases[i].series);
-        char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
+        char *text = top_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
         if (!strstr(text, cases[i].says)) {
             fail_msg("%s: %s", cases[i].series, text);
         }
         free(text);
         page_done(&now.page);
     }
+}
+
+/* Ten routes: r0 has the most calls, r9 the most errors, and so on; all since the start. */
+static void ten_read(struct page *page)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    for (int i = 0; i < 10; i++) {
+        fprintf(out,
+                "sluice_requests_total{route=\"r%d\",error_type=\"\"} %d\n"
+                "sluice_requests_total{route=\"r%d\",error_type=\"caller_timeout\"} %d\n"
+                "gen_ai_server_request_duration_seconds_bucket{gen_ai_original_model=\"r%d\",le=\"%d\"} 5\n"
+                "gen_ai_client_token_usage_sum{gen_ai_original_model=\"r%d\",gen_ai_token_type=\"input\"} %d\n"
+                "sluice_cost_usd_total{route=\"r%d\"} %d\n",
+                i, 1000 - 10 * i, i, i, i, i == 5 ? 30 : 1, i, i == 6 ? 5000 : 5, i, i == 7 ? 50 : 1);
+    }
+    fclose(out);
+    page_read(page, text);
+    free(text);
+}
+
+static void routes_are_sorted_and_filtered(void **state)
+{
+    (void)state;
+    static const struct {
+        enum top_sort sort;
+        const char *filter, *first; /* the first route; NULL: there is none */
+        size_t n;
+    } cases[] = {
+        { TOP_TRAFFIC, NULL, "r0", 10 }, { TOP_ERRORS, NULL, "r9", 10 }, { TOP_LATENCY, NULL, "r5", 10 },
+        { TOP_TOKENS, NULL, "r6", 10 },  { TOP_COST, NULL, "r7", 10 },   { TOP_NAME, NULL, "r0", 10 },
+        { TOP_TRAFFIC, "R3", "r3", 1 },  { TOP_TRAFFIC, "x", NULL, 0 },  { TOP_ERRORS, "r", "r9", 10 },
+        { TOP_NAME, "", "r0", 10 },
+    };
+    struct look now = { .at_wall = 1 };
+    struct top_row rows[10];
+    ten_read(&now.page);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct top_order order = { 1, cases[i].sort, cases[i].filter };
+        size_t n = top_rows_make(&now, NULL, &order, rows);
+        if (n != cases[i].n || (n && strcmp(rows[0].now->name, cases[i].first) != 0)) {
+            fail_msg("case %zu: %zu routes, the first is %s", i, n, n ? rows[0].now->name : "none");
+        }
+    }
+    page_done(&now.page);
+}
+
+/* What a narrow terminal shows, and a low one. */
+static void the_view_fits(void **state)
+{
+    (void)state;
+    static const struct {
+        int columns, lines;
+        const char *heading; /* up to the first column that is not there */
+        const char *seen, *unseen;
+    } cases[] = {
+        { 120, 27,
+          "ROUTE  CALLS/S  CALLS  ERRORS  P50      P95      FIRST P50/95  TOKENS/S  COST    LIMIT  MOST ERRORS\n",
+          "tokens ", NULL },
+        { 80, 21, "ROUTE  CALLS/S  ERRORS  P50      P95      FIRST P50/95  TOKENS/S  COST", "1st token ",
+          "CALLS  ERR" },
+        { 40, 9, "ROUTE  CALLS/S  ERRORS  P50     P95", "errors ", "in flight" },
+    };
+    struct look now = { .at_wall = 1 };
+    ten_read(&now.page);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *text = top_text(&now, NULL,
+                              (struct view){ .seconds = 1, .columns = cases[i].columns, .lines = cases[i].lines });
+        int n_lines = 0;
+        for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++) {
+            n_lines++;
+        }
+        bool is_seen = strstr(text, cases[i].heading) && strstr(text, cases[i].seen) &&
+                       !(cases[i].unseen && strstr(text, cases[i].unseen));
+        if (!is_seen || n_lines > cases[i].lines) {
+            fail_msg("%d columns, %d lines: %s", cases[i].columns, cases[i].lines, text);
+        }
+        free(text);
+    }
+    page_done(&now.page);
 }
 
 int main(void)
@@ -305,6 +402,8 @@ int main(void)
         cmocka_unit_test(the_busiest_is_seen),
         cmocka_unit_test(targets_without_calls_are_told),
         cmocka_unit_test(no_line_is_wider_than_the_terminal),
+        cmocka_unit_test(routes_are_sorted_and_filtered),
+        cmocka_unit_test(the_view_fits),
         cmocka_unit_test(limits_in_words),
         cmocka_unit_test(the_gateway_in_words),
     };

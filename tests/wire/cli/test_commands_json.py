@@ -37,7 +37,7 @@ def run(sluice, tmp_path):
 
 def test_json_of_every_command(run):
     check("version", run("version", "--json"))
-    check("status", run("status", "--json"))
+    check("top", run("top", "--json"))
     check("routes create", run(*CREATE, "--json"))
     check("routes list", run("routes", "list", "--json"))
     check("routes get", run("routes", "get", "chat", "--json"))
@@ -148,6 +148,6 @@ def test_tables(run):
     assert heading.split() == ["TIME", "PRINCIPAL", "ACTION", "TARGET", "REQUEST", "ID"] and first.split()[1:4] == ["admin", "key.create", "key-1"]
     lines = dict(line.split("\t", 1) for line in run("status").splitlines())
     assert re.fullmatch(r"sluice [\d.]+, up \S+ \S+, configuration \d+(, loaded .* ago)?(, store up)?", lines["gateway"]), lines
-    assert lines["in flight"].startswith("0, memory ") and lines["total"].startswith("p50 ") and lines["first byte"].startswith("p50 ") and "since the start" in lines["calls"]
+    assert lines["in flight"].startswith("0, memory ") and lines["total"].startswith("p50 ") and lines["1st token"].startswith("p50 ") and "since the start" in lines["calls"]
     shown = run.shown("status").splitlines()
     assert shown[0].startswith("gateway    sluice ") and max(map(len, shown)) <= 80

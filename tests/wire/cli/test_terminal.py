@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`sluice chat` and `sluice status` on a screen: tmux types, and reads the screen."""
+"""`sluice chat` and `sluice top` on a screen: tmux types, and reads the screen."""
 import os
 import re
 import shutil
@@ -17,10 +17,10 @@ CONFIG = {"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "model"
 
 
 class Screen:
-    def __init__(self, directory, server):
+    def __init__(self, directory, server, columns=120, lines=30):
         self.socket = str(directory / "tmux")
         env = clean_env(SLUICE_SERVER=server, XDG_STATE_HOME=str(directory / "state"), TERM="screen", LANG="C.UTF-8", PATH=os.environ["PATH"])
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "30", "env", "PS1=$ ", "bash", "--norc", "--noprofile", env=env)
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines), "env", "PS1=$ ", "bash", "--norc", "--noprofile", env=env)
         self.tty = self.tmux("display-message", "-p", "#{pane_tty}").strip()
         self.prompts("$")
 
@@ -58,8 +58,8 @@ def screen(tmp_path):
         pytest.fail("tmux is missing: tools/deps.sh test")
     screens = []
 
-    def start(server):
-        screens.append(Screen(tmp_path, server))
+    def start(server, **size):
+        screens.append(Screen(tmp_path, server, **size))
         return screens[-1]
 
     yield start
@@ -288,7 +288,7 @@ def test_status_finds_the_busiest(sluice, screen, upstream):
     s = screen(daemon.url)
     s.type(f"{BIN} status --interval 100ms", "Enter")
     text = wait_for(lambda: "--all shows them" in (seen := s.text()) and seen, "the last line of the view")
-    assert text.startswith("sluice status ") and "q ends" in text.splitlines()[0], "nothing is scrolled away"
+    assert text.startswith("sluice top ") and "q ends" in text.splitlines()[0], "nothing is scrolled away"
     rows = [line.split() for line in text.splitlines()]
     at = next(i for i, r in enumerate(rows) if r[:1] == ["ROUTE"])
     assert rows[at + 1][0] == "route-57" and rows[at + 1][2] == "21"
@@ -326,3 +326,34 @@ def test_status(sluice, screen):
     s.prompts("$")
     s.type("echo ended $?", "Enter")
     s.shows("ended 0")
+
+
+@pytest.mark.parametrize("columns, lines, heading", [(80, 24, ["ROUTE", "CALLS/S", "ERRORS", "P50", "P95", "FIRST", "P50/95", "TOKENS/S", "COST"]), (40, 12, ["ROUTE", "CALLS/S", "ERRORS", "P50", "P95"])])
+def test_top_fits_and_sorts(sluice, screen, upstream, columns, lines, heading):
+    """Its screen has no line too many at any size; keys sort and filter."""
+    routes = [CONFIG["endpoints"][0] | {"name": f"a-long-name-of-route-{i:02}"} for i in range(30)]
+    broken = chat_route(upstream(lambda x: x.reply({"error": {"message": "no"}}, "401 Unauthorized")).base, "broken")
+    daemon = sluice({"endpoints": [*routes, broken]})
+    for i in range(30):
+        for _ in range(2 + (i == 7)):
+            daemon.call("POST", f"/gateway/a-long-name-of-route-{i:02}/invocations", {"messages": [{"role": "user", "content": "x"}]})
+    daemon.call("POST", "/gateway/broken/invocations", {"messages": [{"role": "user", "content": "x"}]})
+    s = screen(daemon.url, columns=columns, lines=lines)
+    s.type(f"{BIN} top --interval 100ms", "Enter")
+    seen = wait_for(lambda: ("more:" in (text := s.text())) and text, lambda: f"the last line:\n{s.text()}")
+    shown = seen.rstrip("\n").split("\n")
+    assert len(shown) < lines and max(map(len, shown)) <= columns, seen
+    assert shown[0].startswith("sluice top") and shown[-1].startswith("and "), seen
+    at = next(i for i, line in enumerate(shown) if line.startswith("ROUTE"))
+    assert shown[at].split()[:len(heading)] == heading and shown[at + 1].startswith("a-long-name"), seen
+    assert any(line.startswith("errors     provider_auth_failed 1") for line in shown), seen
+    s.type("s")
+    seen = wait_for(lambda: re.search(r"^ROUTE.*\nbroken ", text := s.text(), re.M) and text, lambda: f"sorted by errors:\n{s.text()}")
+    assert "by errors" in seen.split("\n")[0], seen
+    s.type("/")
+    s.type("ute-07")
+    wait_for(lambda: re.search(r"^ROUTE.*\na-long-name", text := s.text(), re.M) and "broken" not in text, lambda: f"filtered:\n{s.text()}")
+    assert "more:" not in s.text()
+    s.type("Enter")
+    s.type("q")
+    s.prompts("$")

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shows two readings of /metrics. */
-#ifndef SLUICE_CLI_STATUS_SHOW_H
-#define SLUICE_CLI_STATUS_SHOW_H
+#ifndef SLUICE_CLI_TOP_SHOW_H
+#define SLUICE_CLI_TOP_SHOW_H
 
 #include "cli.h"
 #include "page.h"
 #include "rests.h"
+#include "top_rows.h"
 
 struct look {
     double at;      /* seconds, monotonic */
@@ -20,10 +21,14 @@ struct view {
     int columns, lines; /* of the terminal; 0: no bound */
     bool has_color;
     bool is_plain; /* tab-separated, because there is no terminal */
+    enum top_sort sort;
+    const char *filter; /* as in struct top_order */
 };
 
 /* `before` NULL: since the daemon's start. */
-void status_show(FILE *out, const struct look *now, const struct look *before, const struct view *view);
-void status_json(FILE *out, const struct look *now);
+void top_show(FILE *out, const struct look *now, const struct look *before, const struct view *view);
+void top_json(FILE *out, const struct look *now);
+/* One line for people, cut to the terminal's width. */
+void top_line(FILE *out, const char *text, int columns);
 
 #endif

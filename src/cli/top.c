@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice status: shows /metrics as rates between two readings. It is live on a terminal; otherwise it shows one reading
+/* sluice top: shows /metrics as rates between two readings. It is live on a terminal; otherwise it shows one reading
  * since the daemon's start. */
 #include <poll.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "status_show.h"
+#include "top_show.h"
 
 #define INTERVAL_MSEC 1000
 /* The wait before the first rates. */
@@ -60,13 +60,65 @@ static int look_take(sluice_client *client, struct look *l, sluice_error **err)
 
 /* --- live view --- */
 
-/* Waits for the interval; true when a key or Ctrl-C ends the view. */
-static bool wait_key(int64_t msec)
+#define FILTER_MAX 64
+
+/* What keys have changed. */
+struct live {
+    const struct cli_args *args;
+    enum top_sort sort;
+    char filter[FILTER_MAX];
+    bool is_typing; /* of the filter */
+    bool is_over;
+};
+
+/* The last character of the filter, which may have several bytes. */
+static void filter_shorten(char *filter)
+{
+    size_t n = strlen(filter);
+    while (n && ((unsigned char)filter[n - 1] & 0xc0) == 0x80) {
+        n--;
+    }
+    filter[n ? n - 1 : 0] = '\0';
+}
+
+static void key_take(struct live *live, char key)
+{
+    size_t n = strlen(live->filter);
+    if (live->is_typing) {
+        if (key == '\r' || key == '\n' || key == '\x1b') {
+            live->is_typing = false;
+            live->filter[key == '\x1b' ? 0 : n] = '\0';
+        } else if (key == 0x7f || key == '\b') {
+            filter_shorten(live->filter);
+        } else if ((unsigned char)key >= ' ' && n + 1 < FILTER_MAX) {
+            live->filter[n] = key;
+            live->filter[n + 1] = '\0';
+        }
+    } else if (key == 'q') {
+        live->is_over = true;
+    } else if (key == 's') {
+        live->sort = (live->sort + 1) % TOP_SORTS;
+    } else if (key == '/') {
+        live->is_typing = true;
+        live->filter[0] = '\0';
+    } else if (key == '\x1b') {
+        live->filter[0] = '\0';
+    }
+}
+
+/* Waits for the interval or a key; Ctrl-C and the end of the input end the view. True: keys came. */
+static bool keys_wait(struct live *live, int64_t msec)
 {
     struct pollfd fd = { STDIN_FILENO, POLLIN, 0 };
+    char keys[64];
     int r = poll(&fd, 1, (int)msec);
-    char key;
-    return r < 0 || (r > 0 && (read(STDIN_FILENO, &key, 1) != 1 || key == 'q'));
+    ssize_t n = r > 0 ? read(STDIN_FILENO, keys, sizeof(keys)) : 0;
+    live->is_over = r < 0 || (r > 0 && n <= 0);
+    /* The sequence of an arrow or a function key is no Escape. */
+    for (ssize_t i = 0; i < n && !(n > 1 && keys[0] == '\x1b'); i++) {
+        key_take(live, keys[i]);
+    }
+    return n > 0;
 }
 
 static void view_size(const struct cli_args *args, struct view *view)
@@ -78,18 +130,38 @@ static void view_size(const struct cli_args *args, struct view *view)
     view->lines = args->is_all ? 0 : is_known ? size.ws_row - 3 : 21;
 }
 
-static void screen_show(const struct cli_args *args, const struct look *now, const struct look *before)
+#define TITLE_WIDE 68
+
+static void title_show(const struct live *live, const struct view *view, int64_t interval_msec)
 {
+    char title[256], filter[FILTER_MAX + 16] = "";
+    if (live->filter[0] || live->is_typing) {
+        snprintf(filter, sizeof(filter), ", only /%s%s", live->filter, live->is_typing ? "_" : "");
+    }
+    if (view->columns >= TITLE_WIDE) {
+        snprintf(title, sizeof(title), "sluice top   every %.1f s, by %s%s   s sorts, / filters, q ends",
+                 (double)interval_msec / 1000, top_sort_words[live->sort], filter);
+    } else {
+        snprintf(title, sizeof(title), "sluice top by %s%s  s / q", top_sort_words[live->sort], filter);
+    }
+    top_line(stdout, title, view->columns);
+}
+
+static void screen_show(const struct live *live, const struct look *now, const struct look *before)
+{
+    const struct cli_args *args = live->args;
     /* Counters that started again belong to another process. */
     bool is_other = before->page.started != now->page.started;
-    struct view view = { .has_color = cli_has_color(args) };
+    struct view view = { .has_color = cli_has_color(args),
+                         .sort = live->sort,
+                         .filter = live->filter[0] ? live->filter : NULL };
     view.seconds = is_other ? now->at_wall - now->page.started : now->at - before->at;
     view.seconds = view.seconds > 0.001 ? view.seconds : 1;
     view_size(args, &view);
     fputs("\x1b[H\x1b[2J", stdout);
-    printf("sluice status   every %.1f s, q ends\n\n",
-           (double)(args->interval_msec ? args->interval_msec : INTERVAL_MSEC) / 1000);
-    status_show(stdout, now, is_other ? NULL : before, &view);
+    title_show(live, &view, args->interval_msec ? args->interval_msec : INTERVAL_MSEC);
+    putchar('\n');
+    top_show(stdout, now, is_other ? NULL : before, &view);
     fflush(stdout);
 }
 
@@ -98,11 +170,14 @@ static void waiting_show(const struct cli_args *args, const sluice_error *err)
 {
     fputs("\x1b[H\x1b[2K", stdout);
     int status = sluice_error_http_status(err);
-    char why[48] = "no answer";
+    char why[48] = "no answer", title[512];
     if (status) {
         snprintf(why, sizeof(why), "it says %d", status);
     }
-    cli_print(stdout, "waiting for the server at %s (%s), q ends", cli_server(args), why);
+    struct view view = { .columns = 0 };
+    view_size(args, &view);
+    snprintf(title, sizeof(title), "waiting for the server at %s (%s), q ends", cli_server(args), why);
+    top_line(stdout, title, view.columns);
     fflush(stdout);
 }
 
@@ -113,32 +188,53 @@ static bool is_passing(const sluice_error *err)
     return code == SLUICE_ECONNECT || code == SLUICE_ETIMEOUT || code == SLUICE_ESERVER || code == SLUICE_EPROTOCOL;
 }
 
-static int view_run(const struct cli_args *args, sluice_client *client, struct look looks[2])
+/* Shows the last two readings until the next one is due; false: the view is over. */
+static bool interval_pass(struct live *live, struct look looks[2], int n)
 {
-    int64_t interval = args->interval_msec ? args->interval_msec : INTERVAL_MSEC;
+    int64_t interval = live->args->interval_msec ? live->args->interval_msec : INTERVAL_MSEC;
+    double end = clock_sec(CLOCK_MONOTONIC) + (double)(n ? interval : FIRST_MSEC) / 1000;
+    for (double left; !live->is_over && (left = end - clock_sec(CLOCK_MONOTONIC)) > 0;) {
+        if (keys_wait(live, (int64_t)(left * 1000) + 1) && n && !live->is_over) {
+            screen_show(live, &looks[n & 1], &looks[(n + 1) & 1]);
+        }
+    }
+    return !live->is_over;
+}
+
+static int view_run(struct live *live, sluice_client *client, struct look looks[2])
+{
     for (int n = 0;;) {
         sluice_error *err = NULL;
         cli_interruptible(client);
-        if (wait_key(n ? interval : FIRST_MSEC)) {
+        if (!interval_pass(live, looks, n)) {
             return CLI_DONE; /* ending the view is a success */
         }
         int r = look_take(client, &looks[(n + 1) & 1], &err);
         if (r == SLUICE_OK) {
-            screen_show(args, &looks[(n + 1) & 1], &looks[n & 1]);
+            screen_show(live, &looks[(n + 1) & 1], &looks[n & 1]);
             n++;
         } else if (r == SLUICE_ECANCELLED) {
             sluice_error_free(err);
             return CLI_DONE;
         } else if (is_passing(err)) {
-            waiting_show(args, err);
+            waiting_show(live->args, err);
             sluice_error_free(err);
         } else {
-            return cli_report(args, client, NULL, err);
+            return cli_report(live->args, client, NULL, err);
         }
     }
 }
 
-static int status_live(const struct cli_args *args, sluice_client *client, struct look looks[2])
+static enum top_sort sort_of(const struct cli_args *args)
+{
+    int sort = 0;
+    while (args->sort && sort < TOP_SORTS && strcmp(args->sort, top_sort_words[sort]) != 0) {
+        sort++;
+    }
+    return sort < TOP_SORTS ? (enum top_sort)sort : TOP_TRAFFIC;
+}
+
+static int top_live(const struct cli_args *args, sluice_client *client, struct look looks[2])
 {
     struct termios old, raw;
     bool has_keys = tcgetattr(STDIN_FILENO, &old) == 0;
@@ -147,7 +243,9 @@ static int status_live(const struct cli_args *args, sluice_client *client, struc
         raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
         tcsetattr(STDIN_FILENO, TCSANOW, &raw);
     }
-    int r = view_run(args, client, looks);
+    struct live live = { .args = args, .sort = sort_of(args) };
+    snprintf(live.filter, sizeof(live.filter), "%s", args->filter ? args->filter : "");
+    int r = view_run(&live, client, looks);
     if (has_keys) {
         tcsetattr(STDIN_FILENO, TCSANOW, &old);
     }
@@ -157,13 +255,15 @@ static int status_live(const struct cli_args *args, sluice_client *client, struc
 static void once_show(const struct cli_args *args, const struct look *now)
 {
     bool is_tty = isatty(STDOUT_FILENO);
-    struct view view = { .has_color = cli_has_color(args), .is_plain = !is_tty };
+    struct view view = {
+        .has_color = cli_has_color(args), .is_plain = !is_tty, .sort = sort_of(args), .filter = args->filter
+    };
     if (is_tty) {
         view_size(args, &view);
         view.lines = 0;
     }
     view.seconds = now->at_wall - now->page.started > 1 ? now->at_wall - now->page.started : 1;
-    status_show(stdout, now, NULL, &view);
+    top_show(stdout, now, NULL, &view);
 }
 
 static int json_show(const struct look *now)
@@ -172,7 +272,7 @@ static int json_show(const struct look *now)
     size_t len;
     FILE *out = open_memstream(&json, &len);
     if (out) {
-        status_json(out, now);
+        top_json(out, now);
     }
     bool is_whole = out && fclose(out) == 0;
     if (is_whole) {
@@ -182,7 +282,7 @@ static int json_show(const struct look *now)
     return is_whole ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
 }
 
-int cli_status(const struct cli_args *args)
+int cli_top(const struct cli_args *args)
 {
     struct cli_args own = *args;
     struct look looks[2] = { 0 };
@@ -194,7 +294,7 @@ int cli_status(const struct cli_args *args)
     if (r == 0 && look_take(client, &looks[0], &err) < 0) {
         r = cli_report(args, client, NULL, err);
     } else if (r == 0 && is_live) {
-        r = status_live(args, client, looks);
+        r = top_live(args, client, looks);
     } else if (r == 0 && args->is_json) {
         r = json_show(&looks[0]);
     } else if (r == 0) {
