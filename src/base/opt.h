@@ -53,6 +53,9 @@ struct sl_opt {
     bool (*same)(const void *a, const void *b);
     size_t size;        /* for SL_OPT_CUSTOM in a table that is filled (sl_opt_fill) */
     const char *unless; /* for SL_OPT_REQUIRED: this key of the map may be there instead */
+    /* For SL_OPT_CUSTOM: the forms that it may have in a file, for `sluice schema`: JSON Schemas with a comma between
+     * them, where % stands for the one of `sub`. NULL: a map of `sub`, or anything. */
+    const char *forms;
 };
 
 enum sl_severity { SL_PROBLEM_ERROR, SL_PROBLEM_WARNING };

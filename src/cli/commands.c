@@ -207,6 +207,8 @@ const struct cli_command cli_commands[] = {
     { "check", "validate", "", 0, 0,
       "read the configuration as serve would, and show every problem with file:line:column",
       "sluice check -c gateway.yaml --strict", check_opts, true, OF_DAEMON(sl_command_check) },
+    { "schema", NULL, "", 0, 0, "print a JSON Schema of the configuration, with which editors complete and check it",
+      "sluice schema > sluice.schema.json", NULL, true, OF_DAEMON(sl_command_schema) },
     { "mlflow start", NULL, "", 0, 0, "run the gateway with the options of `mlflow gateway start`",
       "sluice mlflow start --config-path config.yaml --port 7000", mlflow_opts, true, OF_DAEMON(sl_command_mlflow) },
     { "db check", NULL, "", 0, 0, "check that the data directory is sound; the gateway may be running",

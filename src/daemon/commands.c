@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/num.h"
 #include "cli/command.h"
 #include "daemon/daemon.h"
+#include "gate/api/file_schema.h"
 
 static const char *env_find(const char *name)
 {
@@ -120,6 +122,22 @@ int sl_command_db_copy(const struct cli_args *args)
 int sl_command_db_migrate(const struct cli_args *args)
 {
     return args->to ? sl_cmd_db_migrate(args->to) : cli_usage("db migrate", "needs --to URL: the database");
+}
+
+#define SCHEMA_MAX (16u << 20)
+
+int sl_command_schema(const struct cli_args *args)
+{
+    (void)args;
+    struct sl_buf out = SL_BUF_INIT(SCHEMA_MAX);
+    sl_file_schema(&out);
+    sl_buf_add_char(&out, '\n');
+    int r = sl_buf_status(&out);
+    if (r == 0) {
+        fwrite(out.p, 1, out.len, stdout);
+    }
+    sl_buf_done(&out);
+    return r == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
 }
 
 /* In ../libexec/sluice beside the installed binary, or where the build leaves it. */

@@ -9,6 +9,22 @@
 /* A credential goes into a header unchanged; only the file may have "$NAME". */
 #define SECRET_PATTERN "^[!-#%-~][!-~]*$"
 
+const char *sl_opt_pattern(const struct sl_opt *row)
+{
+    bool is_from_zero = row->min == 0;
+    switch ((int)row->type) {
+    case SL_OPT_USEC:
+        return is_from_zero ? "^[0-9]+(ms|s|m|h|d)$" : "^0*[1-9][0-9]*(ms|s|m|h|d)$";
+    case SL_OPT_BYTES:
+        return is_from_zero ? "^[0-9]+(B|kB|KiB|MB|MiB|GB|GiB)$" : "^0*[1-9][0-9]*(B|kB|KiB|MB|MiB|GB|GiB)$";
+    case SL_OPT_SHARE:
+        SL_ASSERT(row->min <= 1 && row->max == 100);
+        return is_from_zero ? "^0*([0-9][0-9]?|100)%$" : "^0*([1-9][0-9]?|100)%$";
+    default:
+        return "^https?://";
+    }
+}
+
 static void names_write(struct sl_jw *w, const char *const *names)
 {
     sl_jw_key(w, "enum");
@@ -62,21 +78,16 @@ static void type_write(struct sl_jw *w, const struct sl_opt *row)
         sl_jw_member_str(w, "type", SL_STR("number"));
         break;
     case SL_OPT_USEC:
-        text_write(w, row->min ? "^0*[1-9][0-9]*(ms|s|m|h|d)$" : "^[0-9]+(ms|s|m|h|d)$");
-        break;
     case SL_OPT_BYTES:
-        text_write(w, row->min ? "^0*[1-9][0-9]*(B|kB|KiB|MB|MiB|GB|GiB)$" : "^[0-9]+(B|kB|KiB|MB|MiB|GB|GiB)$");
-        break;
     case SL_OPT_SHARE:
-        SL_ASSERT(row->min <= 1 && row->max == 100);
-        text_write(w, row->min ? "^0*([1-9][0-9]?|100)%$" : "^0*([0-9][0-9]?|100)%$");
+        text_write(w, sl_opt_pattern(row));
         break;
     case SL_OPT_STR:
     case SL_OPT_PATH:
         text_write(w, NULL);
         break;
     case SL_OPT_URL:
-        text_write(w, "^https?://");
+        text_write(w, sl_opt_pattern(row));
         sl_jw_member_str(w, "format", SL_STR("uri"));
         break;
     case SL_OPT_ENUM:

@@ -7,6 +7,8 @@
 
 struct sl_jw;
 
+/* The pattern of a value that is a text with a form: a duration, a size, a share, a URL. */
+const char *sl_opt_pattern(const struct sl_opt *row);
 /* The schema of a map with these rows. */
 void sl_opt_schema(struct sl_jw *w, const struct sl_opt *rows);
 /* The schema of a route's model: a provider with its configuration, under `config` or, as in Databricks,

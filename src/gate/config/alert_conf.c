@@ -70,7 +70,9 @@ static const struct sl_opt webhook_opts[] = {
 
 const struct sl_opt sl_alert_opts[] = {
     { "at", SL_OPT_CUSTOM, offsetof(struct sl_alert_conf, marks), "50, 80, 100", 0, 0, SL_OPT_RELOAD, NULL, NULL,
-      at_check, "the shares of a limit's cap, in percent, at which the operator is told: a list, each once a window" },
+      at_check, "the shares of a limit's cap, in percent, at which the operator is told: a list, each once a window",
+      .forms =
+          "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100}},{\"type\":\"string\"}" },
     { "webhook", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, webhook_opts, NULL,
       "where alerts are sent to, beside the log" },
     { NULL },

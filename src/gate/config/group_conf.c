@@ -43,7 +43,8 @@ static int limits_check(struct sl_bind *bind, const struct sl_opt *row, const st
 static const struct sl_opt children_opts[] = {
     { "limits", SL_OPT_CUSTOM, offsetof(struct file_group, children.limits) - offsetof(struct file_group, children),
       NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
-      "the limits that it begins with, unless it is made with some" },
+      "the limits that it begins with, unless it is made with some",
+      .forms = "{\"$ref\":\"#/components/schemas/AllLimitList\"}" },
     { NULL },
 };
 
@@ -51,7 +52,8 @@ const struct sl_opt sl_group_opts[] = {
     { "name", SL_OPT_STR, offsetof(struct file_group, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
       name_check, "its path: acme, or acme/search for a group in acme, which must be there too" },
     { "limits", SL_OPT_CUSTOM, offsetof(struct file_group, limits), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
-      "the limits of all calls with keys in it and in the groups below it; default: none" },
+      "the limits of all calls with keys in it and in the groups below it; default: none",
+      .forms = "{\"$ref\":\"#/components/schemas/AllLimitList\"}" },
     { "children", SL_OPT_MAP, offsetof(struct file_group, children), NULL, 0, 0, 0, NULL, children_opts, NULL,
       "for groups that calls make in it" },
     { NULL },

@@ -121,34 +121,40 @@ static int name_look(struct sl_bind *bind, const struct sl_val *val, struct sl_m
     return 0;
 }
 
+static const struct sl_opt file_key_opts[] = {
+    { "name", SL_OPT_STR, offsetof(struct file_key, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
+      NULL, "the key's name" },
+    { "principal", SL_OPT_STR, offsetof(struct file_key, principal), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "whom limits and the log count; default: the key's name, or GROUP/NAME" },
+    { "group", SL_OPT_STR, offsetof(struct file_key, group), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, group_check,
+      "the group that it is in: one of `groups`; default: none" },
+    { "role", SL_OPT_ENUM, offsetof(struct file_key, role), "query", 0, 0, SL_OPT_RELOAD, sl_role_names, NULL, NULL,
+      "query: invoke and read; viewer: read routes and /metrics; operator: change routes, too; admin: everything; in a "
+      "group only what is the group's" },
+    { "routes", SL_OPT_STR_LIST, offsetof(struct file_key, routes), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "the routes that it may use (role query only); default: all" },
+    { "expires_at", SL_OPT_STR, offsetof(struct file_key, expires_at), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "when it expires, as 2026-12-31T23:59:59Z; default: never" },
+    { "limits", SL_OPT_CUSTOM, offsetof(struct file_key, rules), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
+      "the limits of all calls with it; default: none", .forms = "{\"$ref\":\"#/components/schemas/AllLimitList\"}" },
+    { "key", SL_OPT_CUSTOM, offsetof(struct file_key, hash), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
+      key_text_check, "the key: $NAME, { file: PATH }, or { sha256: HEX }",
+      .forms = "{\"$ref\":\"#/components/schemas/FileKeyText\"}" },
+    { NULL },
+};
+
+const struct sl_opt *sl_file_key_rows(void)
+{
+    return file_key_opts;
+}
+
 static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_keyring *ring, struct sl_map *by_name)
 {
-    static const struct sl_opt rows[] = {
-        { "name", SL_OPT_STR, offsetof(struct file_key, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
-          NULL, "the key's name" },
-        { "principal", SL_OPT_STR, offsetof(struct file_key, principal), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "whom limits and the log count; default: the key's name, or GROUP/NAME" },
-        { "group", SL_OPT_STR, offsetof(struct file_key, group), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, group_check,
-          "the group that it is in: one of `groups`; default: none" },
-        { "role", SL_OPT_ENUM, offsetof(struct file_key, role), "query", 0, 0, SL_OPT_RELOAD, sl_role_names, NULL, NULL,
-          "query: invoke and read; viewer: read routes and /metrics; operator: change routes, too; admin: everything; "
-          "in "
-          "a group only what is the group's" },
-        { "routes", SL_OPT_STR_LIST, offsetof(struct file_key, routes), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "the routes that it may use (role query only); default: all" },
-        { "expires_at", SL_OPT_STR, offsetof(struct file_key, expires_at), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "when it expires, as 2026-12-31T23:59:59Z; default: never" },
-        { "limits", SL_OPT_CUSTOM, offsetof(struct file_key, rules), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
-          limits_check, "the limits of all calls with it; default: none" },
-        { "key", SL_OPT_CUSTOM, offsetof(struct file_key, hash), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL,
-          NULL, key_text_check, "the key: $NAME, { file: PATH }, or { sha256: HEX }" },
-        { NULL },
-    };
     if (val->kind != SL_VAL_MAP) {
         return FAIL(bind, val, "must be a map with name and key");
     }
     struct file_key conf = { .routes = { NULL, 0 } };
-    int r = sl_opt_bind(bind, rows, val, &conf);
+    int r = sl_opt_bind(bind, file_key_opts, val, &conf);
     uint64_t expires_sec = 0;
     if (r == 0 && conf.expires_at.n && sl_instant_parse(conf.expires_at, &expires_sec) < 0) {
         r = FAIL(bind, val, "expires_at must be a time like 2026-12-31T23:59:59Z");

@@ -7,6 +7,7 @@
 #include "gate/config/key.h"
 
 struct sl_bind;
+struct sl_opt;
 struct sl_val;
 
 /* A set of keys; it holds a reference to each. A map of hashes of hashes finds the key, then its hash is compared in
@@ -24,6 +25,9 @@ struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned cha
 /* Reads `auth.keys` of the file: a list of {name, principal, group, limits, role, routes, expires_at, key: a secret or
  * {sha256: HEX}}. Every problem goes to bind->problems. */
 SL_MUST int sl_keys_bind(struct sl_bind *bind, const struct sl_val *list, struct sl_keyring *ring);
+
+/* The members of a key there. */
+const struct sl_opt *sl_file_key_rows(void);
 
 /* Reads one key of the file: a reference to a secret, or { sha256: HEX }. At least SL_KEY_OWN_MIN characters. */
 SL_MUST int sl_key_text_bind(struct sl_bind *bind, const struct sl_val *val, unsigned char ret_hash[SL_KEY_HASH_BYTES]);

@@ -198,7 +198,8 @@ static const struct sl_opt server_timeout_opts[] = {
     { "drain_delay", SL_OPT_CUSTOM, offsetof(struct sl_server_timeouts, drain_delay_usec), "auto", 0, DAY,
       SL_OPT_RELOAD, NULL, NULL, drain_delay_check,
       "after SIGTERM: how long /ready says 503 before new connections are refused; auto: 0s when stdin or stderr is a "
-      "terminal, else 5s" },
+      "terminal, else 5s",
+      .forms = "{\"const\":\"auto\"},{\"type\":\"string\",\"pattern\":\"^[0-9]+(ms|s|m|h|d)$\"}" },
     TIME("drain", drain_usec, "30s", 0, "after that: how long running calls may go on before they are cut"),
     { NULL },
 };
@@ -213,9 +214,12 @@ static const struct sl_opt tls_opts[] = {
 
 const struct sl_opt sl_server_rows[] = {
     { "listen", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, listen), "127.0.0.1:5000", 0, 0, 0, NULL,
-      listen_opts, listen_check, "address or list of addresses: host:port, [v6]:port, unix:/path", listen_same },
+      listen_opts, listen_check, "address or list of addresses: host:port, [v6]:port, unix:/path", listen_same,
+      .forms = "{\"type\":\"string\"},%,{\"type\":\"array\",\"minItems\":1,\"items\":{\"anyOf\":[{\"type\":\"string\"},"
+               "%]}}" },
     { "workers", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, workers), "auto", 1, 256, 0, NULL, NULL,
-      workers_check, "event loops; auto: one a core, at most 4", u32_same },
+      workers_check, "event loops; auto: one a core, at most 4", u32_same,
+      .forms = "{\"const\":\"auto\"},{\"type\":\"integer\",\"minimum\":1,\"maximum\":256}" },
     { "tls", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, tls_opts, NULL, "serves HTTPS when both are set" },
     { "limits", SL_OPT_MAP, offsetof(struct sl_server_settings, limits), NULL, 0, 0, 0, NULL, server_limit_opts, NULL,
       "sizes and counts" },

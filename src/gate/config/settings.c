@@ -178,7 +178,8 @@ static const struct sl_opt upstream_opts[] = {
     { "pool", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, pool_opts, NULL, "idle upstream connections" },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, upstream_limit_opts, NULL, "sizes" },
     { "proxy", SL_OPT_CUSTOM, offsetof(struct sl_upstream_settings, proxy), NULL, 0, 0, SL_OPT_RELOAD, NULL, proxy_opts,
-      proxy_check, "HTTP proxy for all upstreams, used with CONNECT: its URL, or a map; a route may have its own" },
+      proxy_check, "HTTP proxy for all upstreams, used with CONNECT: its URL, or a map; a route may have its own",
+      .forms = "{\"type\":\"string\",\"pattern\":\"^http://\"},%" },
     ROW(struct sl_upstream_settings, "ca", SL_OPT_PATH, ca, NULL, 0, 0, SL_OPT_RELOAD,
         "certificate authorities (PEM) beside the system's"),
     ROW_CHECK(struct sl_upstream_settings, "allow", SL_OPT_STR_LIST, allow, NULL, SL_OPT_RELOAD, allow_check,
@@ -187,15 +188,18 @@ static const struct sl_opt upstream_opts[] = {
 };
 
 static const struct sl_opt auth_opts[] = {
-    ROW_CHECK(struct sl_auth_settings, "admin_key", SL_OPT_CUSTOM, has_admin_key, NULL, SL_OPT_RELOAD, admin_key_check,
-              "the first admin key: $NAME, { file: PATH } or { sha256: HEX }; default: SLUICE_ADMIN_KEY, else a key "
-              "that the first start makes in the data directory"),
+    { "admin_key", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, has_admin_key), NULL, 0, 0, SL_OPT_RELOAD, NULL,
+      NULL, admin_key_check,
+      "the first admin key: $NAME, { file: PATH } or { sha256: HEX }; default: SLUICE_ADMIN_KEY, else a key that the "
+      "first start makes in the data directory",
+      .forms = "{\"$ref\":\"#/components/schemas/FileKeyText\"}" },
     { "metrics", SL_OPT_ENUM, offsetof(struct sl_auth_settings, metrics), "auto", 0, 0, SL_OPT_RELOAD, metrics_access,
       NULL, NULL,
       "who may read /metrics: everyone (open), keys of role viewer or above (viewer), or of role admin only (admin), "
       "all of them without a group; auto: open if every listener is loopback or a unix socket, else viewer" },
     { "keys", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, ring), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, keys_check,
-      "API keys of the file: a list of { name, key, principal, group, limits, role, routes, expires_at }" },
+      "API keys of the file: a list of { name, key, principal, group, limits, role, routes, expires_at }",
+      .forms = "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/FileKey\"}}" },
     END_OF_TABLE,
 };
 
@@ -240,9 +244,11 @@ static const char *const unknown_words[] = { "allow", "refuse", NULL };
 static const struct sl_opt prices_opts[] = {
     ROW(struct sl_settings, "file", SL_OPT_PATH, prices_file, NULL, 0, 0, SL_OPT_RELOAD,
         "a price table (JSON, up to 64 MiB) in the form of the public one, which loads as it stands"),
-    ROW_CHECK(struct sl_settings, "models", SL_OPT_CUSTOM, prices_models, NULL, SL_OPT_RELOAD, sl_prices_models_check,
-              "prices over those of the table: a map from PROVIDER/MODEL (or the model alone) to prices with the "
-              "table's names (docs/usage.md)"),
+    { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, prices_models), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
+      sl_prices_models_check,
+      "prices over those of the table: a map from PROVIDER/MODEL (or the model alone) to prices with the table's names "
+      "(docs/usage.md)",
+      .forms = "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\"}}" },
     { "unknown", SL_OPT_ENUM, offsetof(struct sl_settings, prices_refuse_unknown), "allow", 0, 0, SL_OPT_RELOAD,
       unknown_words, NULL, NULL,
       "calls of a model without a known price where money is limited: allow (they count as nothing), or refuse" },
@@ -327,29 +333,31 @@ static const struct sl_opt sections[] = {
     MAP(struct sl_settings, "upstream", upstream, upstream_opts, "the providers' side"),
     { "auth", SL_OPT_CUSTOM, offsetof(struct sl_settings, auth), NULL, 0, 0, SL_OPT_RELOAD, NULL, auth_opts, auth_check,
       "who may call: a map, {} for the admin key only; none: everyone, on any address; left out: everyone, on loopback "
-      "only" },
+      "only",
+      .forms = "{\"const\":\"none\"},%" },
     { "groups", SL_OPT_CUSTOM, offsetof(struct sl_settings, groups), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_group_opts,
-      groups_check, "groups of keys: a list" },
+      groups_check, "groups of keys: a list", .forms = "{\"type\":\"array\",\"items\":%}" },
     { "responses", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, responses_opts, NULL, "/v1/responses/{id}" },
     { "store", SL_OPT_CUSTOM, offsetof(struct sl_settings, store), "sqlite", 0, 0, 0, NULL, sl_store_opts,
       sl_store_conf_check,
       "where routes, limits, keys and usage are kept: sqlite (in the data directory), or a map with a database that "
-      "many "
-      "machines share (docs/many-machines.md)",
-      sl_store_conf_same },
+      "many machines share (docs/many-machines.md)",
+      sl_store_conf_same, .forms = "{\"const\":\"sqlite\"},%" },
     { "requests", SL_OPT_CUSTOM, offsetof(struct sl_settings, requests), "on", 0, 0, SL_OPT_OR_OFF, NULL, requests_opts,
-      requests_check, "the request log in the data directory: a map, on or off", requests_same },
+      requests_check, "the request log in the data directory: a map, on or off", requests_same,
+      .forms = "%,{\"enum\":[\"on\",\"off\",true,false]}" },
     { "counters", SL_OPT_CUSTOM, offsetof(struct sl_settings, counters), "local", 0, 0, 0, NULL, sl_counters_opts,
       sl_counters_check,
       "where limits are counted: local (in this process), or a map that names a Redis server, so that several nodes "
       "count together",
-      sl_counters_same },
+      sl_counters_same, .forms = "{\"const\":\"local\"},%" },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, limits_opts, NULL, "how limits of routes count" },
     { "alerts", SL_OPT_CUSTOM, offsetof(struct sl_settings, alerts), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_alert_opts,
       sl_alerts_check, "tells the operator how much of a limit is used; without it nobody is told" },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
     { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
-      sl_models_check, "facts about models; the key is the beginning of their name (with or without a * at its end)" },
+      sl_models_check, "facts about models; the key is the beginning of their name (with or without a * at its end)",
+      .forms = "{\"type\":\"object\",\"additionalProperties\":%}" },
     { "prices", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, prices_opts, NULL,
       "what models cost; without it only a few prices are known" },
     { "log", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, log_opts, NULL, "logs" },

@@ -234,10 +234,15 @@ static int by_check(struct sl_bind *bind, const struct sl_opt *row, const struct
     return sl_opt_bind(bind, header_rows, is_header ? &map : val, conf);
 }
 
+#define BY_FORMS                                                                                               \
+    "{\"enum\":[\"auto\",\"off\",false]},{\"type\":\"string\",\"pattern\":\"^header:\"},{\"type\":\"object\"," \
+    "\"properties\":{"                                                                                         \
+    "\"header\":{\"type\":\"string\"}},\"required\":[\"header\"],\"additionalProperties\":false}"
 static const struct sl_opt affinity_rows[] = {
     { "by", SL_OPT_CUSTOM, offsetof(struct sl_affinity_conf, by), "auto", 0, 0, SL_OPT_RELOAD, NULL, NULL, by_check,
       "auto (x-sluice-session, prompt_cache_key, state that only one target can read, or the beginning of the "
-      "conversation), off, or { header: NAME }" },
+      "conversation), off, or { header: NAME }",
+      .forms = BY_FORMS },
     { "ttl", SL_OPT_USEC, offsetof(struct sl_affinity_conf, ttl_usec), "1h", SL_USEC_PER_SEC,
       30 * 86400 * SL_USEC_PER_SEC, SL_OPT_RELOAD, NULL, NULL, NULL,
       "how long after its last call a conversation is remembered" },
@@ -273,7 +278,8 @@ static const struct sl_opt hedge_rows[] = {
     { "after", SL_OPT_CUSTOM, IN_HEDGE(after_usec), "p95", SL_USEC_PER_MSEC, 3600 * SL_USEC_PER_SEC, SL_OPT_RELOAD,
       NULL, NULL, after_check,
       "how long to wait for the first token: a duration, or p95: the time that 95 % of the target's calls took at "
-      "most" },
+      "most",
+      .forms = "{\"const\":\"p95\"},{\"type\":\"string\",\"pattern\":\"^0*[1-9][0-9]*(ms|s|m|h|d)$\"}" },
     { "at_most", SL_OPT_SHARE, IN_HEDGE(at_most), "5%", 1, 100, SL_OPT_RELOAD, NULL, NULL, NULL,
       "for which share of the route's calls" },
     { NULL },
@@ -302,7 +308,8 @@ static int health_check(struct sl_bind *bind, const struct sl_opt *row, const st
 
 const struct sl_opt sl_traffic_rows[] = {
     { "targets", SL_OPT_CUSTOM, FIELD(targets), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, targets_check,
-      "upstreams beside `model`, see below (docs/traffic.md)" },
+      "upstreams beside `model`, see below (docs/traffic.md)",
+      .forms = "{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":\"#/components/schemas/FileTarget\"}}" },
     { "balance", SL_OPT_ENUM, FIELD(balance), "weighted", 0, 0, SL_OPT_RELOAD, balance_words, NULL, NULL,
       "which target of a tier is asked first: weighted (by the weights), least_busy (the fewest running calls for its "
       "weight), fastest (the shortest time to a stream's first byte, or to a whole reply), ordered (as they are "
@@ -322,7 +329,7 @@ const struct sl_opt sl_traffic_rows[] = {
       "checks of the targets without calls: { every, by }; after three failed checks in a row a target gets no calls, "
       "until a check is answered; default: none" },
     { "affinity", SL_OPT_CUSTOM, FIELD(affinity), NULL, 0, 0, SL_OPT_RELOAD, NULL, affinity_rows, affinity_check,
-      "how a conversation finds the target where it was: { by, ttl }, or off" },
+      "how a conversation finds the target where it was: { by, ttl }, or off", .forms = "%," BY_FORMS },
     { NULL },
 };
 
@@ -352,7 +359,8 @@ static int shadow_check(struct sl_bind *bind, const struct sl_opt *row, const st
 
 const struct sl_opt sl_alone_rows[] = {
     { "limits", SL_OPT_CUSTOM, FIELD(limits), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
-      "the route's limits, as in its entry (docs/limits.md)" },
+      "the route's limits, as in its entry (docs/limits.md)",
+      .forms = "{\"$ref\":\"#/components/schemas/AllLimitList\"}" },
     { "shadow", SL_OPT_CUSTOM, FIELD(shadow), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_OR_OFF, NULL, shadow_rows,
       shadow_check,
       "a share of the calls also goes to another route, whose answers are only logged: { route, share }" },
@@ -384,7 +392,8 @@ const struct sl_opt sl_target_rows[] = {
     { "name", SL_OPT_STR, FIELD(name), NULL, 0, 0, SL_OPT_REQUIRED | SL_OPT_RELOAD, NULL, NULL, name_check,
       "the name in logs, metrics and headers; `model` is the route's own `model:`" },
     { "model", SL_OPT_CUSTOM, FIELD(model), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, model_check,
-      "provider, name and config, as in a route; all targets need it, except the one named `model`" },
+      "provider, name and config, as in a route; all targets need it, except the one named `model`",
+      .forms = "{\"$ref\":\"#/components/schemas/FileModel\"}" },
     { "weight", SL_OPT_U32, FIELD(rule.weight), "1", 0, 10000, SL_OPT_RELOAD, NULL, NULL, NULL,
       "its share of its tier's calls; 0: it is asked only when no other target of the tier is left" },
     { "tier", SL_OPT_U32, FIELD(rule.tier), "0", 0, 999, SL_OPT_RELOAD, NULL, NULL, NULL,

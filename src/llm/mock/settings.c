@@ -70,7 +70,8 @@ static const struct sl_opt tool_opts[] = {
     { "name", SL_OPT_STR, offsetof(struct sl_mock_tool, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
       NULL, "the function that is called, if the request offers it" },
     { "arguments", SL_OPT_CUSTOM, offsetof(struct sl_mock_tool, arguments), "{}", 0, 0, SL_OPT_RELOAD, NULL, NULL,
-      arguments_check, "the arguments of the call: a map, or the exact text of the arguments" },
+      arguments_check, "the arguments of the call: a map, or the exact text of the arguments",
+      .forms = "{\"type\":\"object\"},{\"type\":\"string\"}" },
     { NULL },
 };
 
@@ -118,7 +119,8 @@ const struct sl_opt sl_mock_opts[] = {
     { "tools", SL_OPT_CUSTOM, offsetof(struct sl_mock_conf, tools), NULL, 0, 0, SL_OPT_RELOAD, NULL, tool_opts,
       tools_check,
       "tools that the mock calls instead of an answer in text, if the request offers them; a request that ends with a "
-      "tool's result gets a text" },
+      "tool's result gets a text",
+      .forms = "{\"type\":\"array\",\"items\":%}" },
     { "reasoning", SL_OPT_STR, offsetof(struct sl_mock_conf, reasoning), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
       "the reasoning before each answer of a chat" },
     { "refusal", SL_OPT_STR, offsetof(struct sl_mock_conf, refusal), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
