@@ -14,6 +14,7 @@
 #include "daemon/reload.h"
 #include "gate/call/credential.h"
 #include "gate/config/alert_conf.h"
+#include "gate/config/certs.h"
 #include "gate/config/events.h"
 #include "gate/config/publisher.h"
 #include "gate/config/snapshot.h"
@@ -35,7 +36,6 @@
 #include "gate/watch/notice.h"
 #include "log/rlog.h"
 #include "net/bind.h"
-#include "net/tls.h"
 #include "store/store.h"
 
 #include <fcntl.h>
@@ -182,15 +182,12 @@ static void on_hup(uv_signal_t *handle, int number)
     }
 }
 
-static void certificate_tell(const struct sl_settings *settings)
+static void on_certificate(void *arg, const char *path, uint64_t end)
 {
-    if (!settings->server_tls) {
-        return;
-    }
-    uint64_t end = sl_tls_ctx_expiry(settings->server_tls), now = sl_clock_wall_usec() / SL_USEC_PER_SEC;
-    const char *path = settings->server.tls_cert.p;
+    const char *who = arg;
+    uint64_t now = sl_clock_wall_usec() / SL_USEC_PER_SEC;
     if (end <= now) {
-        sl_log(SL_LOG_ERROR, "tls", "the certificate in %s has expired: clients refuse to connect", path);
+        sl_log(SL_LOG_ERROR, "tls", "the certificate in %s has expired: %s", path, who);
     } else if (end - now < (uint64_t)CERTIFICATE_DAYS * DAY_SEC) {
         unsigned long long hours = (end - now) / 3600;
         sl_log(SL_LOG_WARNING, "tls", "the certificate in %s expires in %llu %s", path,
@@ -198,12 +195,22 @@ static void certificate_tell(const struct sl_settings *settings)
     }
 }
 
+static void certificates_tell(const struct sl_config *config)
+{
+    struct sl_certs certs = { .fn = on_certificate, .arg = "clients refuse to connect" };
+    sl_certs_server(&certs, config->settings);
+    certs.arg = "upstreams refuse it";
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        sl_certs_route(&certs, config->routes[i]);
+    }
+    sl_certs_done(&certs);
+}
+
 static void on_daily(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
-    certificate_tell(d->reload.good->config->settings);
+    certificates_tell(d->reload.good->config);
 }
-
 static void on_usage(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
@@ -235,7 +242,7 @@ static void on_published(void *arg)
     const struct sl_auth_settings *auth = &d->reload.good->config->settings->auth;
     const struct sl_requests_settings *requests = &d->reload.good->config->settings->requests;
     sl_addresses_tell_open(&d->addresses, d->reload.good->config->settings);
-    certificate_tell(d->reload.good->config->settings);
+    certificates_tell(d->reload.good->config);
     alerts_set(d, d->reload.good->config->settings);
     if (d->gate.requests) {
         sl_rlog_set_bounds(d->gate.requests, requests->keep_usec, requests->size_bytes);
@@ -496,7 +503,7 @@ static void serve_tell(const struct daemon *d, bool is_default)
                n == 1 ? "" : "s", is_default ? " (the embedded default: provider mock)" : "");
     }
     sl_addresses_tell_open(&d->addresses, d->config->settings);
-    certificate_tell(d->config->settings);
+    certificates_tell(d->config);
     sl_notify("READY=1\nSTATUS=serving, %u route%s\nMAINPID=%ld", n, n == 1 ? "" : "s", (long)getpid());
 }
 

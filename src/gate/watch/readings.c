@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "gate/config/certs.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
@@ -178,12 +179,21 @@ static void file_time_read(struct sl_reading_sink *sink, const void *source)
     put_millionths(sink, atomic_load(&gate_of(source)->config_wall_usec));
 }
 
+static void on_certificate(void *arg, const char *path, uint64_t expiry)
+{
+    put_word(arg, path, expiry);
+}
+
 static void certificate_read(struct sl_reading_sink *sink, const void *source)
 {
-    const struct sl_settings *settings = ((const struct sl_reading_source *)source)->snapshot->settings;
-    if (settings->server_tls) {
-        put_word(sink, settings->server.tls_cert.p, sl_tls_ctx_expiry(settings->server_tls));
+    const struct sl_snapshot *snapshot = ((const struct sl_reading_source *)source)->snapshot;
+    struct sl_certs certs = { .fn = on_certificate, .arg = sink };
+    sl_certs_server(&certs, snapshot->settings);
+    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
+    for (const struct sl_route *route; (route = sl_snapshot_next(&it)) != NULL;) {
+        sl_certs_route(&certs, route);
     }
+    sl_certs_done(&certs);
 }
 
 static void build_read(struct sl_reading_sink *sink, const void *source)
@@ -602,7 +612,10 @@ const struct sl_reading sl_readings[] = {
     GAUGE("sluice_config_last_reload_success_timestamp_seconds",
           "When the configuration in force was read, in seconds since 1970.", file_time_read, LB_END),
     GAUGE("sluice_certificate_expiry_timestamp_seconds",
-          "When the first certificate of the file expires, in seconds since 1970.", certificate_read, LB_FILE),
+          "When the first certificate of the file expires, in seconds since 1970: the listener's, and those that "
+          "routes show "
+          "to their upstreams.",
+          certificate_read, LB_FILE),
     COUNTER("sluice_tls_handshakes_failed_total", "TLS handshakes of clients that failed.", handshakes_read,
             LB_HANDSHAKE),
     GAUGE("sluice_build_info", "Always 1; the label says which version runs.", build_read, LB_VERSION),

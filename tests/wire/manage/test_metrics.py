@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness import CHAT, CHAT_REPLY, chat_route, free_port, wait_for
+from upstream import Authority
 
 MESSAGES = {"messages": [{"role": "user", "content": "hello"}]}
 INVOKE = "/gateway/chat/invocations"
@@ -441,6 +442,19 @@ def test_a_store_and_a_certificate_are_watched(sluice, tmp_path, certs):
     line = next(line for line in text.splitlines() if line.startswith("sluice_certificate_expiry_timestamp_seconds{"))
     end = ssl.cert_time_to_seconds(ssl._ssl._test_decode_cert(str(certs[0]))["notAfter"])
     assert f'file="{certs[0]}"' in line and float(line.split()[1]) == end
+
+
+def test_the_certificates_of_routes_are_watched(sluice, tmp_path):
+    """Each file once, and the log warns of one that ends soon."""
+    ca = Authority(tmp_path)
+    ca.pem("client", days=5)
+    path = str(tmp_path / "client.pem")
+    routes = [chat_route("https://127.0.0.1:1/v1", name, tls={"cert": path, "key": path}) for name in "ab"]
+    daemon = sluice({"endpoints": routes})
+    lines = [line for line in daemon.call("GET", "/metrics").body.decode().splitlines() if line.startswith("sluice_certificate_expiry_timestamp_seconds{")]
+    end = ssl.cert_time_to_seconds(ssl._ssl._test_decode_cert(path)["notAfter"])
+    assert len(lines) == 1 and f'file="{path}"' in lines[0] and float(lines[0].split()[1]) == end
+    wait_for(lambda: re.search(rf" warning tls: the certificate in {re.escape(path)} expires in [45] days", daemon.stderr), daemon.stderr)
 
 
 def test_the_operator_hears_of_a_failing_upstream(sluice, upstream):
