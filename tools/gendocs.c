@@ -62,6 +62,8 @@ static const char *const environment[][2] = {
     { "SLUICE_ADMIN_KEY", "the first admin key, if `auth` is configured and the file has none" },
     { "MLFLOW_GATEWAY_ALLOWED_PROVIDERS",
       "the providers that routes may have, comma-separated, in the file and through the API; empty or not set: all" },
+    { "OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, …",
+      "with `serve --env-routes`: keys of providers, each of which gets a route (docs/commands.md)" },
     { "NO_COLOR", "set and not empty: the logs have no colour on a terminal" },
     { "SLUICE_AUTH", "`none`: the same as `auth: none`, if the file has no `auth` section" },
     { "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS", "the same as `upstream.timeouts.total`, if the file does not set it" },

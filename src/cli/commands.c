@@ -54,6 +54,12 @@ static const struct cli_opt serve_opts[] = {
     { "workers", 0, CLI_TEXT, AT(workers), "N", "threads that serve, or auto, in place of server.workers", 0 },
     { "data", 0, CLI_TEXT, AT(data_dir), "DIR|none", "where routes, limits and keys are kept (default SLUICE_DATA)",
       0 },
+    { "env-routes", 0, CLI_SWITCH, AT(has_env_routes), NULL,
+      "without a file: a route for each provider whose key is in the environment, such as OPENAI_API_KEY (on a "
+      "terminal "
+      "this is the default)",
+      0 },
+    { "no-env-routes", 0, CLI_SWITCH, AT(has_no_env_routes), NULL, "no such routes", 0 },
     OPTIONS_END,
 };
 

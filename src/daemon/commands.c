@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "daemon/daemon.h"
 #include "gate/api/file_schema.h"
+#include "net/bind.h"
 
 static const char *env_find(const char *name)
 {
@@ -57,6 +58,29 @@ static int listen_look(const char *listen)
 }
 
 int sl_command_serve(const struct cli_args *args)
+/* On a terminal a person tries the gateway: unless others could reach it, their keys are of use at once. */
+static bool env_routes_are_usual(const struct sl_serve_opts *opts)
+{
+    struct sl_bind_addr addr;
+    struct sl_err err = { 0 };
+    bool is_local = !opts->listen ||
+                    (sl_bind_parse(sl_str_c(opts->listen), &addr, &err) == 0 && sl_bind_is_local(&addr));
+    return is_local && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+static int env_routes_look(const struct cli_args *args, struct sl_serve_opts *opts)
+{
+    if (args->has_env_routes && args->has_no_env_routes) {
+        return cli_usage("serve", "--env-routes and --no-env-routes say opposite things");
+    }
+    if (args->has_env_routes && opts->config) {
+        return cli_usage("serve", "--env-routes adds routes where there is no file, and %s is one", opts->config);
+    }
+    opts->has_env_routes = !opts->config && !args->has_no_env_routes &&
+                           (args->has_env_routes || env_routes_are_usual(opts));
+    return 0;
+}
+
 {
     struct sl_serve_opts opts = {
         .config = config_find(args), .listen = args->listen, .data = data_find(args), .bad_config_exit = SL_EXIT_LOCAL
@@ -64,6 +88,7 @@ int sl_command_serve(const struct cli_args *args)
     int r = workers_parse("serve", args->workers, &opts.workers);
     r = r ? r : listen_look(opts.listen);
     return r ? r : sl_cmd_serve(&opts);
+    r = r ? r : env_routes_look(args, &opts);
 }
 
 int sl_command_check(const struct cli_args *args)

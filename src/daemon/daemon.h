@@ -20,6 +20,7 @@ struct sl_serve_opts {
     int bad_config_exit; /* MLflow's command ends with 2 */
     bool is_strict;      /* for check: warnings are errors */
     bool is_mlflow;      /* also print MLflow's message for a bad file */
+    bool has_env_routes; /* without a file: a route for each provider whose key is in the environment */
 };
 
 int sl_cmd_serve(const struct sl_serve_opts *opts);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice serve`: reads, checks, binds, starts the workers, waits for signals, drains. For this the main thread has a
  * small loop of its own. */
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "daemon/data.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
+#include "daemon/starter.h"
 #include "gate/call/credential.h"
 #include "gate/config/alert_conf.h"
 #include "gate/config/certs.h"
@@ -54,6 +56,8 @@
 /* When a certificate ends sooner, the log says so once a day. */
 #define CERTIFICATE_DAYS 14
 #define DAY_SEC          86400
+/* The embedded default, with routes from the environment. */
+#define DEFAULT_MAX 16384
 /* As often as the store's thread writes. */
 #define USAGE_MSEC 500
 
@@ -77,6 +81,7 @@ struct daemon {
     uv_timer_t timer, daily, usage;
     uv_async_t ended;
     atomic_uint n_ended;
+    struct sl_buf default_text, env_routes; /* with routes from the environment, and their names */
     enum { DM_SERVE, DM_DELAY, DM_DRAIN, DM_END, DM_ABORT } state;
 };
 
@@ -211,6 +216,7 @@ static void on_daily(uv_timer_t *timer)
     struct daemon *d = timer->data;
     certificates_tell(d->reload.good->config);
 }
+
 static void on_usage(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
@@ -488,8 +494,20 @@ static void serve_free(struct daemon *d)
     sl_metrics_free(d->gate.metrics);
     sl_key_unref(d->gate.admin_key);
     sl_reload_done(&d->reload);
+    sl_buf_done(&d->default_text);
+    sl_buf_done(&d->env_routes);
     sl_env_secrets_done();
     SL_IGNORE(prctl(PR_SET_DUMPABLE, 1) < 0); /* nothing secret is left; sanitizers look for leaks now */
+}
+
+static void env_routes_tell(const struct daemon *d)
+{
+    if (d->env_routes.len) {
+        sl_log(SL_LOG_INFO, "serve",
+               "routes from the environment: %.*s; every user of this machine can call them and spend; --no-env-routes "
+               "leaves them out",
+               SL_STR_ARG(sl_buf_str(&d->env_routes)));
+    }
 }
 
 static void serve_tell(const struct daemon *d, bool is_default)
@@ -501,6 +519,10 @@ static void serve_tell(const struct daemon *d, bool is_default)
         sl_log(SL_LOG_INFO, "serve", "listening on %s%s, %u worker%s, %u route%s%s", d->addresses.v[i].text,
                d->addresses.inherited ? " (handed over)" : "", d->n_threads, d->n_threads == 1 ? "" : "s", n,
                n == 1 ? "" : "s", is_default ? " (the embedded default: provider mock)" : "");
+    }
+    env_routes_tell(d);
+    if (isatty(STDERR_FILENO) && sl_bind_is_local(&d->addresses.v[0])) {
+        sl_starter_try(d->config, d->addresses.v[0].text, d->data);
     }
     sl_addresses_tell_open(&d->addresses, d->config->settings);
     certificates_tell(d->config);
@@ -541,6 +563,11 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     sl_events_init(&d->events, &d->publisher);
     d->reload.path = opts->config;
     d->reload.over = (struct sl_config_overrides){ .listen = sl_str_c(opts->listen), .workers = opts->workers };
+    sl_buf_init(&d->default_text, DEFAULT_MAX);
+    sl_buf_init(&d->env_routes, DEFAULT_MAX);
+    if (opts->has_env_routes && sl_starter_default(&d->default_text, &d->env_routes)) {
+        d->reload.over.text = sl_buf_str(&d->default_text);
+    }
     struct sl_conf_load *load = sl_conf_load_new(d->reload.path, &d->reload.over);
     if (load) {
         sl_problems_print(&load->problems, stderr);

@@ -37,6 +37,11 @@ static const char default_text[] =
     "    endpoint_type: llm/v1/embeddings\n"
     "    model: { provider: mock, name: mock-embeddings, config: {} }\n";
 
+struct sl_str sl_config_default(void)
+{
+    return sl_str_c(default_text);
+}
+
 /* Sections of the file that are no rows of the settings. */
 static const char *const route_sections[] = { "endpoints", "routes", NULL };
 
@@ -471,7 +476,7 @@ static int config_load(struct loader *ld, const char *path, const struct sl_conf
 int sl_config_load(const char *path, const struct sl_config_overrides *over, struct sl_arena *arena,
                    struct sl_problems *problems, struct sl_conf_files *files, struct sl_config **ret)
 {
-    struct loader ld = { .name = path ? path : SL_SETTINGS_EMBEDDED, .files = files };
+    struct loader ld = { .name = path ? path : SL_SETTINGS_EMBEDDED, .files = files, .text = over->text };
     ld.bind = (struct sl_bind){
         .arena = arena, .problems = problems, .resolve = sl_conf_resolve_secret, .resolve_arg = files
     };

@@ -28,7 +28,11 @@ struct sl_config_overrides {
     /* The URL of the shared counters from the environment, for a file that says nothing about them, and the variable's
      * name; NULL: not set. */
     const char *counters, *counters_name;
+    struct sl_str text; /* what is read in place of the embedded default; p == NULL: that */
 };
+
+/* The text of the embedded default. It ends with a list of routes. */
+struct sl_str sl_config_default(void);
 
 /* `path` NULL: the embedded default. Every problem goes to `problems` (errors and warnings); SL_E_INVAL when there was
  * an error. `files` gets every file that was named (the configuration file, key files, certificates), also after an

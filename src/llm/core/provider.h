@@ -75,6 +75,9 @@ struct sl_provider {
 
     const char
         *successor; /* for a service that is gone: what replaced it; every call is refused. NULL: the service exists */
+    /* For a provider that needs one key and nothing else: the environment variable in which programs keep the key, and
+     * a model for chats to begin with (`sluice serve --env-routes`, `sluice init`). NULL: it needs more, or no key. */
+    const char *key_variable, *first_model;
     const char *chat_models; /* MLflow takes only models whose name begins with this for chats (any case); NULL: any */
 };
 

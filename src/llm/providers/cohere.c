@@ -74,6 +74,8 @@ extern const struct sl_provider sl_provider_cohere;
 const struct sl_provider sl_provider_cohere = {
     .name = "cohere",
     .label = "Cohere",
+    .key_variable = "COHERE_API_KEY",
+    .first_model = "command-a-03-2025",
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,
     .passes = SL_BIT(SL_LLM_RERANK),
     .languages = { &sl_language_cohere, &sl_language_cohere, &sl_language_cohere },

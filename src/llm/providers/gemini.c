@@ -72,6 +72,8 @@ extern const struct sl_provider sl_provider_gemini;
 const struct sl_provider sl_provider_gemini = {
     .name = "gemini",
     .label = "Gemini",
+    .key_variable = "GEMINI_API_KEY",
+    .first_model = "gemini-2.5-flash",
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,
     .languages = { &sl_language_gemini, &sl_language_gemini, &sl_language_gemini },
     .stream_usage = SL_USAGE_ALWAYS,

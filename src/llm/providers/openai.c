@@ -400,6 +400,8 @@ static const char *model_table(struct sl_str *io_model)
 extern const struct sl_provider sl_provider_openai, sl_provider_azure;
 const struct sl_provider sl_provider_openai = { .name = "openai",
                                                 .label = "OpenAI",
+                                                .key_variable = "OPENAI_API_KEY",
+                                                .first_model = "gpt-4.1",
                                                 ROW,
                                                 .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) |
                                                           SL_BIT(SL_LLM_MODERATIONS) | SL_BIT(SL_LLM_TRANSCRIPTIONS),

@@ -128,6 +128,10 @@ static void lines_reach_the_daemon(void **state)
     assert_string_equal(asked_file, "v");
     assert_int_equal(run("db migrate --to w", &said), 0);
     assert_string_equal(asked_file, "w");
+    assert_int_equal(run("serve --env-routes", &said), 0);
+    assert_true(asked.has_env_routes);
+    assert_int_equal(run("serve --no-env-routes", &said), 0);
+    assert_false(asked.has_env_routes);
     assert_int_equal(run("secret rotate --data g", &said), 0);
     assert_string_equal(asked_data, "g");
 }
@@ -157,6 +161,8 @@ static void wrong_lines_do_not(void **state)
         { "db copy", "needs --to URL or --from URL" },
         { "db copy --to u --from u", "needs --to URL or --from URL" },
         { "db migrate", "needs --to URL" },
+        { "serve -c a --env-routes", "--env-routes adds routes where there is no file, and a is one" },
+        { "serve --env-routes --no-env-routes", "say opposite things" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *said;
