@@ -48,7 +48,7 @@ struct cli_args {
     int64_t timeout_msec; /* 0: not given */
     /* of the daemon */
     const char *config, *listen, *workers, *data_dir, *host, *port;
-    bool is_strict, has_env_routes, has_no_env_routes;
+    bool is_strict, is_offline, has_env_routes, has_no_env_routes;
     const char *to, *from; /* databases */
     /* of single client commands */
     const char *data, *system, *temperature;

@@ -70,6 +70,16 @@ static const struct cli_opt check_opts[] = {
     OPTIONS_END,
 };
 
+static const struct cli_opt doctor_opts[] = {
+    { "config", 'c', CLI_TEXT, AT(config), "FILE", "the configuration (default SLUICE_CONFIG, MLFLOW_GATEWAY_CONFIG)",
+      0 },
+    { "data", 0, CLI_TEXT, AT(data_dir), "DIR|none", "the data directory (default SLUICE_DATA)", 0 },
+    { "offline", 0, CLI_SWITCH, AT(is_offline), NULL, "ask no upstream", 0 },
+    { "strict", 0, CLI_SWITCH, AT(is_strict), NULL, "warnings are errors", 0 },
+    { "json", 0, CLI_SWITCH, AT(is_json), NULL, "as JSON", 0 },
+    OPTIONS_END,
+};
+
 static const struct cli_opt mlflow_opts[] = {
     { "config-path", 0, CLI_TEXT, AT(config), "FILE", "the configuration (default MLFLOW_GATEWAY_CONFIG)", 0 },
     { "host", 0, CLI_TEXT, AT(host), "HOST", "the address to listen on (default 127.0.0.1)", 0 },
@@ -213,6 +223,11 @@ const struct cli_command cli_commands[] = {
     { "check", "validate", "", 0, 0,
       "read the configuration as serve would, and show every problem with file:line:column",
       "sluice check -c gateway.yaml --strict", check_opts, true, OF_DAEMON(sl_command_check) },
+    { "doctor", NULL, "", 0, 0,
+      "look at all that a gateway needs, and say in one line each what is wrong and what to do\n"
+      "configuration, data directory, limits, certificates, clock, and each provider (no call of it costs anything); "
+      "ends with 1 when something is wrong",
+      "sluice doctor -c gateway.yaml", doctor_opts, true, OF_DAEMON(sl_command_doctor) },
     { "schema", NULL, "", 0, 0, "print a JSON Schema of the configuration, with which editors complete and check it",
       "sluice schema > sluice.schema.json", NULL, true, OF_DAEMON(sl_command_schema) },
     { "mlflow start", NULL, "", 0, 0, "run the gateway with the options of `mlflow gateway start`",

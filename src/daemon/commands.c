@@ -57,7 +57,6 @@ static int listen_look(const char *listen)
                      listen, port, port);
 }
 
-int sl_command_serve(const struct cli_args *args)
 /* On a terminal a person tries the gateway: unless others could reach it, their keys are of use at once. */
 static bool env_routes_are_usual(const struct sl_serve_opts *opts)
 {
@@ -81,14 +80,15 @@ static int env_routes_look(const struct cli_args *args, struct sl_serve_opts *op
     return 0;
 }
 
+int sl_command_serve(const struct cli_args *args)
 {
     struct sl_serve_opts opts = {
         .config = config_find(args), .listen = args->listen, .data = data_find(args), .bad_config_exit = SL_EXIT_LOCAL
     };
     int r = workers_parse("serve", args->workers, &opts.workers);
     r = r ? r : listen_look(opts.listen);
-    return r ? r : sl_cmd_serve(&opts);
     r = r ? r : env_routes_look(args, &opts);
+    return r ? r : sl_cmd_serve(&opts);
 }
 
 int sl_command_check(const struct cli_args *args)
@@ -147,6 +147,16 @@ int sl_command_db_copy(const struct cli_args *args)
 int sl_command_db_migrate(const struct cli_args *args)
 {
     return args->to ? sl_cmd_db_migrate(args->to) : cli_usage("db migrate", "needs --to URL: the database");
+}
+
+int sl_command_doctor(const struct cli_args *args)
+{
+    struct sl_doctor_opts opts = { .config = config_find(args),
+                                   .data = data_find(args),
+                                   .is_json = args->is_json,
+                                   .is_strict = args->is_strict,
+                                   .is_offline = args->is_offline };
+    return sl_cmd_doctor(&opts);
 }
 
 #define SCHEMA_MAX (16u << 20)

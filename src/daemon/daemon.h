@@ -23,6 +23,11 @@ struct sl_serve_opts {
     bool has_env_routes; /* without a file: a route for each provider whose key is in the environment */
 };
 
+struct sl_doctor_opts {
+    const char *config, *data; /* as for serve */
+    bool is_json, is_strict, is_offline;
+};
+
 int sl_cmd_serve(const struct sl_serve_opts *opts);
 int sl_cmd_check(const struct sl_serve_opts *opts);
 /* `data` NULL: SLUICE_DATA's default. */
@@ -34,6 +39,9 @@ int sl_cmd_db_migrate(const char *url);
 int sl_cmd_db_copy(const char *data, const char *url, bool is_back);
 /* *ret_is_running: a daemon has the directory, and nothing was done or printed. */
 int sl_cmd_secret_rotate(const char *data, bool *ret_is_running);
+
+/* 0: nothing is wrong; SL_EXIT_LOCAL: there was an error (or, when strict, a warning). */
+int sl_cmd_doctor(const struct sl_doctor_opts *opts);
 
 struct sl_conf_load;
 /* Call this after the problems were printed: returns the exit code. `load` NULL: no memory. */

@@ -33,8 +33,7 @@ static void server_conf(const struct sl_settings *settings, struct sl_hserver_co
     };
 }
 
-/* The texts of *ret belong to `settings` and `ret_auth`. */
-static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_auth, struct sl_hclient_conf *ret)
+int sl_worker_client_conf(const struct sl_settings *settings, struct sl_buf *ret_auth, struct sl_hclient_conf *ret)
 {
     *ret = (struct sl_hclient_conf){
         .max_head = REPLY_HEAD_MAX,
@@ -87,7 +86,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
     sl_hserver_init(&engine->server, &engine->loop, service->server_cbs, &sconf);
     engine->server.user = worker;
     struct sl_hclient_conf cconf;
-    int r = client_conf(worker->snapshot->settings, &engine->proxy_auth, &cconf);
+    int r = sl_worker_client_conf(worker->snapshot->settings, &engine->proxy_auth, &cconf);
     if (r < 0) {
         return r;
     }
@@ -148,7 +147,7 @@ static void client_configure(struct sl_worker *worker)
 {
     struct sl_buf auth = { 0 };
     struct sl_hclient_conf conf;
-    if (client_conf(worker->snapshot->settings, &auth, &conf) < 0) {
+    if (sl_worker_client_conf(worker->snapshot->settings, &auth, &conf) < 0) {
         return; /* no memory: the client keeps its configuration */
     }
     sl_hclient_configure(&worker->engine->client, &conf);

@@ -7,11 +7,13 @@
 #include "gate/desk.h"
 
 struct sl_alerting;
+struct sl_buf;
 struct sl_counter_home;
 struct sl_engine;
 struct sl_fleet_link;
 struct sl_gate;
 struct sl_health;
+struct sl_hclient_conf;
 struct sl_hserver_cbs;
 struct sl_ident_source;
 struct sl_path_table;
@@ -51,6 +53,9 @@ struct sl_worker {
 SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl_gate *gate,
                            struct sl_log_ring *log, const struct sl_worker_service *service);
 void sl_worker_done(struct sl_worker *worker);
+/* How a client of upstreams works by the settings. The texts of *ret belong to `settings` and `ret_auth`. */
+SL_MUST int sl_worker_client_conf(const struct sl_settings *settings, struct sl_buf *ret_auth,
+                                  struct sl_hclient_conf *ret);
 /* Call this for each answer that n_questions counts. */
 void sl_worker_answered(struct sl_worker *worker);
 /* Frees buffers that a large request or reply left behind. */

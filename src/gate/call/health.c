@@ -244,11 +244,9 @@ static const struct sl_hcall_cbs cbs = {
 
 /* --- making a check --- */
 
-/* The headers are those of a call, without what comes from a client. */
-static int list_ask(const struct check *check, struct sl_arena *arena, struct sl_hcall_req *io_req)
+int sl_health_ask(const struct sl_route *route, uint32_t index, struct sl_arena *arena, struct sl_hcall_req *io_req)
 {
-    const struct sl_route *route = check->of->route;
-    const struct sl_target *target = &route->targets[check->target];
+    const struct sl_target *target = &route->targets[index];
     const struct sl_headers none = { 0 };
     struct sl_passage passage = { .method = "GET" };
     const struct sl_call call = { .type = SL_LLM_CHAT, .passage = &passage };
@@ -281,7 +279,7 @@ static int run_start(struct check *check)
     uint64_t limit = t->connect_usec;
     /* When only connecting, the time-out for that ends the check, because its text says more. */
     const struct sl_hcall_timeouts timeouts = { limit, limit, limit, req.is_connect ? 2 * limit : limit };
-    int r = req.is_connect ? 0 : list_ask(check, &run->arena, &req);
+    int r = req.is_connect ? 0 : sl_health_ask(route, check->target, &run->arena, &req);
     return r < 0 ? r
                  : sl_hcall_start(&run->hcall, &of->worker->engine->client, &route->targets[check->target].base, &req,
                                   &timeouts, &run->arena, &cbs, check);

@@ -10,8 +10,15 @@
 
 #include "base/err.h"
 
+struct sl_arena;
+struct sl_hcall_req;
+struct sl_route;
 struct sl_worker;
 
+/* Makes a GET of the models for a target whose provider has such a list (models_target) and whose credential is not
+ * fetched. The headers are those of a call, without what comes from a client. SL_E_NOMEM. */
+SL_MUST int sl_health_ask(const struct sl_route *route, uint32_t target, struct sl_arena *arena,
+                          struct sl_hcall_req *io_req);
 /* The worker makes the checks from now on, for the routes of its snapshot. SL_E_NOMEM. */
 SL_MUST int sl_health_start(struct sl_worker *worker);
 /* Checks the routes of the newest snapshot from now on, and no others. Does nothing on a worker that makes no checks.

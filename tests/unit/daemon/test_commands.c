@@ -24,6 +24,15 @@ int sl_cmd_check(const struct sl_serve_opts *opts)
     return 0;
 }
 
+static struct sl_doctor_opts asked_doctor;
+
+int sl_cmd_doctor(const struct sl_doctor_opts *opts)
+{
+    asked_doctor = *opts;
+    asked_for = "doctor";
+    return 0;
+}
+
 int sl_cmd_db_check(const char *data)
 {
     asked_data = data;
@@ -110,10 +119,18 @@ static void lines_reach_the_daemon(void **state)
         }
     }
     const char *said;
+    assert_int_equal(run("serve --env-routes", &said), 0);
+    assert_true(asked.has_env_routes);
+    assert_int_equal(run("serve --no-env-routes", &said), 0);
+    assert_false(asked.has_env_routes);
     assert_int_equal(run("check --strict", &said), 0);
     assert_true(asked.is_strict);
     assert_int_equal(run("mlflow start --config-path c", &said), 0);
     assert_true(asked.is_mlflow && asked.bad_config_exit == 2);
+    assert_int_equal(run("doctor -c e.yaml --data f --json --strict --offline", &said), 0);
+    assert_string_equal(asked_doctor.config, "e.yaml");
+    assert_string_equal(asked_doctor.data, "f");
+    assert_true(asked_doctor.is_json && asked_doctor.is_strict && asked_doctor.is_offline);
     assert_int_equal(run("db backup f --data d", &said), 0);
     assert_string_equal(asked_file, "f");
     assert_string_equal(asked_data, "d");
@@ -128,10 +145,6 @@ static void lines_reach_the_daemon(void **state)
     assert_string_equal(asked_file, "v");
     assert_int_equal(run("db migrate --to w", &said), 0);
     assert_string_equal(asked_file, "w");
-    assert_int_equal(run("serve --env-routes", &said), 0);
-    assert_true(asked.has_env_routes);
-    assert_int_equal(run("serve --no-env-routes", &said), 0);
-    assert_false(asked.has_env_routes);
     assert_int_equal(run("secret rotate --data g", &said), 0);
     assert_string_equal(asked_data, "g");
 }
@@ -145,6 +158,8 @@ static void wrong_lines_do_not(void **state)
         { "serve --workers 0", "--workers must be auto or a number from 1 to 256, not '0'" },
         { "serve --workers 257", "not '257'" },
         { "serve --workers many", "not 'many'" },
+        { "serve -c a --env-routes", "--env-routes adds routes where there is no file, and a is one" },
+        { "serve --env-routes --no-env-routes", "say opposite things" },
         { "serve --listen :5000", "127.0.0.1:5000 is this machine alone, *:5000 is every network" },
         { "serve --listen 5000", "*:5000 is every network" },
         { "serve --port 5000", "--listen 127.0.0.1:PORT" },
@@ -161,8 +176,6 @@ static void wrong_lines_do_not(void **state)
         { "db copy", "needs --to URL or --from URL" },
         { "db copy --to u --from u", "needs --to URL or --from URL" },
         { "db migrate", "needs --to URL" },
-        { "serve -c a --env-routes", "--env-routes adds routes where there is no file, and a is one" },
-        { "serve --env-routes --no-env-routes", "say opposite things" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *said;

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice doctor`: looks at everything that a gateway needs, and says in one line each what is wrong and what to do. It
+ * changes nothing, and no call of it costs anything. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/env.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "base/opt.h"
+#include "daemon/daemon.h"
+#include "daemon/probe.h"
+#include "daemon/reload.h"
+#include "gate/config/certs.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "json/write.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+#include "store/dir.h"
+#include "store/tool.h"
+
+#define DAY_SEC       86400
+#define CERT_DAYS     14
+#define CLOCK_OFF_SEC 60
+#define SPACE_LEAST   (256ull << 20)
+#define PROBE_USEC    (10 * SL_USEC_PER_SEC)
+#define JSON_MAX      (4u << 20)
+/* Beside connections: listeners, loops, logs, the store. */
+#define OTHER_FDS 64
+
+enum state { WELL, WARNING, ERROR, N_STATES };
+static const char *const state_words[N_STATES] = { "ok", "warning", "error" };
+static const char *const state_colors[N_STATES] = { "\x1b[32m", "\x1b[33m", "\x1b[31m" };
+
+struct doctor {
+    const struct sl_doctor_opts *opts;
+    const struct sl_config *config;
+    unsigned n[N_STATES];
+    bool has_color;
+    struct sl_buf json;
+    struct sl_jw w;
+};
+
+/* One line. `advice` NULL: there is nothing to do. */
+static SL_PRINTF(5, 6) void tell(struct doctor *d, enum state state, const char *check, const char *advice,
+                                 const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    d->n[state]++;
+    if (d->opts->is_json) {
+        sl_jw_object(&d->w);
+        sl_jw_member_str(&d->w, "check", sl_str_c(check));
+        sl_jw_member_str(&d->w, "state", sl_str_c(state_words[state]));
+        sl_jw_member_str(&d->w, "text", sl_str_c(text));
+        sl_jw_member_str(&d->w, "advice", sl_str_c(advice));
+        sl_jw_end(&d->w);
+        return;
+    }
+    printf("%s%-7s%s  %-14s  %s%s%s\n", d->has_color ? state_colors[state] : "", state_words[state],
+           d->has_color ? "\x1b[0m" : "", check, text, advice ? ": " : "", advice ? advice : "");
+    fflush(stdout); /* the next line may take a while */
+}
+
+/* --- the configuration --- */
+
+static void problems_tell(struct doctor *d, const struct sl_problems *problems)
+{
+    char line[SL_PROBLEM_LINE_MAX];
+    for (uint32_t i = 0; i < problems->n; i++) {
+        sl_problem_format(&problems->v[i], false, line, sizeof(line));
+        tell(d, problems->v[i].severity == SL_PROBLEM_ERROR ? ERROR : WARNING, "configuration", NULL, "%s", line);
+    }
+}
+
+static void configuration_look(struct doctor *d, const struct sl_conf_load *load)
+{
+    const char *name = d->opts->config ? d->opts->config : SL_SETTINGS_EMBEDDED;
+    problems_tell(d, &load->problems);
+    if (load->config && load->problems.n == 0) {
+        tell(d, WELL, "configuration", NULL, "%s: %u route%s", name, load->config->n_routes,
+             load->config->n_routes == 1 ? "" : "s");
+    }
+}
+
+static void on_certificate(void *arg, const char *path, uint64_t expiry)
+{
+    struct doctor *d = arg;
+    uint64_t now = sl_clock_wall_usec() / SL_USEC_PER_SEC;
+    unsigned long long days = expiry > now ? (expiry - now) / DAY_SEC : 0;
+    static const char advice[] = "put the next one in its place: a running gateway loads it by itself";
+    if (expiry <= now) {
+        tell(d, ERROR, "certificate", advice, "%s has expired", path);
+    } else if (days < CERT_DAYS) {
+        tell(d, WARNING, "certificate", advice, "%s expires in %llu day%s", path, days, days == 1 ? "" : "s");
+    } else {
+        tell(d, WELL, "certificate", NULL, "%s is good for another %llu days", path, days);
+    }
+}
+
+static void certificates_look(struct doctor *d)
+{
+    struct sl_certs certs = { .fn = on_certificate, .arg = d };
+    sl_certs_server(&certs, d->config->settings);
+    for (uint32_t i = 0; i < d->config->n_routes; i++) {
+        sl_certs_route(&certs, d->config->routes[i]);
+    }
+    sl_certs_done(&certs);
+}
+
+/* --- this machine --- */
+
+/* The process that has the data directory; 0: none. */
+static pid_t holder_of(const char *dir)
+{
+    char path[4200];
+    long pid = 0;
+    snprintf(path, sizeof(path), "%s/" SL_DIR_LOCK, dir);
+    FILE *file = fopen(path, "re");
+    if (file && fscanf(file, "%ld", &pid) != 1) {
+        pid = 0;
+    }
+    if (file) {
+        fclose(file);
+    }
+    return pid > 1 && (kill((pid_t)pid, 0) == 0 || errno == EPERM) ? (pid_t)pid : 0;
+}
+
+static void space_look(struct doctor *d, const char *dir)
+{
+    struct statvfs fs;
+    if (statvfs(dir, &fs) < 0) {
+        return;
+    }
+    uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (free_bytes < SPACE_LEAST) {
+        tell(d, free_bytes < SPACE_LEAST / 16 ? ERROR : WARNING, "disk",
+             "make room: on a full disk, changes are refused and the request log ends", "%s has %" PRIu64 " MiB left",
+             dir, free_bytes >> 20);
+    } else {
+        tell(d, WELL, "disk", NULL, "%s has %" PRIu64 " GiB left", dir, free_bytes >> 30);
+    }
+}
+
+static void store_look(struct doctor *d, const char *dir)
+{
+    struct sl_store_report report;
+    struct sl_err err = { 0 };
+    int r = sl_store_check(dir, &report, &err);
+    if (r == 0) {
+        tell(d, WELL, "store", NULL, "%s is sound: %" PRIu64 " created route%s", dir, report.n_routes,
+             report.n_routes == 1 ? "" : "s");
+        return;
+    }
+    tell(d, ERROR, "store",
+         r == SL_E_KEY       ? "put the secret key back (SLUICE_SECRET_KEY, or secret.key there)"
+         : r == SL_E_DAMAGED ? "stop the gateway and put a backup in its place (docs/operations.md)"
+                             : "may this user read the folder?",
+         "%s", err.text);
+}
+
+/* No gateway has started there yet. */
+static bool is_new(const char *dir)
+{
+    char file[4200];
+    snprintf(file, sizeof(file), "%s/sluice.db", dir);
+    return access(file, F_OK) < 0 && errno == ENOENT;
+}
+
+/* Returns the gateway that runs on the directory; 0: none. */
+static pid_t data_look(struct doctor *d)
+{
+    struct sl_arena arena;
+    struct sl_str dir = SL_STR_NONE;
+    struct sl_err err = { 0 };
+    bool is_asked;
+    pid_t holder = 0;
+    sl_arena_init(&arena, NULL);
+    int r = sl_dir_resolve(d->opts->data, &arena, &dir, &is_asked, &err);
+    if (r < 0) {
+        tell(d, WARNING, "data", "--data DIR names one; without it, routes and limits cannot be changed by calls", "%s",
+             err.text);
+    } else if (!dir.p) {
+        tell(d, WELL, "data", NULL, "none: routes and limits cannot be changed by calls, as was asked for");
+    } else if (is_new(dir.p)) {
+        tell(d, WELL, "data", NULL, "%s: the first start makes it", dir.p);
+    } else {
+        store_look(d, dir.p);
+        space_look(d, dir.p);
+        holder = holder_of(dir.p);
+    }
+    if (holder) {
+        tell(d, WELL, "gateway", NULL, "process %ld runs on this data directory", (long)holder);
+    }
+    sl_arena_done(&arena);
+    return holder;
+}
+
+/* The limit of that process; 0: of this one, to which a start would raise its own. */
+static uint64_t files_limit(pid_t of)
+{
+    struct rlimit limit = { 0 };
+    int r = of ? prlimit(of, RLIMIT_NOFILE, NULL, &limit) : getrlimit(RLIMIT_NOFILE, &limit);
+    return r == 0 ? of ? limit.rlim_cur : limit.rlim_max : UINT64_MAX;
+}
+
+static void files_look(struct doctor *d, pid_t gateway)
+{
+    uint64_t limit = files_limit(gateway);
+    uint64_t needed = (uint64_t)d->config->settings->server.limits.connections * 2 + OTHER_FDS;
+    if (limit < needed) {
+        tell(d, WARNING, "open files", "raise it (LimitNOFILE=, ulimit -n), or lower server.limits.connections",
+             "the limit is %" PRIu64 "; all connections with one to an upstream each need %" PRIu64, limit, needed);
+    } else {
+        tell(d, WELL, "open files", NULL, "the limit is enough: %" PRIu64 " are needed at most", needed);
+    }
+}
+
+/* --- upstreams --- */
+
+static void refused_tell(struct doctor *d, const struct sl_probed *told, const char *name)
+{
+    const struct sl_provider *provider = told->route->targets[told->target].provider;
+    char advice[256];
+    const char *option = sl_opt_required(provider->opts);
+    if (told->status == 401) {
+        snprintf(advice, sizeof(advice), "give it a key that is valid (%s)", option ? option : "its configuration");
+        tell(d, ERROR, "provider", advice, "%s refuses its key (401)", name);
+    } else if (told->status >= 500) {
+        tell(d, ERROR, "provider", "look at its status page", "%s fails with status %d", name, told->status);
+    } else if (told->status == 403) {
+        tell(d, WARNING, "provider", "a key that may not list models may still call them: try one call",
+             "%s refuses its list of models (403)", name);
+    } else {
+        tell(d, WELL, "provider", NULL, "%s answers, with status %d for its list of models", name, told->status);
+    }
+}
+
+static void probe_tell(struct doctor *d, const struct sl_probed *told)
+{
+    const struct sl_target *target = &told->route->targets[told->target];
+    unsigned long long msec = told->usec / 1000;
+    char name[256];
+    snprintf(name, sizeof(name), "%s at %.*s (route %.*s)", target->provider->name, SL_STR_ARG(target->base.host),
+             SL_STR_ARG(told->route->name));
+    if (!told->is_answered) {
+        bool is_tls = strstr(told->why, "TLS") != NULL;
+        tell(d, ERROR, "provider",
+             is_tls ? "upstream.ca names authorities beside the system's"
+                    : "is its address right, is a proxy needed (upstream.proxy), is it up?",
+             "%s cannot be reached: %s", name, told->why);
+    } else if (told->is_asked && told->status >= 300) {
+        refused_tell(d, told, name);
+    } else if (told->is_asked) {
+        tell(d, WELL, "provider", NULL, "%s takes its key, in %llu ms", name, msec);
+    } else {
+        tell(d, WELL, "provider", NULL, "%s is there, in %llu ms; only a call can show whether it takes the key", name,
+             msec);
+    }
+}
+
+/* The clock that is nearest to ours counts: one that is far off may be an upstream's own fault. */
+static void clock_look(struct doctor *d, const struct sl_probed *probes, uint32_t n)
+{
+    const struct sl_probed *nearest = NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        if (probes[i].has_clock && (!nearest || llabs(probes[i].ahead_sec) < llabs(nearest->ahead_sec))) {
+            nearest = &probes[i];
+        }
+    }
+    if (!nearest) {
+        return;
+    }
+    long long off = llabs(nearest->ahead_sec);
+    if (off > CLOCK_OFF_SEC) {
+        tell(d, ERROR, "clock", "set it (timedatectl set-ntp true): signed calls and certificates depend on it",
+             "this machine's is %lld seconds %s that of every upstream", off,
+             nearest->ahead_sec > 0 ? "behind" : "ahead of");
+    } else {
+        tell(d, WELL, "clock", NULL, "within %lld seconds of an upstream's", off);
+    }
+}
+
+static void upstreams_look(struct doctor *d)
+{
+    struct sl_probed *probes = NULL;
+    uint32_t n = 0;
+    struct sl_err err = { 0 };
+    if (sl_probe_all(d->config, PROBE_USEC, &probes, &n, &err) < 0) {
+        tell(d, ERROR, "provider", NULL, "%s", err.text);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        probe_tell(d, &probes[i]);
+    }
+    clock_look(d, probes, n);
+    free(probes);
+}
+
+/* --- all of it --- */
+
+static void json_begin(struct doctor *d)
+{
+    sl_buf_init(&d->json, JSON_MAX);
+    sl_jw_init(&d->w, &d->json);
+    sl_jw_object(&d->w);
+    sl_jw_key(&d->w, "checks");
+    sl_jw_array(&d->w);
+}
+
+static void json_end(struct doctor *d)
+{
+    sl_jw_end(&d->w);
+    sl_jw_member_u64(&d->w, "errors", d->n[ERROR]);
+    sl_jw_member_u64(&d->w, "warnings", d->n[WARNING]);
+    sl_jw_end(&d->w);
+    sl_buf_add_char(&d->json, '\n');
+    if (d->opts->is_json && sl_buf_status(&d->json) == 0) {
+        fwrite(d->json.p, 1, d->json.len, stdout);
+    }
+    sl_buf_done(&d->json);
+}
+
+int sl_cmd_doctor(const struct sl_doctor_opts *opts)
+{
+    struct doctor d = { .opts = opts, .has_color = sl_log_has_color(STDOUT_FILENO) };
+    const struct sl_config_overrides over = { .workers = -1 };
+    struct sl_conf_load *load = sl_conf_load_new(opts->config, &over);
+    if (!load) {
+        fprintf(stderr, "sluice: out of memory\n");
+        return SL_EXIT_LOCAL;
+    }
+    sl_log_set_level(SL_LOG_ERROR);
+    json_begin(&d);
+    d.config = load->config;
+    configuration_look(&d, load);
+    pid_t gateway = data_look(&d);
+    if (d.config) {
+        files_look(&d, gateway);
+        certificates_look(&d);
+    }
+    if (d.config && !opts->is_offline) {
+        upstreams_look(&d);
+    }
+    json_end(&d);
+    if (!opts->is_json) {
+        printf("%u error%s, %u warning%s\n", d.n[ERROR], d.n[ERROR] == 1 ? "" : "s", d.n[WARNING],
+               d.n[WARNING] == 1 ? "" : "s");
+    }
+    sl_conf_load_free(load);
+    sl_env_secrets_done();
+    return d.n[ERROR] || (opts->is_strict && d.n[WARNING]) ? SL_EXIT_LOCAL : SL_EXIT_OK;
+}

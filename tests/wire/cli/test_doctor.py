@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sluice doctor`: one line for each thing, with what to do; an exit code for monitors."""
+import datetime
+import email.utils
+import json
+import os
+import resource
+import subprocess
+
+import pytest
+import yaml
+
+from harness import BIN, DEADLINE, chat_route, free_port
+from libsluice import clean_env
+from upstream import Authority
+
+MODELS = {"object": "list", "data": []}
+
+
+def doctor(tmp_path, config, *args, data="none", preexec=None, **env):
+    """The exit code, and its lines as (state, check, text)."""
+    path = tmp_path / "c.yaml"
+    if isinstance(config, dict):  # few connections, so that any limit of open files is enough
+        config = yaml.safe_dump({"server": {"limits": {"connections": 100}} | config.get("server", {}), **{k: v for k, v in config.items() if k != "server"}})
+    path.write_text(config)
+    done = subprocess.run([BIN, "doctor", "-c", str(path), "--data", str(data), *args], capture_output=True, text=True, timeout=DEADLINE, env=clean_env(**env), preexec_fn=preexec)
+    assert done.stderr == "", done.stderr
+    if "--json" in args:
+        return done.returncode, json.loads(done.stdout)
+    *lines, last = done.stdout.splitlines()
+    rows = [(line[:7].strip(), line[9:23].strip(), line[25:]) for line in lines]
+    n = [sum(r[0] == state for r in rows) for state in ("error", "warning")]
+    assert last == f"{n[0]} error{'' if n[0] == 1 else 's'}, {n[1]} warning{'' if n[1] == 1 else 's'}"
+    return done.returncode, rows
+
+
+def of(rows, check):
+    return [(state, text) for state, about, text in rows if about == check]
+
+
+def certificate(tmp_path, days):
+    """A certificate that ends in so many days, with its key in the same file."""
+    ca = Authority(tmp_path / "ca")
+    ca.pem("end", days=days + 0.1)
+    return {"cert": str(ca.dir / "end.pem"), "key": str(ca.dir / "end.pem")}
+
+
+def test_all_is_well(tmp_path, upstream):
+    up = upstream(lambda x: x.reply(MODELS))
+    code, rows = doctor(tmp_path, {"endpoints": [chat_route(up.base), chat_route(up.base, "same"), {"name": "mock", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}]})
+    assert code == 0 and {r[0] for r in rows} == {"ok"}, rows
+    assert of(rows, "configuration") == [("ok", f"{tmp_path}/c.yaml: 3 routes")]
+    assert [t.split(", in ")[0] for _, t in of(rows, "provider")] == ["openai at 127.0.0.1 (route chat) takes its key"], "one upstream with one key is asked once"
+    (call,) = up.requests
+    assert (call.method, call.path) == ("GET", "/v1/models") and call.get("authorization") == "Bearer sk-test-secret"
+
+
+@pytest.mark.parametrize("status, state, said", [
+    ("401 Unauthorized", "error", "refuses its key (401): give it a key that is valid (openai_api_key)"),
+    ("403 Forbidden", "warning", "refuses its list of models (403): "),
+    ("404 Not Found", "ok", "answers, with status 404 for its list of models"),
+    ("503 Oops", "error", "fails with status 503: look at its status page"),
+])
+def test_what_a_provider_says(tmp_path, upstream, status, state, said):
+    up = upstream(lambda x: x.reply({"error": {"message": "no"}}, status))
+    code, rows = doctor(tmp_path, {"endpoints": [chat_route(up.base)]})
+    ((got, text),) = of(rows, "provider")
+    assert got == state and text.startswith("openai at 127.0.0.1 (route chat) " + said), text
+    assert code == (1 if state == "error" else 0)
+    assert doctor(tmp_path, {"endpoints": [chat_route(up.base)]}, "--strict")[0] == (0 if state == "ok" else 1)
+
+
+def test_a_provider_that_is_not_there(tmp_path):
+    port = free_port()
+    code, rows = doctor(tmp_path, {"endpoints": [chat_route(f"http://127.0.0.1:{port}/v1")]})
+    ((state, text),) = of(rows, "provider")
+    assert code == 1 and state == "error" and "cannot be reached: " in text and "efused" in text and "upstream.proxy" in text, text
+    assert doctor(tmp_path, {"endpoints": [chat_route(f"http://127.0.0.1:{port}/v1")]}, "--offline")[0] == 0
+
+
+def test_a_certificate_that_is_not_trusted(tmp_path, upstream, ca):
+    up = upstream(lambda x: x.reply(MODELS), tls=ca.server("127.0.0.1"))
+    code, rows = doctor(tmp_path, {"endpoints": [chat_route(up.base)]})
+    ((state, text),) = of(rows, "provider")
+    assert code == 1 and state == "error" and "TLS" in text and text.endswith("upstream.ca names authorities beside the system's"), text
+
+
+@pytest.mark.parametrize("off, state", [(0, "ok"), (-3600, "error"), (3600, "error")])
+def test_the_clock(tmp_path, upstream, off, state):
+    stamp = email.utils.format_datetime(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=off), usegmt=True)
+    up = upstream(lambda x: x.reply(MODELS, headers=[("Date", stamp)]))
+    code, rows = doctor(tmp_path, {"endpoints": [chat_route(up.base)]})
+    ((got, text),) = of(rows, "clock")
+    assert got == state and code == (state == "error"), text
+    assert not off or ("behind" if off > 0 else "ahead of") in text
+
+
+@pytest.mark.parametrize("days, state, said", [(400, "ok", "is good for another 400 days"), (5, "warning", "expires in 5 days: "), (-2, "error", "has expired: ")])
+def test_certificates(tmp_path, days, state, said):
+    config = {"server": {"tls": certificate(tmp_path, days)}, "endpoints": []}
+    code, rows = doctor(tmp_path, config, "--offline")
+    ((got, text),) = of(rows, "certificate")
+    assert got == state and text.startswith(f"{tmp_path}/ca/end.pem {said}"), text
+    assert code == (state == "error")
+
+
+def test_certificates_of_routes(tmp_path):
+    config = {"endpoints": [chat_route("https://127.0.0.1:1/v1", tls=certificate(tmp_path, 5)), chat_route("https://127.0.0.1:1/v1", "other", tls=certificate(tmp_path, 5))]}
+    assert [s for s, _ in of(doctor(tmp_path, config, "--offline")[1], "certificate")] == ["warning"]
+
+
+def test_the_configuration(tmp_path):
+    code, rows = doctor(tmp_path, "endpoints: []\nserver: { listn: x }\n")
+    assert code == 1 and of(rows, "configuration")[0][0] == "error" and "c.yaml:2:11: server: unknown key" in of(rows, "configuration")[0][1], rows
+
+
+def test_the_store(tmp_path, sluice):
+    data = tmp_path / "data"
+    config = {"endpoints": []}
+    assert of(doctor(tmp_path, config, data=data)[1], "data") == [("ok", f"{data}: the first start makes it")]
+    daemon = sluice(config, args=["--data", str(data)])
+    code, rows = doctor(tmp_path, config, data=data)
+    assert code == 0 and of(rows, "store") == [("ok", f"{data} is sound: 0 created routes")]
+    assert of(rows, "gateway") == [("ok", f"process {daemon.proc.pid} runs on this data directory")]
+    daemon.stop()
+    daemon.stopped = True
+    assert of(doctor(tmp_path, config, data=data)[1], "gateway") == []
+    raw = bytearray((data / "sluice.db").read_bytes())
+    raw[4096:8192] = os.urandom(4096)
+    (data / "sluice.db").write_bytes(raw)
+    code, rows = doctor(tmp_path, config, data=data)
+    assert code == 1 and of(rows, "store")[0][0] == "error", rows
+
+
+def test_open_files(tmp_path):
+    code, rows = doctor(tmp_path, "endpoints: []", preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500)))
+    ((state, text),) = of(rows, "open files")
+    assert code == 0 and state == "warning" and text.startswith("the limit is 500; all connections with one to an upstream each need 20064: raise it (LimitNOFILE="), text
+
+
+def test_json(tmp_path, upstream):
+    up = upstream(lambda x: x.reply({}, "401 Unauthorized"))
+    code, got = doctor(tmp_path, {"endpoints": [chat_route(up.base)]}, "--json")
+    assert code == 1 and set(got) == {"checks", "errors", "warnings"} and got["errors"] == 1
+    (row,) = [c for c in got["checks"] if c["check"] == "provider"]
+    assert set(row) == {"check", "state", "text", "advice"} and row["state"] == "error" and row["advice"].startswith("give it a key")
+    assert all(c["advice"] is None for c in got["checks"] if c["state"] == "ok")
