@@ -49,7 +49,9 @@ struct cli_args {
     /* of the daemon */
     const char *config, *listen, *workers, *data_dir, *host, *port;
     bool is_strict, is_offline, has_env_routes, has_no_env_routes;
-    const char *to, *from; /* databases */
+    const char *to, *from;     /* databases */
+    struct cli_list providers; /* of init */
+    bool is_overwrite, has_keys;
     /* of single client commands */
     const char *data, *system, *temperature;
     int64_t max_tokens, retries; /* retries is one more than was said; 0: not given */
@@ -57,9 +59,9 @@ struct cli_args {
     struct cli_list files, set;
     const char *name, *type, *provider, *model, *key;
     int64_t interval_msec;
+    const char *sort, *filter; /* of top */
     bool is_prune, is_all;
     const char *principal, *group, *role, *routes, *expires_at;
-    const char *sort, *filter; /* of top */
     const char *by; /* of usage */
     bool is_csv;
     const char *since, *until;                                           /* of usage and logs */

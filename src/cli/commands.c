@@ -80,6 +80,16 @@ static const struct cli_opt doctor_opts[] = {
     OPTIONS_END,
 };
 
+static const struct cli_opt init_opts[] = {
+    { "provider", 0, CLI_LIST, AT(providers), "NAME",
+      "a route of this provider (default: of those whose key is in the environment, else the mock)", 0 },
+    { "model", 0, CLI_TEXT, AT(model), "NAME", "its model", 0 },
+    { "keys", 0, CLI_SWITCH, AT(has_keys), NULL, "callers need a key", 0 },
+    { "overwrite", 0, CLI_SWITCH, AT(is_overwrite), NULL, "replace the file", 0 },
+    { "yes", 'y', CLI_SWITCH, AT(is_yes), NULL, "do not ask", 0 },
+    OPTIONS_END,
+};
+
 static const struct cli_opt mlflow_opts[] = {
     { "config-path", 0, CLI_TEXT, AT(config), "FILE", "the configuration (default MLFLOW_GATEWAY_CONFIG)", 0 },
     { "host", 0, CLI_TEXT, AT(host), "HOST", "the address to listen on (default 127.0.0.1)", 0 },
@@ -152,6 +162,8 @@ static const struct cli_opt limits_opts[] = {
 static const struct cli_opt top_opts[] = {
     { "interval", 0, CLI_TIME, AT(interval_msec), "TIME", "the time between two readings (default 1s)", 0 },
     { "all", 0, CLI_SWITCH, AT(is_all), NULL, "show every route, not only as many as fit on the terminal", 0 },
+    { "sort", 0, CLI_CHOICE, AT(sort), "traffic|errors|latency|tokens|cost|name", "which routes come first", 0 },
+    { "filter", 0, CLI_TEXT, AT(filter), "TEXT", "only routes with this text in their name", 0 },
     OPTIONS_END,
 };
 
@@ -178,8 +190,6 @@ static const struct cli_opt group_limits_opts[] = {
 
 static const struct cli_opt audit_opts[] = {
     { "all", 0, CLI_SWITCH, AT(is_all), NULL, "everything, not only the newest hundred", 0 },
-    { "sort", 0, CLI_CHOICE, AT(sort), "traffic|errors|latency|tokens|cost|name", "which routes come first", 0 },
-    { "filter", 0, CLI_TEXT, AT(filter), "TEXT", "only routes with this text in their name", 0 },
     OPTIONS_END,
 };
 
@@ -228,6 +238,8 @@ const struct cli_command cli_commands[] = {
       "configuration, data directory, limits, certificates, clock, and each provider (no call of it costs anything); "
       "ends with 1 when something is wrong",
       "sluice doctor -c gateway.yaml", doctor_opts, true, OF_DAEMON(sl_command_doctor) },
+    { "init", NULL, "[FILE]", 0, 1, "write a configuration to begin with (sluice.yaml); asks on a terminal",
+      "sluice init --provider openai --yes", init_opts, true, OF_DAEMON(sl_command_init) },
     { "schema", NULL, "", 0, 0, "print a JSON Schema of the configuration, with which editors complete and check it",
       "sluice schema > sluice.schema.json", NULL, true, OF_DAEMON(sl_command_schema) },
     { "mlflow start", NULL, "", 0, 0, "run the gateway with the options of `mlflow gateway start`",
