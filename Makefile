@@ -25,7 +25,7 @@ test:
 # Everything, an hour or so: all wire tests on both builds, all units under sanitizers, threads, clang, real clients, the benchmark, and fuzzers for a while.
 drill:
 	tools/deps.sh test
-	WIRE=all WIRE_ASAN=all UNITS_ASAN=all CLANG=1 TSAN=1 COVERAGE=1 CLIENTS=1 BENCH=1 PACKAGES=1 FUZZ=$(SECONDS) SCENARIO_CALLS=10000 CHAOS_SEEDS=60 tools/test.sh
+	WIRE=all WIRE_ASAN=all UNITS_ASAN=all CLANG=1 TSAN=1 COVERAGE=1 CLIENTS=1 RULES=1 BENCH=1 PACKAGES=1 FUZZ=$(SECONDS) SCENARIO_CALLS=10000 CHAOS_SEEDS=60 tools/test.sh
 
 # How many lines of four folders units and golden cases reach; fails under 80 % of one of them. Also a part of `make drill`.
 coverage:

@@ -106,3 +106,16 @@ def test_systemd_units():
     assert service["Type"] == "notify" and service["ExecReload"].endswith("-HUP $MAINPID")
     assert int(service["TimeoutStopSec"]) > 5 + 30 + 1
     assert "ListenStream=127.0.0.1:5000" in (EXAMPLES / "systemd/sluice.socket").read_text()
+
+
+def test_alerts_are_of_our_metrics_and_each_has_a_case():
+    """`make drill` runs the cases (tests/rules)."""
+    known = set(re.findall(r"^\| `(\w+)` \|", (EXAMPLES.parent / "docs/metrics.md").read_text(), re.M)) | {"up"}
+    rules = [r for g in yaml.safe_load((EXAMPLES / "prometheus/sluice-alerts.yaml").read_text())["groups"] for r in g["rules"]]
+    cases = (EXAMPLES.parent / "tests/rules/sluice-alerts-test.yaml").read_text()
+    assert len(rules) > 10
+    for rule in rules:
+        names = {re.sub(r"_(bucket|count|sum)$", "", n) for n in re.findall(r"\b(?:sluice|gen_ai|process|up)(?:_\w+)?\b", re.sub(r'"[^"]*"', "", rule["expr"]))}
+        assert names - {"gen_ai_original_model"} <= known and names, rule["expr"]
+        assert re.search(rf"{rule['alert']}\b", cases), rule["alert"]
+        assert rule["labels"]["severity"] in ("page", "ticket") and set(rule["annotations"]) == {"summary", "do"}
