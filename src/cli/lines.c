@@ -16,11 +16,18 @@
 #define PASTE_ON  "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 
+static bool goes_on; /* there is one editor for the process */
+
 static char *prompt_of(EditLine *edit)
 {
-    static char text[] = "> ";
+    static char first[] = "> ", next[] = ". ";
     (void)edit;
-    return text;
+    return goes_on ? next : first;
+}
+
+void reader_goes_on(bool is_next)
+{
+    goes_on = is_next;
 }
 
 /* The path in the XDG state folder, which is made if needed. */

@@ -4,6 +4,7 @@
 #define SLUICE_CLI_LINES_H
 
 #include <histedit.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct line_reader {
@@ -19,5 +20,7 @@ void reader_init(struct line_reader *r);
 void reader_done(struct line_reader *r);
 /* The next line without its newline, or NULL at the end of input. A paste is one line, with newlines in it. */
 const char *reader_next(struct line_reader *r);
+/* The next line belongs to the one before: the prompt says so. */
+void reader_goes_on(bool is_next);
 
 #endif

@@ -176,7 +176,8 @@ def test_nobody_is_talked_to_who_is_not_there(sluice, args, code, said):
 SCRIPTED = [
     ("hello\n", 0, "You said: hello\n", ""), ("a\nb\n", 0, "You said: a\nYou said: b\n", ""), ("\n \nhello\n", 0, "You said: hello\n", ""), ("exit\nhello\n", 0, "", ""), ("quit\n", 0, "", ""),
     ("/exit\n", 0, "", ""), ("/quit\n", 0, "", ""), ("/bye\n", 0, "", ""), ("/q\n", 0, "", ""), ("/exit \n", 0, "", ""), ("/help\nhello\n", 0, "You said: hello\n", "/reset   forget what was said"),
-    ("/hlep\nhello\n", 2, "", "did you mean /help?"), ("/nosuch\nhello\n", 2, "", "there is no /nosuch here"), ("/nosuch word\n", 2, "", "there is no /nosuch here"), ("/resett\n", 2, "", "did you mean /reset?"),
+    ("/system be brief\n/system\n", 0, "", "be brief"), ("/system\n", 0, "", "there is no system message"), ("/model\n", 0, "", "chat"), ("/model nosuch\nhello\n", 5, "", "nosuch"), ("/model words\nhello\n", 2, "", "is of type llm/v1/completions"),
+    ("ends \\\nhello\n", 0, "You said: ends \\\nYou said: hello\n", ""), ("/hlep\nhello\n", 2, "", "did you mean /help?"), ("/nosuch\nhello\n", 2, "", "there is no /nosuch here"), ("/nosuch word\n", 2, "", "there is no /nosuch here"), ("/resett\n", 2, "", "did you mean /reset?"),
     ("//nosuch\n", 0, "You said: /nosuch\n", ""), ("/etc/passwd is what?\n", 0, "You said: /etc/passwd is what?\n", ""), ("exit now\n", 0, "You said: exit now\n", ""), ("quit smoking\n", 0, "You said: quit smoking\n", ""),
     ("help\n", 0, "You said: help\n", ""), ("/\n", 0, "You said: /\n", ""), ("/ 2\n", 0, "You said: / 2\n", ""), ("/reset\nhello\n", 0, "You said: hello\n", "forgotten"), ("", 0, "", ""),
 ]
@@ -184,7 +185,8 @@ SCRIPTED = [
 
 @pytest.mark.parametrize("stdin, code, out, err", SCRIPTED)
 def test_words_that_are_for_us(sluice, stdin, code, out, err):
-    got, said, told = sl("chat", "chat", server=sluice(CONFIG).url, stdin=stdin)
+    words = {"name": "words", "endpoint_type": "llm/v1/completions", "model": {"provider": "mock", "name": "mock"}}
+    got, said, told = sl("chat", "chat", server=sluice({"endpoints": [*CONFIG["endpoints"], words]}).url, stdin=stdin)
     assert (got, said) == (code, out) and err in told and bool(err) == bool(told), told
 
 
@@ -202,6 +204,39 @@ def test_settings_of_a_conversation(sluice, upstream):
     assert sl("chat", "chat", "--system", "brief", "--temperature", "0.5", "--max-tokens", "9", server=daemon.url, stdin="one\ntwo\n/reset\nthree\n")[:2] == (0, "yes\nyes\nyes\n")
     assert [[m["content"] for m in x["messages"]] for x in seen] == [["brief", "one"], ["brief", "one", "yes", "two"], ["brief", "three"]]
     assert all(x["temperature"] == 0.5 and x["max_tokens"] == 9 for x in seen)
+
+
+def test_a_conversation_goes_on_elsewhere(sluice, upstream):
+    """With another system message, and at another route."""
+    seen = []
+
+    def handler(x):
+        seen.append(x.json())
+        x.stream_head()
+        x.event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}]})
+        x.event("[DONE]")
+        x.last_chunk()
+
+    base = upstream(handler).base
+    other = chat_route(base, "other")
+    other["model"] = {**other["model"], "name": "gpt-5"}
+    daemon = sluice({"endpoints": [chat_route(base), other]})
+    assert sl("chat", "chat", server=daemon.url, stdin="one\n/system brief\n/model other\ntwo\n/system -\nthree\n")[:2] == (0, "yes\nyes\nyes\n")
+    assert [(x["model"], [m["content"] for m in x["messages"]]) for x in seen] == [
+        ("gpt-4o-mini", ["one"]), ("gpt-5", ["brief", "one", "yes", "two"]), ("gpt-5", ["one", "yes", "two", "yes", "three"])]
+
+
+def test_a_line_goes_on(sluice, screen):
+    s = screen(sluice(CONFIG).url)
+    s.type(f"{BIN} chat chat -q", "Enter")
+    s.prompts()
+    s.type("one\\", "Enter")
+    s.prompts(".")
+    s.type("two", "Enter")
+    s.shows("You said: one\ntwo")
+    s.prompts()
+    s.type("C-d")
+    s.prompts("$")
 
 
 def test_a_paste_is_one_message(sluice, screen, tmp_path):
