@@ -77,7 +77,7 @@ def of_prefixes():
 def of_commands():
     rows = names("src/cli/commands.c", r'^    \{ "([a-z -]+)",(?:(?!^    \{).)*?OF_CLIENT')
     # They print no JSON, or that of a reply, or only say what they did.
-    mute = {"completion", "man-page", "query", "chat", "routes delete", "routes apply", "keys revoke", "groups delete"}
+    mute = {"completion", "man-page", "query", "chat", "routes delete", "routes apply", "routes diff", "keys revoke", "groups delete"}
     schemas, tests = json.loads(read("docs/schemas/cli.json"))["$defs"], read("tests/wire/cli/test_commands_json.py")
     for row in rows:
         if row not in mute and row not in schemas:

@@ -18,6 +18,7 @@ struct plan {
     char *name;
     struct apply_body body; /* for PUT */
     char *limits;           /* a list of them; NULL: they stay */
+    char *fields;           /* lines: what changes in it; may be NULL */
     enum change change;
     bool is_there; /* the route exists on the gateway, made by a call */
 };
@@ -159,6 +160,33 @@ static int file_read(struct apply *a)
 
 /* --- the difference --- */
 
+/* What changes in a route that is there, a line each. */
+static char *fields_make(const struct plan *plan, const sluice_result *there)
+{
+    char *text = NULL, *document = NULL;
+    size_t len;
+    sluice_result *limits = NULL;
+    FILE *out = open_memstream(&text, &len);
+    if (!out) {
+        return NULL;
+    }
+    if (plan->change == REPLACE) {
+        apply_body_differ(out, plan->body.json, there);
+    }
+    if (plan->limits && asprintf(&document, "{\"limits\":%s}", plan->limits) >= 0) {
+        if (sluice_json_parse(document, SLUICE_NUL_TERMINATED, &limits, NULL) == 0) {
+            apply_body_change(out, "limits", limits, there);
+        }
+        sluice_result_free(limits);
+        free(document);
+    }
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
 static bool has_same_limits(const char *limits, const sluice_result *there)
 {
     size_t len = 0;
@@ -194,6 +222,9 @@ static int route_compare(void *arg, const sluice_result *listed)
     if (plan->limits && has_same_limits(plan->limits, there)) {
         free(plan->limits);
         plan->limits = NULL;
+    }
+    if (plan->change == REPLACE || plan->limits) {
+        plan->fields = fields_make(plan, there);
     }
     sluice_result_free(there);
     return 0;
@@ -231,6 +262,17 @@ static int unset_tell(const struct apply *a)
     return r;
 }
 
+static void fields_show(const struct plan *plan)
+{
+    for (const char *line = plan->fields; line && *line;) {
+        size_t len = strcspn(line, "\n");
+        fputs("    ", stdout);
+        cli_show(stdout, CLI_SHOW_LINE, line, len, NULL);
+        putc('\n', stdout);
+        line += len + (line[len] == '\n');
+    }
+}
+
 static size_t difference_show(const struct apply *a)
 {
     static const char signs[] = { [KEEP] = ' ', [CREATE] = '+', [REPLACE] = '~', [DELETE] = '-' };
@@ -242,6 +284,7 @@ static size_t difference_show(const struct apply *a)
             cli_print(stdout, "%c %s%s%s", p->change == KEEP ? '~' : signs[p->change], p->name,
                       p->body.has_secret ? " (sets a secret)" : "",
                       p->limits && p->change != CREATE ? " (limits)" : "");
+            fields_show(p);
         }
     }
     fflush(stdout);
@@ -391,9 +434,17 @@ int cli_routes_apply(const struct cli_args *args)
         free(a.plans[i].body.json);
         free(a.plans[i].body.unset);
         free(a.plans[i].limits);
+        free(a.plans[i].fields);
     }
     free(a.plans);
     sluice_result_free(a.file);
     sluice_close(a.client);
     return r;
+}
+
+int cli_routes_diff(const struct cli_args *args)
+{
+    struct cli_args own = *args;
+    own.is_dry_run = true;
+    return cli_routes_apply(&own);
 }

@@ -309,16 +309,94 @@ static bool is_same_at(const sluice_result *a, const sluice_result *b, const cha
     return same;
 }
 
+static const char *const compared[] = {
+    "route_type", "model.provider", "model.name", "limit", "sluice", "model.config"
+};
+#define N_COMPARED (sizeof(compared) / sizeof(compared[0]))
+
 bool apply_body_is_same(const char *body, const sluice_result *there)
 {
-    static const char *const paths[] = {
-        "route_type", "model.provider", "model.name", "limit", "sluice", "model.config"
-    };
     sluice_result *want = NULL;
     bool same = sluice_json_parse(body, SLUICE_NUL_TERMINATED, &want, NULL) == 0;
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && same; i++) {
-        same = is_same_at(want, there, paths[i]);
+    for (size_t i = 0; i < N_COMPARED && same; i++) {
+        same = is_same_at(want, there, compared[i]);
     }
     sluice_result_free(want);
     return same;
+}
+
+/* --- showing --- */
+
+#define VALUE_MAX 60
+
+static void value_put(FILE *out, const sluice_result *json, const char *path)
+{
+    char *text = NULL;
+    size_t len;
+    const char *plain = sluice_json_str(json, path, NULL);
+    FILE *value = plain || is_nothing(json, path) ? NULL : open_memstream(&text, &len);
+    if (value) {
+        apply_body_put(value, json, path);
+        plain = fclose(value) == 0 ? text : NULL;
+    }
+    plain = plain ? plain : "nothing";
+    fprintf(out, "%.*s%s", VALUE_MAX, plain, strlen(plain) > VALUE_MAX ? "..." : "");
+    free(text);
+}
+
+void apply_body_change(FILE *out, const char *path, const sluice_result *want, const sluice_result *there)
+{
+    bool may_be_secret = strstr(path, "config.") && !sluice_json_kind(there, path);
+    fprintf(out, "%s: ", path);
+    if (may_be_secret) {
+        fputs("is set", out);
+    } else {
+        value_put(out, there, path);
+        fputs(" -> ", out);
+        value_put(out, want, path);
+    }
+    putc('\n', out);
+}
+
+static void differ_at(FILE *out, const sluice_result *want, const sluice_result *there, const char *path)
+{
+    const char *key;
+    char at[PATH_ROOM];
+    int kind = sluice_json_kind(want, path), other = sluice_json_kind(there, path);
+    size_t n = sluice_json_count(want, path), m = sluice_json_count(there, path);
+    if (is_same_at(want, there, path)) {
+        return;
+    }
+    if ((kind == 'o' || !kind) && (other == 'o' || !other)) {
+        for (size_t i = 0; (key = sluice_json_key(want, path, i)); i++) {
+            snprintf(at, sizeof(at), "%s.%.250s", path, key);
+            differ_at(out, want, there, at);
+        }
+        for (size_t i = 0; (key = sluice_json_key(there, path, i)); i++) {
+            snprintf(at, sizeof(at), "%s.%.250s", path, key);
+            if (!sluice_json_kind(want, at)) {
+                apply_body_change(out, at, want, there);
+            }
+        }
+    } else if (strcmp(path, "sluice.targets") == 0 && (n != m || kind != other)) {
+        fprintf(out, "%s: %zu -> %zu\n", path, m, n); /* the targets may have secrets */
+    } else if (strcmp(path, "sluice.targets") == 0) {
+        for (size_t i = 0; i < n; i++) {
+            snprintf(at, sizeof(at), "%s[%zu]", path, i);
+            differ_at(out, want, there, at);
+        }
+    } else {
+        apply_body_change(out, path, want, there);
+    }
+}
+
+void apply_body_differ(FILE *out, const char *body, const sluice_result *there)
+{
+    sluice_result *want = NULL;
+    if (sluice_json_parse(body, SLUICE_NUL_TERMINATED, &want, NULL) == 0) {
+        for (size_t i = 0; i < N_COMPARED; i++) {
+            differ_at(out, want, there, compared[i]);
+        }
+    }
+    sluice_result_free(want);
 }

@@ -20,5 +20,10 @@ int apply_body_make(const sluice_result *route, struct apply_body *ret);
 void apply_body_put(FILE *out, const sluice_result *route, const char *path);
 /* True: the gateway has the route as the body wants it. */
 bool apply_body_is_same(const char *body, const sluice_result *there);
+/* Writes a line for each field that differs: "model.name: gpt-4.1 -> gpt-5". A member of a provider's configuration
+ * that the gateway does not show may be a secret: its value is not written. */
+void apply_body_differ(FILE *out, const char *body, const sluice_result *there);
+/* Writes "PATH: OLD -> NEW" for one value of two documents. */
+void apply_body_change(FILE *out, const char *path, const sluice_result *want, const sluice_result *there);
 
 #endif

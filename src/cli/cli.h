@@ -100,6 +100,7 @@ int cli_routes_create(const struct cli_args *args);
 int cli_routes_delete(const struct cli_args *args);
 int cli_routes_export(const struct cli_args *args);
 int cli_routes_apply(const struct cli_args *args);
+int cli_routes_diff(const struct cli_args *args);
 int cli_limits_get(const struct cli_args *args);
 int cli_limits_set(const struct cli_args *args);
 int cli_limits_clear(const struct cli_args *args);

@@ -280,6 +280,8 @@ const struct cli_command cli_commands[] = {
     { "routes apply", NULL, "FILE | -", 1, 1,
       "make the created routes what a JSON or YAML file says; shows the difference first",
       "sluice routes apply routes.json --prune", apply_opts, false, OF_CLIENT(cli_routes_apply) },
+    { "routes diff", NULL, "FILE | -", 1, 1, "show how the created routes differ from a file's, and change nothing",
+      "sluice routes diff routes.json --prune", apply_opts, false, OF_CLIENT(cli_routes_diff) },
     { "limits get", "limits show|limits list|limits ls", "ROUTE", 1, 1, "show a route's limits",
       "sluice limits get chat", NULL, false, OF_CLIENT(cli_limits_get) },
     { "limits set", NULL, "ROUTE [CALLS/PERIOD]", 1, 2, "replace a route's limits", "sluice limits set chat 100/minute",

@@ -2,8 +2,11 @@
 /* sluice routes … */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "apply_body.h"
 #include "config_set.h"
+#include "declare.h"
 
 static void limit_format(const sluice_limit *limit, char *out, size_t size)
 {
@@ -76,11 +79,98 @@ int cli_routes_list(const struct cli_args *args)
     return r;
 }
 
-static int route_print(const struct cli_args *args, const sluice_result *result)
+/* The gateway's own words for a route: owner, version, fingerprints of secrets. NULL: the gateway is another one, or
+ * this caller may not read them. */
+static sluice_result *own_get(sluice_client *client, const char *name)
 {
-    if (args->is_json) {
+    sluice_request *request = NULL;
+    sluice_result *own = NULL;
+    sluice_error *err = NULL;
+    char *path = declare_path(OWN_ROUTES, name);
+    int r = path ? sluice_request_http(client, "GET", path, NULL, 0, &request, &err) : SLUICE_ENOMEM;
+    r = r ? r : sluice_perform(client, request, &own, &err);
+    sluice_error_free(err);
+    sluice_request_free(request);
+    free(path);
+    if (r || sluice_json_kind(own, "owner") != 's') {
+        sluice_result_free(own);
+        return NULL;
+    }
+    return own;
+}
+
+/* The route as MLflow has it, with the members that only the gateway's own words have. */
+static int route_json(const sluice_result *result, const sluice_result *own)
+{
+    size_t len, size = 0;
+    char *text = NULL;
+    const char *json = sluice_result_json(result, &len), *key;
+    FILE *out = own && len && json[len - 1] == '}' ? open_memstream(&text, &size) : NULL;
+    if (!out) {
         cli_put_result(result);
         return CLI_DONE;
+    }
+    fwrite(json, 1, len - 1, out);
+    for (size_t i = 0; (key = sluice_json_key(own, "", i)); i++) {
+        if (!sluice_json_kind(result, key)) {
+            putc(',', out);
+            cli_json_string(out, key);
+            putc(':', out);
+            apply_body_put(out, own, key);
+        }
+    }
+    putc('}', out);
+    if (fclose(out) != 0) {
+        free(text);
+        return cli_fail(CLI_LOCAL, "out of memory");
+    }
+    cli_put_json(text, size);
+    free(text);
+    return CLI_DONE;
+}
+
+static void time_add(struct cli_table *table, const char *name, const sluice_result *own, const char *member)
+{
+    int64_t sec;
+    char text[32];
+    if (sluice_json_int(own, member, &sec) && sec > 0) {
+        time_t at = (time_t)sec;
+        struct tm tm;
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
+        cli_table_add(table, name);
+        cli_table_add(table, text);
+    }
+}
+
+static void own_add(struct cli_table *table, const sluice_result *own)
+{
+    const char *owner = sluice_json_get(own, "owner", NULL), *place = sluice_json_str(own, "defined_at", NULL), *key;
+    int64_t version;
+    char text[512];
+    snprintf(text, sizeof(text), "%s%s%s%s", owner, place ? " (" : "", place ? place : "", place ? ")" : "");
+    cli_table_add(table, "owner");
+    cli_table_add(table, text);
+    if (sluice_json_int(own, "version", &version)) {
+        snprintf(text, sizeof(text), "%lld", (long long)version);
+        cli_table_add(table, "version");
+        cli_table_add(table, text);
+    }
+    time_add(table, "created", own, "created_at");
+    time_add(table, "updated", own, "updated_at");
+    for (size_t i = 0; (key = sluice_json_key(own, "secrets", i)); i++) {
+        char path[320];
+        snprintf(path, sizeof(path), "secrets.%.250s.fingerprint", key);
+        const char *print = sluice_json_str(own, path, NULL);
+        snprintf(text, sizeof(text), "%.250s %s", key, print ? print : "?");
+        cli_table_add(table, "secret");
+        cli_table_add(table, text);
+    }
+}
+
+static int route_print(const struct cli_args *args, const sluice_result *result, const sluice_result *own)
+{
+    if (args->is_json) {
+        return route_json(result, own);
     }
     static const char *const columns[] = { "FIELD", "VALUE" };
     const sluice_route *route = sluice_result_route(result, 0);
@@ -98,6 +188,9 @@ static int route_print(const struct cli_args *args, const sluice_result *result)
     for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
         cli_table_add(&table, cells[i]);
     }
+    if (own) {
+        own_add(&table, own);
+    }
     return cli_table_end(args, &table);
 }
 
@@ -106,9 +199,11 @@ int cli_routes_get(const struct cli_args *args)
     sluice_client *client = NULL;
     int r = cli_open(args, &client);
     if (r == 0) {
-        sluice_result *result = NULL;
+        sluice_result *result = NULL, *own = NULL;
         r = cli_route_get(args, client, args->words[0], &result);
-        r = r ? r : route_print(args, result);
+        own = r ? NULL : own_get(client, args->words[0]);
+        r = r ? r : route_print(args, result, own);
+        sluice_result_free(own);
         sluice_result_free(result);
     }
     sluice_close(client);

@@ -51,9 +51,10 @@ def test_apply_and_export(gateway):
     assert gateway("apply", "-", "--yes", routes=exported) == (0, "", "nothing to change\n")
     exported[0]["model"]["name"] = "gpt-2"
     exported[0]["limits"] = []
-    assert gateway("apply", "-", "--yes", routes=exported) == (0, "~ a (limits)\n", "applied\n")
+    assert gateway("apply", "-", "--yes", routes=exported) == (
+        0, '~ a (limits)\n    model.name: gpt -> gpt-2\n    limits: [{"calls":5,"key":"route","renewal_period":"minute"}] -> []\n', "applied\n")
     assert fingerprint(gateway, "a") == before and "gpt-2" in gateway("get", "a")[1] and json.loads(gateway("export")[1])["routes"][0]["limits"] == []
-    assert gateway("apply", "-", "--yes", routes=exported, A_OPENAI_API_KEY="sk-rotated") == (0, "~ a (sets a secret)\n", "applied\n")
+    assert gateway("apply", "-", "--yes", routes=exported, A_OPENAI_API_KEY="sk-rotated") == (0, "~ a (sets a secret)\n    model.config.openai_api_key: is set\n", "applied\n")
     assert fingerprint(gateway, "a") != before
     # A route that the file does not have is deleted only with --prune.
     assert gateway("apply", "-", "--yes", routes=[exported[1]]) == (0, "", "nothing to change\n")
@@ -131,13 +132,13 @@ def test_a_configuration_file_is_applied(gateway, tmp_path):
     path.write_text(yaml.safe_dump({"routes": [a, b]}))
     assert gateway("apply", str(path), "--yes") == (0, "", "nothing to change\n")
     path.write_text(yaml.safe_dump({"routes": [a, b | {"limit": {"calls": 9, "renewal_period": "day"}}]}))
-    assert gateway("apply", str(path), "--yes") == (0, "~ b\n", "applied\n")
+    assert gateway("apply", str(path), "--yes") == (0, "~ b\n    limit.calls: nothing -> 9\n    limit.renewal_period: nothing -> day\n", "applied\n")
     assert before == (fingerprint(gateway, "a"), fingerprint(gateway, "b"))
     # A key that is the path of a file is read from it, as by MLflow; a literal key is sent only to this machine or over
     # TLS.
     (tmp_path / "key").write_text("sk-filed\n")
     path.write_text(YAML.replace("sk-literal", str(tmp_path / "key")))
-    assert gateway("apply", str(path), "--yes", "--quiet")[1] == "~ b (sets a secret)\n"
+    assert gateway("apply", str(path), "--yes", "--quiet")[1].startswith("~ b (sets a secret)\n")
     path.write_text(YAML)
     code, _, err = gateway("apply", str(path), "--yes", "--quiet", "--server", "http://gateway.example:1")
     assert (code, err) == (1, "sluice: secrets are sent over https:// or to this machine only\n")
@@ -366,9 +367,10 @@ def test_targets_are_applied(gateway, tmp_path):
         "aws_region": "eu-west-1", "aws_access_key_id": "$ALONE_AWS_AWS_CONFIG_AWS_ACCESS_KEY_ID", "aws_secret_access_key": "$ALONE_AWS_AWS_CONFIG_AWS_SECRET_ACCESS_KEY"}}
     assert gateway("apply", "-", "--yes", routes=exported) == (0, "", "nothing to change\n")
     exported[0]["sluice"]["targets"][1]["weight"] = 4
-    assert gateway("apply", "-", "--yes", routes=exported) == (0, "~ alone\n", "applied\n")
+    assert gateway("apply", "-", "--yes", routes=exported) == (0, "~ alone\n    sluice.targets[1].weight: 3 -> 4\n", "applied\n")
     assert gateway.daemon.call("GET", "/api/sluice/v1/routes/alone", headers=[("Authorization", f"Bearer {ADMIN}")]).json()["target_secrets"] == got["alone"]["target_secrets"]
-    assert gateway("apply", "-", "--yes", routes=exported[:1], ALONE_EU_1_OPENAI_API_KEY="sk-rotated-0123456789") == (0, "~ alone (sets a secret)\n", "applied\n")
+    assert gateway("apply", "-", "--yes", routes=exported[:1], ALONE_EU_1_OPENAI_API_KEY="sk-rotated-0123456789") == (
+        0, "~ alone (sets a secret)\n    sluice.targets[0].model.config.openai_api_key: is set\n", "applied\n")
     for name in ("alone", "beside"):
         assert gateway("delete", name, "--yes")[0] == 0
     code, out, err = gateway("apply", "-", "--yes", routes=exported[1:])
@@ -393,5 +395,33 @@ def test_a_nested_secret_is_read_from_where_it_is(gateway):
     assert gateway("apply", "-", "--yes", routes=[route], ID="AKIDEXAMPLE", KEY="canary-0123456789") == (0, "+ aws (sets a secret)\n", "applied\n")
     before = fingerprint(gateway, "aws")
     assert before and gateway("apply", "-", "--yes", routes=[route]) == (0, "", "nothing to change\n")
-    assert gateway("apply", "-", "--yes", routes=[route], ID="AKIDEXAMPLE", KEY="another-0123456789") == (0, "~ aws (sets a secret)\n", "applied\n")
+    assert gateway("apply", "-", "--yes", routes=[route], ID="AKIDEXAMPLE", KEY="another-0123456789") == (
+        0, "~ aws (sets a secret)\n    model.config.aws_config.aws_access_key_id: is set\n    model.config.aws_config.aws_secret_access_key: is set\n", "applied\n")
     assert fingerprint(gateway, "aws") != before
+
+
+def test_the_difference_has_its_fields(sluice, tmp_path):
+    daemon = sluice({"endpoints": []}, args=["--data", str(tmp_path / "data")])
+    route = {"name": "a", "route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "gpt-4.1", "config": {"openai_api_key": "$KEY", "openai_api_base": "https://a/v1"}}}
+    path = tmp_path / "r.json"
+
+    def run(command, *args, **env):
+        path.write_text(json.dumps({"routes": [route]}))
+        code, out, err = sl("routes", command, str(path), *args, server=daemon.url, **env)
+        assert code == 0, err
+        return out.splitlines(), err
+
+    assert run("apply", "--yes", KEY="sk-a-secret-of-the-file")[0] == ["+ a (sets a secret)"]
+    route["model"]["name"] = "gpt-5"
+    route["model"]["config"] |= {"openai_api_base": "https://b/v1", "openai_organization": "org-x"}
+    route["sluice"] = {"retries": 0, "timeouts": {"total": "60s"}}
+    route["limits"] = [{"calls": 5, "renewal_period": "minute", "key": "user"}]
+    lines, err = run("diff")
+    assert err == "nothing was changed\n" and lines == [
+        "~ a (limits)", "    model.name: gpt-4.1 -> gpt-5", "    sluice.retries: nothing -> 0", "    sluice.timeouts.total: nothing -> 60s",
+        "    model.config.openai_api_base: https://a/v1 -> https://b/v1", "    model.config.openai_organization: is set",
+        '    limits: [] -> [{"calls":5,"renewal_period":"minute","key":"user"}]'], lines
+    lines, _ = run("diff", KEY="sk-another-secret")
+    assert lines[0] == "~ a (sets a secret) (limits)" and "    model.config.openai_api_key: is set" in lines and not any("sk-a" in line for line in lines), lines
+    run("apply", "--yes")
+    assert run("diff") == ([], "nothing to change\n")

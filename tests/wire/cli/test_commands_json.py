@@ -31,6 +31,7 @@ def run(sluice, tmp_path):
         return out
 
     run.url = daemon.url
+    run.file = daemon.dir / "sluice.yaml"
     run.shown = lambda *args: on_terminal(*args, server=daemon.url, SLUICE_KEY=ADMIN, TERM="xterm", NO_COLOR="1")
     return run
 
@@ -136,7 +137,10 @@ def test_tables(run):
                                            "chat  llm/v1/chat  mock      mock   10/hour\n"
                                            "new   llm/v1/chat  mock      mock   -\n")
     assert run.shown("routes", "get", "chat") == ("FIELD     VALUE\nname      chat\ntype      llm/v1/chat\nprovider  mock\nmodel     mock\n"
-                                                  f"url       {run.url}/gateway/chat/invocations\nlimit     10/hour\n")
+                                                  f"url       {run.url}/gateway/chat/invocations\nlimit     10/hour\n"
+                                                  f"owner     file ({run.file}:2)\n")
+    new = dict(line.split("\t") for line in run("routes", "get", "new").splitlines())
+    assert new["owner"] == "api" and new["version"] == "1" and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", new["created"])
     assert run.shown("limits", "set", "new", "5/minute") == "CALLS  PERIOD  KEY\n5      minute  route\n"
     assert run("limits", "get", "new") == "5\tminute\troute\n"
     run("keys", "create", "--name", "ci", "--expires-at", "2099-01-01T00:00:00Z")
@@ -151,3 +155,13 @@ def test_tables(run):
     assert lines["in flight"].startswith("0, memory ") and lines["total"].startswith("p50 ") and lines["1st token"].startswith("p50 ") and "since the start" in lines["calls"]
     shown = run.shown("status").splitlines()
     assert shown[0].startswith("gateway    sluice ") and max(map(len, shown)) <= 80
+
+
+def test_a_secret_is_known_by_its_fingerprint(run):
+    first = ["routes", "create", "--name", "a", "--provider", "openai", "--model", "m", "--set", "openai_api_key=$ONE"]
+    run(*first, ONE="sk-one-secret-of-many")
+    shown, whole = run("routes", "get", "a"), json.loads(run("routes", "get", "a", "--json"))
+    assert f"secret\topenai_api_key {whole['secrets']['openai_api_key']['fingerprint']}\n" in shown
+    assert "sk-one" not in shown + json.dumps(whole) and whole["owner"] == "api" and whole["limit"] is None
+    check("routes get", json.dumps(whole))
+    check("routes get", run("routes", "get", "chat", "--json"))
