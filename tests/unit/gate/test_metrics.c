@@ -129,7 +129,9 @@ static void routes_beyond_the_maximum_are_other(void **state)
 static void label_values_are_escaped(void **state)
 {
     (void)state;
-    struct sl_metric_key key = { .labels = labels_of("a\"b\\c\nd\x1b[31m\x7f", 10), .word = "allowed" };
+    struct sl_metric_key key = { .labels = labels_of("a\"b\\c\nd\x1b[31m\x7f", 10),
+                                 .word = "allowed",
+                                 .source = "local" };
     sl_metrics_add(one, SL_METRIC_LIMITS, &key);
     assert_line("sluice_limit_decisions_total{route=\"a\\\"b\\\\c\\nd\\\\x1b[31m\\\\x7f\",decision=\"allowed\",source="
                 "\"local\"} 1");
@@ -209,7 +211,8 @@ static void route_use(const struct sl_metric_labels *labels)
         sl_metrics_add(one, SL_METRIC_REQUESTS, &key);
     }
     sl_metrics_add(one, SL_METRIC_ATTEMPTS, &(struct sl_metric_key){ .labels = labels, .word = "ok" });
-    sl_metrics_add(one, SL_METRIC_LIMITS, &(struct sl_metric_key){ .labels = labels, .word = "allowed" });
+    sl_metrics_add(one, SL_METRIC_LIMITS,
+                   &(struct sl_metric_key){ .labels = labels, .word = "allowed", .source = "local" });
 }
 
 static void the_page_of_many_routes_is_small(void **state)
@@ -243,7 +246,7 @@ static void *count_much(void *arg)
     char name[16];
     for (unsigned i = 0; i < ROUNDS; i++) {
         snprintf(name, sizeof(name), "r-%u", i % 50);
-        struct sl_metric_key key = { .labels = labels_of(name, 40), .word = "allowed" };
+        struct sl_metric_key key = { .labels = labels_of(name, 40), .word = "allowed", .source = "local" };
         sl_metrics_add(worker, SL_METRIC_LIMITS, &key);
         sl_metrics_observe(worker, SL_METRIC_OVERHEAD, &(struct sl_metric_key){ 0 }, i);
         sl_metrics_in_flight(worker, i % 2 ? -1 : 1);
