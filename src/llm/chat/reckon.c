@@ -149,6 +149,12 @@ static void token_look(struct scan *scan, const struct sl_json_tok *tok, unsigne
     text_look(scan, sl_str_make(scan->body.p + tok->off, tok->len), is_at_name);
 }
 
+/* False: the text is no image, no type of one, and no name that counts. Most are none of these. */
+SL_INLINE bool may_count(const struct scan *scan, const struct sl_json_tok *tok)
+{
+    return tok->len >= BASE64_MIN || scan->is_in_config || scan->before.n == sizeof("type") - 1;
+}
+
 /* The same from the tokens of a body that is parsed. False: it is no object, or not all of it is there as tokens. */
 static bool tokens_scan(struct scan *scan, const struct sl_json *doc)
 {
@@ -164,8 +170,10 @@ static bool tokens_scan(struct scan *scan, const struct sl_json *doc)
             if (toks[i].folded) {
                 return false;
             }
-            if (is_text) {
+            if (is_text && may_count(scan, &toks[i])) {
                 token_look(scan, &toks[i], i == value ? 1 : i < inner ? 3 : 2, false);
+            } else if (is_text) {
+                scan->before = sl_str_make(scan->body.p + toks[i].off, toks[i].len);
             } else if (i > value && i >= inner) {
                 inner = toks[i].next;
             }
