@@ -2,6 +2,8 @@
 """The input of commands: prompts, files, standard input, settings; routes and limits from options."""
 import json
 import os
+import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -79,6 +81,28 @@ def test_options_before_the_command(server):
     assert json.loads(sl("--json", f"--server={server}", "routes", "get", "chat")[1])["name"] == "chat"
     assert sl("-v", "--server", server, "--timeout", "20s", "query", "chat", "hello", "-q")[1] == "You said: hello\n"
     assert sl("-V") == sl("--version") == sl("-v") == sl("version")
+
+
+def test_the_commands_without_the_daemon(tmp_path):
+    """A machine may have the client's program alone, or both in the places of the packages."""
+    client = pathlib.Path(BIN).resolve().parents[1] / "cli/sluice-client"
+    asked = ["version"], ["check", "-c", str(tmp_path / "none.yaml")]
+
+    def run(folder, name, args):
+        p = subprocess.run([folder / name, *args], capture_output=True, text=True, timeout=DEADLINE, env=clean_env())
+        return p.returncode, p.stdout, p.stderr
+
+    place = tmp_path / "usr/libexec/sluice"
+    place.mkdir(parents=True)
+    shutil.copy(client, place)
+    assert run(place, "sluice-client", asked[0]) == sl("version")
+    assert run(place, "sluice-client", asked[1]) == (1, "", "sluice: 'check' needs the daemon, which is not installed on this machine (package sluice)\n")
+    for folder in ("bin", "sbin"):
+        (tmp_path / "usr" / folder).mkdir()
+    (tmp_path / "usr/bin/sluice").symlink_to("../libexec/sluice/sluice-client")
+    assert run(tmp_path / "usr/bin", "sluice", asked[1])[2].startswith("sluice: 'check' needs the daemon")  # and it does not call itself for ever
+    shutil.copy(BIN, tmp_path / "usr/sbin/sluice")
+    assert run(tmp_path / "usr/bin", "sluice", asked[1]) == sl(*asked[1])
 
 
 @pytest.mark.parametrize("args, made", [
