@@ -52,8 +52,9 @@ struct sl_block {
     struct sl_section sections[];
 };
 
-/* Appends the block of these rows, 1 to SL_BLOCK_ROWS; the buffer's status says whether it worked. `salt` is random. */
-void sl_block_write(struct sl_buf *out, uint64_t first_row, uint32_t salt, const struct sl_rlog_row *rows, uint32_t n);
+/* Appends the block of these rows (as sl_rlog_row_write made them), 1 to SL_BLOCK_ROWS; the buffer's status says
+ * whether it worked. `salt` is random. */
+void sl_block_write(struct sl_buf *out, uint64_t first_row, uint32_t salt, const struct sl_str *rows, uint32_t n);
 
 /* What a head says. False: these are no bytes of a head. */
 struct sl_block_head {

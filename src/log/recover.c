@@ -131,7 +131,7 @@ static int segment_recover(struct recovery *rec, uint64_t first_row, struct sl_e
 /* --- rows that were not sealed --- */
 
 struct gathering {
-    struct sl_rlog_row *rows;
+    struct sl_str *rows; /* in the file's bytes */
     uint32_t n, cap, n_bad;
     bool is_short;
 };
@@ -139,16 +139,17 @@ struct gathering {
 static void on_row(void *arg, struct sl_str bytes)
 {
     struct gathering *g = arg;
-    struct sl_rlog_row *rows = room(g->rows, g->n, &g->cap, sizeof(*rows));
+    struct sl_rlog_row row;
+    struct sl_str *rows = room(g->rows, g->n, &g->cap, sizeof(*rows));
     if (!rows) {
         g->is_short = true;
         return;
     }
     g->rows = rows;
-    if (sl_rlog_row_read(bytes, &g->rows[g->n]) < 0) {
+    if (sl_rlog_row_read(bytes, &row) < 0) {
         g->n_bad++;
     } else {
-        g->n++;
+        g->rows[g->n++] = bytes;
     }
 }
 

@@ -137,10 +137,10 @@ static void complain(const struct sl_err *err)
 static int active_seal(struct sl_rlog *log, struct sl_block **ret, struct sl_err *err)
 {
     const struct sl_active *active = log->active;
-    struct sl_rlog_row *rows = malloc(active->n_added * sizeof(*rows));
+    struct sl_str *rows = malloc(active->n_added * sizeof(*rows));
     int r = rows ? 0 : sl_fail_nomem(err);
     for (uint32_t i = 0; i < active->n_added && r == 0; i++) {
-        r = sl_rlog_row_read(sl_active_row(active, i), &rows[i]);
+        rows[i] = sl_active_row(active, i);
     }
     r = r < 0 ? r : sl_rlog_seal_rows(log, active->first_row, rows, active->n_added, ret, err);
     free(rows);

@@ -47,37 +47,49 @@ size_t sl_rlog_row_write(const struct sl_rlog_row *row, char out[SL_RLOG_ROW_MAX
     return (size_t)(at - out);
 }
 
-int sl_rlog_row_read(struct sl_str bytes, struct sl_rlog_row *ret)
+/* Inline: each caller gets a loop of its own. */
+SL_INLINE int walk(struct sl_str bytes, sl_rlog_part_fn *fn, void *arg)
 {
     const char *at = bytes.p, *end = bytes.p + bytes.n;
-    sl_rlog_row_clear(ret);
     while (at < end) {
         unsigned tag = (unsigned char)*at++;
-        if (!(tag & TEXT_BIT)) {
-            if (end - at < 8) {
+        bool is_text = tag & TEXT_BIT;
+        uint16_t n = 8;
+        if (is_text) {
+            if (end - at < 2) {
                 return SL_E_DAMAGED;
             }
-            if (tag < SL_RLOG_NUMBERS) {
-                memcpy(&ret->numbers[tag], at, 8);
-            }
-            at += 8;
-            continue;
+            memcpy(&n, at, 2);
+            at += 2;
         }
-        uint16_t n;
-        if (end - at < 2) {
-            return SL_E_DAMAGED;
-        }
-        memcpy(&n, at, 2);
-        at += 2;
         if (end - at < n) {
             return SL_E_DAMAGED;
         }
-        if ((tag & ~TEXT_BIT) < SL_RLOG_TEXTS) {
-            ret->texts[tag & ~TEXT_BIT] = sl_str_make(at, n);
-        }
+        fn(arg, tag & ~TEXT_BIT, is_text, at, n);
         at += n;
     }
     return 0;
+}
+
+int sl_rlog_row_walk(struct sl_str bytes, sl_rlog_part_fn *fn, void *arg)
+{
+    return walk(bytes, fn, arg);
+}
+
+static void part_read(void *arg, unsigned tag, bool is_text, const char *at, size_t n)
+{
+    struct sl_rlog_row *row = arg;
+    if (is_text && tag < SL_RLOG_TEXTS) {
+        row->texts[tag] = sl_str_make(at, n);
+    } else if (!is_text && tag < SL_RLOG_NUMBERS) {
+        memcpy(&row->numbers[tag], at, 8);
+    }
+}
+
+int sl_rlog_row_read(struct sl_str bytes, struct sl_rlog_row *ret)
+{
+    sl_rlog_row_clear(ret);
+    return walk(bytes, part_read, ret);
 }
 
 void sl_rlog_id_format(const struct sl_rlog_id *id, char out[SL_RLOG_ID_HEX])

@@ -85,6 +85,10 @@ size_t sl_rlog_row_write(const struct sl_rlog_row *row, char out[SL_RLOG_ROW_MAX
 /* Texts point into `bytes`. SL_E_DAMAGED: these are no such bytes. Tags that are not known are passed over. */
 SL_MUST int sl_rlog_row_read(struct sl_str bytes, struct sl_rlog_row *ret);
 
+/* Calls fn for each part of a row: its tag, and the bytes of its text, or the eight of its number. */
+typedef void sl_rlog_part_fn(void *arg, unsigned tag, bool is_text, const char *at, size_t n);
+SL_MUST int sl_rlog_row_walk(struct sl_str bytes, sl_rlog_part_fn *fn, void *arg);
+
 /* The id of a row, as 16 bytes in hexadecimal: time (8), node (4), counter (4). */
 #define SL_RLOG_ID_HEX 32
 struct sl_rlog_id {

@@ -50,7 +50,7 @@ static struct sl_segment *segment_for(struct sl_rlog *log, uint64_t first_row)
     return segment && sl_rlog_add_segment(log, segment) == 0 ? segment : NULL;
 }
 
-int sl_rlog_seal_rows(struct sl_rlog *log, uint64_t first_row, const struct sl_rlog_row *rows, uint32_t n,
+int sl_rlog_seal_rows(struct sl_rlog *log, uint64_t first_row, const struct sl_str *rows, uint32_t n,
                       struct sl_block **ret, struct sl_err *err)
 {
     struct sl_segment *segment = segment_for(log, first_row);

@@ -6,10 +6,10 @@
 #include "log/segment.h"
 
 struct sl_rlog;
-struct sl_rlog_row;
+struct sl_str;
 
 /* *ret: the block, which is on disk. */
-SL_MUST int sl_rlog_seal_rows(struct sl_rlog *log, uint64_t first_row, const struct sl_rlog_row *rows, uint32_t n,
+SL_MUST int sl_rlog_seal_rows(struct sl_rlog *log, uint64_t first_row, const struct sl_str *rows, uint32_t n,
                               struct sl_block **ret, struct sl_err *err);
 /* Takes the file, which is newer than all others. */
 SL_MUST int sl_rlog_add_segment(struct sl_rlog *log, struct sl_segment *segment);
