@@ -110,7 +110,7 @@ const struct sl_path sl_targets_rows[] = {
     { .methods = SL_GET | SL_HEAD,
       .pattern = TARGETS,
       .handle = handle_target_list,
-      .access = SL_ACCESS_VIEWER,
+      .access = SL_ACCESS_GROUP_VIEWER,
       .told = SL_TOLD("List the targets of routes with several targets, and their states; a page ends after the route "
                       "with the thousandth.",
                       .parameters = "page_token", .reply = "TargetList") },

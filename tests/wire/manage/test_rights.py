@@ -62,7 +62,7 @@ RIGHTS = {
     OWN + "/keys/{}": {"PUT": TEAM_ADMIN, "DELETE": TEAM_ADMIN},
     OWN + "/secret/rotate": {"POST": ADMINS},
     OWN + "/audit": {"GET": ADMINS},
-    OWN + "/targets": {"GET": VIEWER},
+    OWN + "/targets": {"GET": TEAM_VIEWER},
     OWN + "/usage": {"GET": ANY},
     OWN + "/usage/reprice": {"POST": ADMINS},
     **{OWN + "/requests" + path: {"GET": ANY} for path in ("", "/facets", "/tail", "/{}")},

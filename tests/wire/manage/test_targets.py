@@ -56,3 +56,12 @@ def test_a_call_goes_to_each_of_a_thousand(sluice):
     names = [conn.request("POST", "/v1/chat/completions", CHAT).reply().get("x-sluice-target") for _ in range(1000)]
     assert names == [f"t{i}" for i in range(1000)]
     conn.close()
+
+
+def test_a_viewer_of_a_group_sees_targets_and_changes_none(sluice):
+    key = "sk-sluice-" + "v" * 43
+    daemon = sluice({"auth": {"admin_key": "$THE_ADMIN", "keys": [{"name": "v", "group": "acme", "role": "viewer", "key": "$KEY_V"}]}, "groups": [{"name": "acme"}], "endpoints": [route("a", 2), route("b", 2)]},
+                    env={"THE_ADMIN": "an-admin-key-of-the-file", "KEY_V": key})
+    headers = [("Authorization", f"Bearer {key}")]
+    assert [t["route"] for t in daemon.call("GET", OWN, headers=headers).json()["targets"]] == ["a", "a", "b", "b"]
+    assert daemon.call("POST", OWN + "/a/t0/reset", headers=headers).status == 403
