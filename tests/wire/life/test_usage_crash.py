@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at random moments during calls: the books say no more than the upstream's own record, no less than what stood
-on disk before, and lose at most what was answered last. Rounds: SLUICE_CRASH_ROUNDS (12)."""
+on disk before, and lose at most what was answered last; so do the books of limits. Rounds: SLUICE_CRASH_ROUNDS (100)."""
 import http.client
 import json
 import os
@@ -17,18 +17,20 @@ import pytest
 import harness
 from test_crash import Daemon as Crashing
 
-ROUNDS = int(os.environ.get("SLUICE_CRASH_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("SLUICE_CRASH_ROUNDS", "100"))
 CALLERS = 4
 ROUTES = ["a", "b", "c"]
 # What the call with each number costs, so that a wrong sum shows.
 INPUT, OUTPUT = 7, 2
+CAP = 10**9  # of a day's calls
 
 
 class Daemon(Crashing):
     def ask(self, conn, route, text):
         conn.request("POST", "/v1/chat/completions", json.dumps({"model": route, "messages": [{"role": "user", "content": text}]}), {"Content-Type": "application/json"})
         reply = conn.getresponse()
-        return reply.status, reply.read()
+        left = int(reply.getheader("x-ratelimit-remaining-requests", CAP))
+        return reply.status, reply.read(), CAP - left
 
 
 class Books:
@@ -58,7 +60,7 @@ class Caller(threading.Thread):
             conn = self.daemon_.connect()
             while True:
                 route = self.random.choice(ROUTES)
-                status, body = self.daemon_.ask(conn, route, route)
+                status, body, _ = self.daemon_.ask(conn, route, route)
                 assert status == 200, body
                 self.told[route] += 1
         except (OSError, http.client.HTTPException, ValueError):
@@ -74,6 +76,17 @@ def on_disk(data):
     return {r[0]: r[1:] for r in rows}
 
 
+def limits_on_disk(data):
+    """What each route's limit of a day has counted."""
+    with sqlite3.connect(f"file:{data}/sluice.db?mode=ro", uri=True, timeout=20) as db:
+        return dict(db.execute("SELECT name, used FROM counters WHERE owner = 'route' AND kind = 'requests'").fetchall())
+
+
+def moment(chance):
+    """When a round's kill comes. The store writes twice a second: most are killed before, some right when it does."""
+    return chance.uniform(0.02, 0.15) if chance.random() < 0.65 else chance.uniform(0.4, 0.75)
+
+
 def reported(conn):
     conn.request("GET", "/api/sluice/v1/usage?by=route")
     reply = conn.getresponse()
@@ -81,25 +94,25 @@ def reported(conn):
     return {r["route"]: (r["requests"], r["input_tokens"], r["output_tokens"]) for r in rows}
 
 
-@pytest.mark.timeout(60 + 5 * ROUNDS)
+@pytest.mark.timeout(60 + 10 * ROUNDS)
 def test_the_books_after_kill_9(upstream, tmp_path):
     books, data = Books(upstream), str(tmp_path / "data")
     seed = int(os.environ.get("SLUICE_CRASH_SEED", time.time_ns()))
     print("seed", seed, file=sys.stderr)
     chance = random.Random(seed)
-    endpoints = [harness.chat_route(books.up.base, route) for route in ROUTES]
+    endpoints = [{**harness.chat_route(books.up.base, route), "limits": [{"requests": CAP, "per": "day"}]} for route in ROUTES]
     config = json.dumps({"log": {"access": "none"}, "server": {"timeouts": {"drain_delay": "0s"}}, "endpoints": endpoints})
-    before, n_told, n_counted = {}, 0, 0
+    before, n_told, n_counted, used = {}, 0, 0, dict.fromkeys(ROUTES, 0)
     daemon = Daemon(tmp_path, data, config)
     daemon.connect().close()  # the database is made
+    asked = dict(books.answered)
     for _ in range(ROUNDS):
-        asked = dict(books.answered)
         callers = [Caller(daemon, chance.random()) for _ in range(CALLERS)]
         for c in callers:
             c.start()
         # The moment is random on purpose, so nothing is waited for here.
-        time.sleep(chance.uniform(0.05, 1.3))
-        least = on_disk(data)
+        time.sleep(moment(chance))
+        least, least_used = on_disk(data), limits_on_disk(data)
         daemon.kill()
         for c in callers:
             c.join(harness.DEADLINE)
@@ -115,6 +128,14 @@ def test_the_books_after_kill_9(upstream, tmp_path):
             assert n - had <= books.answered[route] - asked[route], (route, n, had)
             assert n >= least.get(route, (0,))[0] >= had, (route, n, least, had)
             assert (n_in, n_out) == (n * INPUT, n * OUTPUT), (route, now)
+        conn, asked_before = daemon.connect(), asked
+        asked = dict(books.answered)
+        for route in ROUTES:
+            # This call counts, too. Of the others some were counted, but did not reach the upstream.
+            status, _, count = daemon.ask(conn, route, route)
+            assert status == 200 and least_used.get(route, 0) + 1 <= count <= used[route] + books.answered[route] - asked_before[route] + CALLERS, (route, count, used, least_used)
+            used[route] = count
+        conn.close()
         n_told += sum(sum(c.told.values()) for c in callers)
         n_counted = sum(v[0] for v in now.values())
         before = now
@@ -122,6 +143,7 @@ def test_the_books_after_kill_9(upstream, tmp_path):
     # Each round loses its last half second or so, and no more than it had.
     print("answered", n_told, "counted", n_counted, file=sys.stderr)
     assert 0 < n_counted <= sum(books.answered.values())
+    assert all(0 < n <= sum(books.answered.values()) + CALLERS * ROUNDS for n in used.values()), used
     out = subprocess.run([harness.BIN, "db", "check", "--data", data], capture_output=True, text=True, timeout=60)
     assert out.returncode == 0, out.stderr
 
