@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the request log costs: writing, disk, pages, filters, counts. Works on a directory of its own, in this process:
- *   bench_requests DIR ROWS       fills DIR and measures
+ *   bench_requests DIR ROWS       fills DIR and measures; before that 50,000 rows a second come for some seconds
  * Prints one line of JSON. The rows are made here: calls with one attempt and without ids of callers. Times are of a
  * second run, so that the files are in the page cache. */
 #include <dirent.h>
@@ -17,8 +17,9 @@
 #include "log/scan.h"
 
 /* Rows that are pushed before the log's thread must have them. */
-#define STEP 2000
-#define T0   1700000000000000ull
+#define STEP    2000
+#define WORKERS 4
+#define T0      1700000000000000ull
 
 static struct sl_rng rng = { { 1, 2 } };
 
@@ -113,11 +114,44 @@ static struct sl_rlog *open_log(const char *dir)
 {
     struct sl_rlog *log;
     struct sl_err err = { 0 };
-    const struct sl_rlog_conf conf = { dir, 36500ull * 86400 * 1000000, 1ull << 40, 1 };
+    const struct sl_rlog_conf conf = { dir, 36500ull * 86400 * 1000000, 1ull << 40, WORKERS };
     if (sl_rlog_open(&conf, &log, &err) < 0) {
         die("open", &err);
     }
     return log;
+}
+
+/* CPU of all threads but this one: the log's. */
+static double writer_sec(void)
+{
+    return cpu_sec() - thread_sec();
+}
+
+/* Rows come at a rate, a few each millisecond. *ret_dropped: how many the log did not keep. Returns the share of a core
+ * that its thread took. */
+static double drive(struct sl_rlog *log, uint64_t rate, uint64_t n_sec, uint64_t *ret_dropped)
+{
+    static struct sl_rlog_row rows[STEP];
+    static struct texts texts[STEP];
+    for (uint64_t i = 0; i < STEP; i++) {
+        row_make(&rows[i], &texts[i], i);
+    }
+    struct sl_rlog_counts before, after;
+    sl_rlog_count(log, &before);
+    double cpu = writer_sec();
+    uint64_t start = sl_clock_usec(), n = 0, want;
+    while ((want = (sl_clock_usec() - start) * rate / 1000000) < rate * n_sec) {
+        for (; n < want; n++) {
+            sl_rlog_push(sl_rlog_ring(log, n % WORKERS), &rows[n % STEP], sl_clock_usec());
+        }
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    }
+    do {
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+        sl_rlog_count(log, &after);
+    } while (after.n_written + after.n_dropped - before.n_written - before.n_dropped < n);
+    *ret_dropped = after.n_dropped - before.n_dropped;
+    return (writer_sec() - cpu) * 1e6 / (double)(sl_clock_usec() - start);
 }
 
 /* Fills the log. *ret_push: CPU of the pushing thread for one row, without making it. */
@@ -125,14 +159,14 @@ static void fill(struct sl_rlog *log, uint64_t n_rows, double *ret_writer_usec, 
 {
     static struct sl_rlog_row rows[STEP];
     static struct texts texts[STEP];
-    double made = 0, pushed = 0, all = cpu_sec(), before;
+    double pushed = 0, writer = writer_sec(), before;
+    struct sl_rlog_counts first;
+    sl_rlog_count(log, &first);
     for (uint64_t n = 0; n < n_rows;) {
         uint64_t step = n_rows - n < STEP ? n_rows - n : STEP;
-        before = thread_sec();
         for (uint64_t i = 0; i < step; i++) {
             row_make(&rows[i], &texts[i], n + i);
         }
-        made += thread_sec() - before;
         before = thread_sec();
         for (uint64_t i = 0; i < step; i++) {
             sl_rlog_push(sl_rlog_ring(log, 0), &rows[i], sl_clock_usec());
@@ -143,11 +177,10 @@ static void fill(struct sl_rlog *log, uint64_t n_rows, double *ret_writer_usec, 
         do {
             nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
             sl_rlog_count(log, &counts);
-        } while (counts.n_written + counts.n_dropped < n);
+        } while (counts.n_written + counts.n_dropped - first.n_written - first.n_dropped < n);
     }
-    before = thread_sec();
     *ret_push_nsec = pushed * 1e9 / (double)n_rows;
-    *ret_writer_usec = (cpu_sec() - all - made - pushed) * 1e6 / (double)n_rows;
+    *ret_writer_usec = (writer_sec() - writer) * 1e6 / (double)n_rows;
 }
 
 static uint64_t bytes_of(const char *dir, const char *end)
@@ -231,13 +264,16 @@ int main(int argc, char **argv)
     double writer_usec, push_nsec;
     uint32_t n;
     struct sl_rlog *log = open_log(argv[1]);
+    uint64_t n_driven_dropped;
+    double share = drive(log, 50000, 3, &n_driven_dropped);
     fill(log, n_rows, &writer_usec, &push_nsec);
     struct sl_rlog_counts counts;
     sl_rlog_count(log, &counts);
     sl_rlog_close(log);
     start = sl_clock_usec();
     log = open_log(argv[1]);
-    printf("{\"rows\":%llu,\"dropped\":%llu,\"push_nsec\":%.0f,\"writer_usec\":%.2f,\"open_msec\":%.1f,"
+    printf("{\"at_50000_core\":%.3f,\"at_50000_dropped\":%llu,", share, (unsigned long long)n_driven_dropped);
+    printf("\"rows\":%llu,\"dropped\":%llu,\"push_nsec\":%.0f,\"writer_usec\":%.2f,\"open_msec\":%.1f,"
            "\"bytes_a_row\":%.1f",
            (unsigned long long)n_rows, (unsigned long long)counts.n_dropped, push_nsec, writer_usec,
            (double)(sl_clock_usec() - start) / 1000, (double)bytes_of(argv[1], ".seg") / (double)counts.n_written);

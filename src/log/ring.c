@@ -48,6 +48,12 @@ bool sl_rlog_ring_put(struct sl_rlog_ring *ring, const struct sl_rlog_row *row, 
     return true;
 }
 
+bool sl_rlog_ring_is_filling(const struct sl_rlog_ring *ring)
+{
+    size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    return head - atomic_load_explicit(&ring->tail, memory_order_relaxed) > SL_RLOG_RING_BYTES / 2;
+}
+
 struct sl_rlog_waiting sl_rlog_ring_look(const struct sl_rlog_ring *ring)
 {
     struct sl_rlog_waiting waiting = { 0 };

@@ -28,6 +28,9 @@ void sl_rlog_ring_done(struct sl_rlog_ring *ring);
 /* Of the worker. `end_usec`: when the row's request ended (monotonic). False: it was full. */
 bool sl_rlog_ring_put(struct sl_rlog_ring *ring, const struct sl_rlog_row *row, uint64_t end_usec);
 
+/* Of the worker. True: it is more than half full. */
+bool sl_rlog_ring_is_filling(const struct sl_rlog_ring *ring);
+
 /* The oldest row in a ring. */
 struct sl_rlog_waiting {
     uint64_t end_usec;

@@ -330,8 +330,8 @@ static struct timespec later(time_t sec, long nsec)
     return t;
 }
 
-/* Sleeps until there are rows, or it is time to tidy; then a little longer, so that more rows come. The end of the log
- * ends both at once. */
+/* Sleeps until there are rows, or it is time to tidy; then a little longer, so that more rows come, but not so long
+ * that a ring gets full. The end of the log ends both at once. */
 static void wait(struct sl_rlog *log)
 {
     struct timespec until = later(TIDY_SEC, 0);
@@ -344,9 +344,11 @@ static void wait(struct sl_rlog *log)
     }
     atomic_store(&log->is_sleeping, false);
     until = later(0, BATCH_NSEC);
-    while (r != ETIMEDOUT && !atomic_load(&log->is_closing)) {
+    atomic_store(&log->is_gathering, true);
+    while (r != ETIMEDOUT && !atomic_load(&log->is_closing) && atomic_load(&log->is_gathering)) {
         r = pthread_cond_timedwait(&log->wake, &log->sleep_lock, &until);
     }
+    atomic_store(&log->is_gathering, false);
     pthread_mutex_unlock(&log->sleep_lock);
 }
 
@@ -388,6 +390,9 @@ void sl_rlog_push(struct sl_rlog_ring *ring, const struct sl_rlog_row *row, uint
      * threads sees the other's store. */
     if (sl_rlog_ring_put(ring, row, end_usec) && atomic_load(&log->is_sleeping) &&
         atomic_exchange(&log->is_sleeping, false)) {
+        writer_wake(log);
+    }
+    if (SL_UNLIKELY(sl_rlog_ring_is_filling(ring)) && atomic_exchange(&log->is_gathering, false)) {
         writer_wake(log);
     }
 }

@@ -31,6 +31,7 @@ struct sl_rlog {
     pthread_mutex_t sleep_lock; /* guards the sleep only */
     pthread_cond_t wake;
     atomic_bool is_sleeping, is_closing, must_tidy;
+    atomic_bool is_gathering; /* the thread waits for more rows; a ring that gets full ends that */
     atomic_uint_fast64_t n_written, n_lost;
     unsigned n_rings;
     struct sl_rlog_ring rings[];
