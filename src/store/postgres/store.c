@@ -26,7 +26,8 @@
 #define RETRY_USEC  SL_USEC_PER_SEC
 #define LISTEN_USEC (5 * SL_USEC_PER_SEC)
 /* How often a transaction is run again that another one overtook. */
-#define ATTEMPTS 3
+#define ATTEMPTS   3
+#define AGAIN_USEC 50000
 
 /* --- opening --- */
 
@@ -241,8 +242,10 @@ static bool conn_ready(struct sl_pg *store)
     return true;
 }
 
-/* One attempt. <0: none of the writes is in the database, or nobody knows (*ret_is_unknown). */
-static int batch_try(struct sl_pg *store, struct sl_store_job *jobs, bool *ret_is_unknown, struct sl_err *err)
+/* One attempt. <0: none of the writes is in the database, or nobody knows (*ret_is_unknown). *ret_may_again: another
+ * transaction was in the way. */
+static int batch_try(struct sl_pg *store, struct sl_store_job *jobs, bool *ret_is_unknown, bool *ret_may_again,
+                     struct sl_err *err)
 {
     struct sl_pg_conn *conn = &store->conn;
     int64_t token = 0;
@@ -255,6 +258,7 @@ static int batch_try(struct sl_pg *store, struct sl_store_job *jobs, bool *ret_i
         r = sl_pg_script(conn, "COMMIT", err);
         *ret_is_unknown = r < 0 && conn->is_lost;
     }
+    *ret_may_again = r < 0 && conn->may_again; /* the rollback has an outcome of its own */
     if (r == 0) {
         store->applied = conn->base.change;
         store->token = token;
@@ -267,10 +271,13 @@ static int batch_try(struct sl_pg *store, struct sl_store_job *jobs, bool *ret_i
 
 static int batch_write(struct sl_pg *store, struct sl_store_job *jobs, struct sl_err *err)
 {
-    bool is_unknown = false;
+    bool is_unknown = false, may_again = true;
     int r = SL_E_IO;
-    for (int i = 0; i < ATTEMPTS && r < 0 && (i == 0 || store->conn.may_again); i++) {
-        r = batch_try(store, jobs, &is_unknown, err);
+    for (int i = 0; i < ATTEMPTS && r < 0 && may_again; i++) {
+        if (i > 0) {
+            usleep(AGAIN_USEC); /* else it takes the lock again before the other one wakes up */
+        }
+        r = batch_try(store, jobs, &is_unknown, &may_again, err);
     }
     if (r < 0 && is_unknown) {
         struct sl_err cause = *err;

@@ -27,6 +27,14 @@ def postgres_own():
 
 
 @pytest.fixture
+def postgres_other():
+    """A second one."""
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture
 def pgbouncer(postgres_shared):
     """Starts a pooler in front of the shared server."""
     running = []

@@ -39,10 +39,10 @@ class Postgres:
         done = subprocess.run([BINARIES / program, *args], capture_output=True, text=True, cwd=self.dir, timeout=60, **self.who)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def start(self):
+    def start(self, **more):
         self.log = open(self.dir / "log", "a")
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "port": self.port, "fsync": "off",
-                    "max_connections": 60, "shared_buffers": "16MB", "deadlock_timeout": "200ms"}
+                    "max_connections": 60, "shared_buffers": "16MB", "deadlock_timeout": "200ms", **more}
         args = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self.proc = subprocess.Popen([BINARIES / "postgres", "-D", self.dir / "data", *args], stdin=subprocess.DEVNULL, stdout=self.log,
                                      stderr=self.log, cwd=self.dir, start_new_session=True, **self.who)

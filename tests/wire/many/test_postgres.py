@@ -13,6 +13,7 @@ import yaml
 
 from conftest import ADMIN, SECRET
 from harness import BIN, CHAT, DEADLINE, wait_for
+from postgres import BINARIES
 
 KEYS, GROUPS, AUDIT, OWN, LIMITS = (f"/api/sluice/v1/{name}" for name in ("keys", "groups", "audit", "routes", "limits"))
 MAKE = "/api/2.0/gateway/routes/"
@@ -394,3 +395,101 @@ def test_a_wrong_notify_url_leaves_the_poll(node, store):
     make(a, "made")
     soon(lambda: ask(b, "made") == 200, "the poll finds it")
     assert b.stderr.count("store.notify_url:") == 1 and "once a second until it works" in b.stderr
+
+
+def test_another_server_takes_its_place(node, postgres_own, postgres_other):
+    """The URL has both. The second one stands for a standby that is promoted: at first it takes no writes."""
+    url = postgres_own.database("pair")
+    postgres_other.database("pair")
+    postgres_other.stop()
+    postgres_other.start(default_transaction_read_only="on")
+    both = url.replace(f":{postgres_own.port}/", f":{postgres_other.port},127.0.0.1:{postgres_own.port}/")
+    a, b = node(both, FILE), node(both, FILE)
+    make(a, "made")
+    soon(lambda: ask(b, "made") == 200, "the first server is passed over")
+    assert postgres_own.sql("SELECT count(*) FROM sluice.routes", "pair") == [["1"]]
+    dump = subprocess.run([BINARIES / "pg_dump", "-h", "127.0.0.1", "-p", str(postgres_own.port), "-U", "postgres", "pair"], capture_output=True, text=True, check=True).stdout
+    postgres_other.stop()
+    postgres_other.start()
+    subprocess.run([BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(postgres_other.port), "-U", "postgres", "-d", "pair"],
+                   input=dump, capture_output=True, text=True, check=True)
+    postgres_own.stop(signal.SIGKILL)
+    soon(lambda: do(a, "POST", MAKE, {"name": "later", **MOCK}).status == 200, "the other server takes the writes")
+    soon(lambda: ask(b, "later") == 200, "both nodes are there")
+    assert "everything is read anew" not in a.stderr + b.stderr
+
+
+def test_a_server_that_takes_no_writes_any_more(node, postgres_own):
+    """As a primary that was demoted while connections stay open."""
+    url = postgres_own.database("demoted")
+    a = node(url, FILE)
+    make(a, "made")
+    postgres_own.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+    postgres_own.sql("SELECT pg_reload_conf()")
+    wait_for(lambda: do(a, "POST", MAKE, {"name": "x", **MOCK}).status == 503, "writes are refused")
+    assert ask(a, "made") == 200
+    subprocess.run([BINARIES / "psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(postgres_own.port), "-U", "postgres"],
+                   input="SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only; SELECT pg_reload_conf();", text=True,
+                   capture_output=True, check=True)
+    soon(lambda: do(a, "POST", MAKE, {"name": "y", **MOCK}).status == 200, "it is the primary again")
+
+
+def test_the_database_dies_among_commits(node, postgres_own):
+    """What was answered with 200 is there; what was answered with 503 is there or not, and the same on every node."""
+    url = postgres_own.database("commits")
+    a, b = node(url, FILE), node(url, FILE)
+    answers = {}
+
+    def write(who):
+        for i in range(400):
+            name = f"w{who}-{i}"
+            try:
+                answers[name] = do(a if who % 2 else b, "POST", MAKE, {"name": name, **MOCK}).status
+            except OSError:
+                return
+            if answers[name] != 200:
+                return
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in range(4)]
+    for t in threads:
+        t.start()
+    wait_for(lambda: len(answers) > 40, "some are made")
+    postgres_own.stop(signal.SIGKILL)
+    for t in threads:
+        t.join()
+    postgres_own.start()
+    soon(lambda: metric(a, "sluice_store_up") == [1.0] == metric(b, "sluice_store_up"), "it is back")
+    make(a, "last")
+    soon(lambda: ask(b, "last") == 200, "both have all")
+    stored = {name for name, in postgres_own.sql("SELECT name FROM sluice.routes", "commits")}
+    assert {name for name, status in answers.items() if status == 200} <= stored
+    for daemon in (a, b):
+        for name in answers:
+            assert ask(daemon, name) == (200 if name in stored else 404), name
+    numbers = [int(n) for n, in postgres_own.sql("SELECT number FROM sluice.changes ORDER BY number", "commits")]
+    assert numbers == list(range(len(stored) + 1))
+
+
+def test_a_change_that_another_transaction_overtakes_is_made_again(node, postgres_own):
+    """A deadlock, of which the node is the victim: it looks for one after two seconds, the other side after a minute."""
+    url = postgres_own.database("overtaken")
+    postgres_own.sql("ALTER ROLE gateway SET deadlock_timeout = '2s'")
+    a = node(url, FILE)
+    key = make_key(a)
+    with subprocess.Popen([BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(postgres_own.port), "-U", "postgres", "-d", "overtaken"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as other:
+        other.stdin.write("SET deadlock_timeout = '60s'; SET search_path = sluice; BEGIN; SELECT 'locked' FROM keys FOR UPDATE;\n")
+        other.stdin.flush()
+        while "locked" not in other.stdout.readline():
+            pass
+        done = []
+        thread = threading.Thread(target=lambda: done.append(do(a, "DELETE", f"{KEYS}/{key['id']}")))
+        thread.start()
+        wait_for(lambda: postgres_own.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'gateway'", "overtaken") != [["0"]], "the node waits")
+        other.stdin.write("SELECT value FROM meta WHERE key = 'change' FOR UPDATE; COMMIT;\n")
+        other.stdin.close()
+        assert other.wait(DEADLINE) == 0, other.stdout.read()
+        thread.join(DEADLINE)
+    assert done[0].status == 200, done[0].body
+    assert "deadlock" in (postgres_own.dir / "log").read_text()
+    assert ask(a, "fixed", key["key"]) == 401
