@@ -23,6 +23,10 @@
 
 /* A longer name of a session counts by its beginning. */
 #define SESSION_MAX 256
+/* What an uploaded recording is expected to be: sound of 64 kbit/s, with so many tokens a second. */
+#define SOUND_BYTES_MSEC 8
+#define SOUND_INPUT_SEC  10
+#define SOUND_OUTPUT_SEC 4
 
 struct sl_charge {
     struct sl_admission admission;
@@ -35,6 +39,7 @@ struct sl_charge {
     bool is_unpriced;                  /* nobody knows what a target of the route costs */
     uint64_t text_bytes, image_tokens; /* of the call, for the factor of its model */
     uint64_t input, output;            /* the tokens that are reserved */
+    int64_t msec;                      /* the length of an uploaded recording; -1: it is none */
 };
 
 /* --- who and what --- */
@@ -55,10 +60,12 @@ static bool has_output(enum sl_llm_type type)
 }
 
 /* What so many tokens cost at a target; SL_COST_UNKNOWN. */
-static int64_t cost_of(const struct sl_target *target, struct sl_usage usage, uint64_t input, uint64_t output)
+static int64_t cost_of(const struct sl_target *target, struct sl_usage usage, uint64_t input, uint64_t output,
+                       int64_t msec)
 {
     usage.input = usage.input >= 0 ? usage.input : (int64_t)input;
     usage.output = usage.output >= 0 ? usage.output : (int64_t)output;
+    usage.msec = usage.msec >= 0 ? usage.msec : msec;
     return sl_price_cost(target->price, &usage);
 }
 
@@ -68,11 +75,25 @@ static void money_fill(const struct sl_xchg *x, const struct sl_route *route, st
     int64_t most = 0;
     charge->is_unpriced = !sl_xchg_has_price(x);
     for (uint32_t i = 0; i < route->n_targets; i++) {
-        int64_t cost = cost_of(&route->targets[i], SL_USAGE_NONE, charge->input, charge->output);
+        int64_t cost = cost_of(&route->targets[i], SL_USAGE_NONE, charge->input, charge->output, charge->msec);
         charge->is_unpriced |= cost == SL_COST_UNKNOWN;
         most = SL_MAX(most, cost);
     }
     charge->admission.call.amounts[SL_LIMIT_MONEY] = (uint64_t)most;
+}
+
+/* Nobody reads the files of a form: their length must do. Without one, what has come so far. */
+static void upload_reckon(const struct sl_xchg *x, struct sl_charge *charge)
+{
+    const struct sl_msg *msg = &x->req->msg;
+    if (x->call->type != SL_LLM_TRANSCRIPTIONS) {
+        charge->input = SL_RECKON_IMAGE_TOKENS;
+        return;
+    }
+    uint64_t msec = (msg->framing == SL_BODY_LENGTH ? msg->length : x->req->bytes_in) / SOUND_BYTES_MSEC;
+    charge->msec = (int64_t)msec;
+    charge->input = (msec * SOUND_INPUT_SEC + 999) / 1000;
+    charge->output = (msec * SOUND_OUTPUT_SEC + 999) / 1000;
 }
 
 /* Estimates what the call needs at a route. */
@@ -95,6 +116,9 @@ static void amounts_fill(const struct sl_xchg *x, const struct sl_route *route, 
         most = seen.max_output >= 0 ? SL_MIN((uint64_t)seen.max_output, most) : most;
         charge->output = most * SL_MAX(x->call->n_choices, 1u);
     }
+    if (x->upload) {
+        upload_reckon(x, charge);
+    }
     call->amounts[SL_LIMIT_INPUT_TOKENS] = charge->input;
     call->amounts[SL_LIMIT_OUTPUT_TOKENS] = charge->output;
     call->amounts[SL_LIMIT_TOKENS] = charge->input + charge->output;
@@ -107,6 +131,7 @@ static struct sl_charge *charge_new(const struct sl_xchg *x)
 {
     struct sl_charge *charge = SL_ARENA_NEW(x->arena, struct sl_charge);
     if (charge) {
+        charge->msec = -1;
         sl_admission_init(&charge->admission, x->worker->gate->limiter, x->caller.principal);
         charge->admission.call.tenant = x->caller.key ? sl_key_tenant(x->caller.key) : SL_STR("");
         charge->admission.home = x->worker->counters;
@@ -226,6 +251,12 @@ static void away_error(struct sl_llm_error *ret_error)
     };
 }
 
+/* True: it is of a group above the caller's own, whose other members' use is none of its business. */
+static bool is_above(const struct sl_xchg *x, const struct sl_limits *limits)
+{
+    return limits->owner == SL_LIMIT_OF_GROUP && x->caller.key && !sl_str_eq(limits->name, x->caller.key->group);
+}
+
 void sl_charge_error(const struct sl_xchg *x, int r, struct sl_llm_error *ret_error)
 {
     if (r == SL_E_IO) {
@@ -249,7 +280,7 @@ void sl_charge_error(const struct sl_xchg *x, int r, struct sl_llm_error *ret_er
     *ret_error = (struct sl_llm_error){
         .type = is_money ? SL_ERR_POLICY_BUDGET_EXCEEDED : SL_ERR_POLICY_RATE_LIMITED,
         .message = sl_limit_words(view, x->dialect->manners->limit_names_wait, x->arena),
-        .limit = sl_limit_json(by, x->arena),
+        .limit = sl_limit_json(by, !is_above(x, by->owner), x->arena),
         .retry_after_sec = sl_wait_sec(by->reset_usec),
         .is_final = by->is_final || is_money,
     };
@@ -296,10 +327,13 @@ static bool may_be_billed(const struct sl_record *record)
 }
 
 /* What the call used: as the upstream says it, else as it was estimated. */
-static void used_fill(const struct sl_xchg *x, const struct sl_charge *charge, uint64_t used[SL_LIMIT_KINDS])
+static void used_fill(const struct sl_xchg *x, struct sl_charge *charge, uint64_t used[SL_LIMIT_KINDS])
 {
     const struct sl_record *record = &x->record;
     bool is_billed = may_be_billed(record);
+    if (x->upload) {
+        upload_reckon(x, charge); /* its length is known now */
+    }
     /* An event of a stream is about a token. A stream that ended early said of its output what it knew at its begin. */
     uint64_t events = record->n_events;
     bool is_whole = record->error_type == SL_ERR_NONE;
@@ -318,7 +352,7 @@ static void used_fill(const struct sl_xchg *x, const struct sl_charge *charge, u
         /* What nobody reported is estimated. */
         struct sl_usage usage = record->usage;
         usage.output = (int64_t)used[SL_LIMIT_OUTPUT_TOKENS];
-        cost = SL_MAX(cost, cost_of(record->target, usage, used[SL_LIMIT_INPUT_TOKENS], 0));
+        cost = SL_MAX(cost, cost_of(record->target, usage, used[SL_LIMIT_INPUT_TOKENS], 0, charge->msec));
     }
     used[SL_LIMIT_MONEY] = cost > 0 ? (uint64_t)cost : 0;
 }
@@ -364,7 +398,8 @@ static bool is_unpriced_away(const struct sl_xchg *x, const struct sl_route *rou
 {
     bool is_asked = x->charge && x->charge->has_money && x->settings->prices_refuse_unknown;
     for (uint32_t i = 0; is_asked && i < route->n_targets; i++) {
-        if (cost_of(&route->targets[i], SL_USAGE_NONE, x->charge->input, x->charge->output) == SL_COST_UNKNOWN) {
+        if (cost_of(&route->targets[i], SL_USAGE_NONE, x->charge->input, x->charge->output, x->charge->msec) ==
+            SL_COST_UNKNOWN) {
             return true;
         }
     }
@@ -373,7 +408,7 @@ static bool is_unpriced_away(const struct sl_xchg *x, const struct sl_route *rou
 
 bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route)
 {
-    struct sl_charge charge = { .input = 0 };
+    struct sl_charge charge = { .msec = -1 };
     struct sl_limit_view view;
     if (is_unpriced_away(x, route)) {
         return false;

@@ -140,7 +140,7 @@ void sl_limit_amount_write(struct sl_jw *w, const char *key, const struct sl_lim
     sl_jw_raw(w, sl_str_make(text, n));
 }
 
-struct sl_str sl_limit_json(const struct sl_limit_shown *shown, struct sl_arena *arena)
+struct sl_str sl_limit_json(const struct sl_limit_shown *shown, bool shows_used, struct sl_arena *arena)
 {
     struct sl_buf buf = SL_BUF_INIT(4096);
     struct sl_jw w;
@@ -150,7 +150,11 @@ struct sl_str sl_limit_json(const struct sl_limit_shown *shown, struct sl_arena 
     sl_jw_member_str(&w, "name", shown->owner->name);
     sl_jw_member_str(&w, "kind", sl_str_c(sl_limit_kind_names[shown->rule->kind]));
     sl_limit_amount_write(&w, "cap", shown->rule, shown->rule->cap);
-    sl_limit_amount_write(&w, "used", shown->rule, shown->used);
+    if (shows_used) {
+        sl_limit_amount_write(&w, "used", shown->rule, shown->used);
+    } else {
+        sl_jw_member_null(&w, "used");
+    }
     sl_jw_member_u64(&w, "reset", sl_wait_sec(shown->reset_usec));
     sl_jw_end(&w);
     struct sl_str json = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;

@@ -27,7 +27,7 @@ void sl_limit_amount_write(struct sl_jw *w, const char *key, const struct sl_lim
 /* The text why a call is refused, on the arena. `names_wait`: a sentence with the limit that makes the caller wait
  * longest, and the wait; else MLflow's words for the first limit that refused. */
 struct sl_str sl_limit_words(const struct sl_limit_view *view, bool names_wait, struct sl_arena *arena);
-/* A limit as JSON, for programs: owner, kind, cap, used, reset. On the arena. */
-struct sl_str sl_limit_json(const struct sl_limit_shown *shown, struct sl_arena *arena);
+/* A limit as JSON, for programs: owner, kind, cap, used, reset. `shows_used`: else that is null. On the arena. */
+struct sl_str sl_limit_json(const struct sl_limit_shown *shown, bool shows_used, struct sl_arena *arena);
 
 #endif

@@ -168,7 +168,7 @@ static void each_kind_has_its_words(void **state)
             .is_final = cases[i].is_final,
         };
         struct sl_str words = sl_limit_words(&view, false, &arena), sentence = sl_limit_words(&view, true, &arena);
-        struct sl_str json = sl_limit_json(&view.refusing, &arena);
+        struct sl_str json = sl_limit_json(&view.refusing, true, &arena);
         if (!sl_str_eq_c(words, cases[i].words) || !sl_str_eq_c(sentence, cases[i].sentence) ||
             !sl_str_eq_c(json, cases[i].json)) {
             fail_msg("case %zu: %.*s | %.*s | %.*s", i, SL_STR_ARG(words), SL_STR_ARG(sentence), SL_STR_ARG(json));

@@ -388,7 +388,9 @@ def test_a_groups_limits_hold_for_all_below_it(gate):
     assert "the group 'team/a'" in r.json()["error"]["message"]
     # What was refused below took nothing above: one is left of four.
     assert [invoke(daemon, k) for k in (b, b, b)] == [200, 429, 429]
-    assert "the group 'team'" in ask(daemon, "POST", "/v1/chat/completions", CHAT, b).json()["error"]["message"]
+    error = ask(daemon, "POST", "/v1/chat/completions", CHAT, b).json()["error"]
+    # What others of a group above have used is not told below.
+    assert "the group 'team'" in error["message"] and (error["limit"]["name"], error["limit"]["cap"], error["limit"]["used"]) == ("team", 4, None)
     assert invoke(daemon, other) == 200 and ask(daemon, "GET", "/v1/models", key=a).status == 200
     r = ask(daemon, "POST", "/gateway/chat/invocations", {"messages": CHAT["messages"]}, b)
     assert r.status == 429 and r.json() == {"error": "Rate limit exceeded: 4 per 1 hour (group 'team')"}
