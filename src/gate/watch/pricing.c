@@ -31,7 +31,7 @@ uint8_t sl_pricing_class(const struct sl_usage *usage, bool is_priced)
     if (!usage || !is_priced) {
         return UNPRICED;
     }
-    if (SL_UNLIKELY(usage->cost_nano >= 0)) {
+    if (SL_UNLIKELY(usage->cost_nano > 0)) {
         return TOLD;
     }
     if (!sl_price_is_told(usage)) {

@@ -272,7 +272,7 @@ static void add_cost(int64_t *v, const struct sl_tally_call *call)
     }
     v[SL_USAGE_PRICED]++;
     count(&v[SL_USAGE_COST], call->cost_nano);
-    if (call->usage->cost_nano >= 0) {
+    if (call->usage->cost_nano > 0) {
         v[SL_USAGE_TOLD]++;
         count(&v[SL_USAGE_TOLD_COST], call->cost_nano);
     }

@@ -271,13 +271,11 @@ static int64_t cost_of(const struct sl_price *price, const struct sl_usage *usag
 
 int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage)
 {
-    if (usage->cost_nano >= 0) {
-        return usage->cost_nano;
-    }
-    if (!price || !sl_price_is_told(usage)) {
-        return SL_COST_UNKNOWN;
-    }
-    return cost_of(price, usage, 1, usage->billed_input >= 0 ? usage->billed_input : usage->input);
+    /* An upstream also says 0 where others bill the call, or where it does not know: a price says more. */
+    bool is_priced = usage->cost_nano <= 0 && price && sl_price_is_told(usage);
+    int64_t input = usage->billed_input >= 0 ? usage->billed_input : usage->input;
+    int64_t cost = is_priced ? cost_of(price, usage, 1, input) : SL_COST_UNKNOWN;
+    return cost == SL_COST_UNKNOWN ? usage->cost_nano : cost;
 }
 
 int64_t sl_price_cost_of_many(const struct sl_price *price, const struct sl_usage *sum,

@@ -69,8 +69,9 @@ bool sl_price_is_same(const struct sl_price *a, const struct sl_price *b);
 /* True: the name in the table is a price that is understood, with its threshold and its tier. */
 bool sl_price_rate_parse(struct sl_str name, struct sl_price_rate *ret);
 
-/* What a call cost, in nano-dollars: what its upstream says, else by the row (NULL: there is none). SL_COST_UNKNOWN:
- * nothing says what was used, or the row has no price for a part of it. */
+/* What a call cost, in nano-dollars: what its upstream says, else by the row (NULL: there is none). When an upstream
+ * says 0, the row goes before it. SL_COST_UNKNOWN: nothing says what was used, or the row has no price for a part of
+ * it. */
 int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage);
 
 /* True: the usage says what was used, so that a price can be applied. */

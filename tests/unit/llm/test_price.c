@@ -197,6 +197,12 @@ static void calls_cost_what_the_table_says(void **state)
     }
     struct sl_usage usage = used(&(struct sl_usage){ .cost_nano = 5 });
     assert_int_equal(sl_price_cost(NULL, &usage), 5);
+    /* 0 is an account only where there is no price. */
+    usage = used(&(struct sl_usage){ .input = 100 });
+    usage.cost_nano = 0;
+    assert_int_equal(sl_price_cost(NULL, &usage), 0);
+    assert_int_equal(cost_of("input_cost_per_token=1e-6", &usage), 100000);
+    assert_int_equal(cost_of("output_cost_per_token=1e-6", &usage), 0);
 }
 
 static struct sl_prices *table_make(void)
