@@ -46,6 +46,7 @@ struct sl_alerting {
     struct sl_worker *worker;
     struct sl_timer timer; /* the next attempt is due; or `letter` must end, which its own callbacks may not do */
     struct sl_alert_list waiting; /* the oldest first, also while it is on its way */
+    size_t n_callers;             /* of these: sl_alert_is_callers */
     struct letter *letter;        /* NULL: none is on its way */
     struct sl_settings *tried;    /* held: of the last attempt; NULL: there was none */
     bool is_gone;                 /* with these settings the receiver wants nothing any more */
@@ -94,10 +95,18 @@ static void drop(struct sl_alerting *alerting, struct sl_alert *alert, const cha
     }
 }
 
+/* Takes one that waits out of the list. */
+static struct sl_alert *waiting_take(struct sl_alerting *alerting, struct sl_alert *alert)
+{
+    sl_alert_list_remove(&alerting->waiting, alert);
+    alerting->n_callers -= sl_alert_is_callers(alert);
+    return alert;
+}
+
 static void drop_all(struct sl_alerting *alerting, const char *why)
 {
-    for (struct sl_alert *alert; (alert = sl_alert_list_take_first(&alerting->waiting)) != NULL;) {
-        drop(alerting, alert, why);
+    for (struct sl_alert *alert; (alert = sl_alert_list_first(&alerting->waiting)) != NULL;) {
+        drop(alerting, waiting_take(alerting, alert), why);
     }
 }
 
@@ -127,7 +136,7 @@ static void letter_delivered(struct sl_alerting *alerting)
     alerting->n_failed = alerting->n_dropped = alerting->pause_usec = 0;
     sl_alerts_count(alerts_of(alerting), SL_ALERT_DELIVERED, 1);
     letter_free(alerting);
-    free(sl_alert_list_take_first(&alerting->waiting));
+    free(waiting_take(alerting, sl_alert_list_first(&alerting->waiting)));
     send_next(alerting);
 }
 
@@ -298,8 +307,7 @@ static void old_drop(struct sl_alerting *alerting)
         if (first->wall_usec + AGE_MAX_USEC > now) {
             break;
         }
-        sl_alert_list_remove(&alerting->waiting, first);
-        drop(alerting, first, "it is older than a day");
+        drop(alerting, waiting_take(alerting, first), "it is older than a day");
     }
 }
 
@@ -333,6 +341,23 @@ static void on_timer(struct sl_timer *timer)
 
 /* --- taking --- */
 
+/* Callers choose how many alerts of their own there are: these push out no others. */
+static void waiting_add(struct sl_alerting *alerting, struct sl_alert *alert)
+{
+    bool is_callers = sl_alert_is_callers(alert);
+    if (is_callers && alerting->n_callers == SL_ALERTS_CALLERS) {
+        drop(alerting, alert, "too many of single callers wait");
+        return;
+    }
+    if (alerting->waiting.n == SL_ALERTS_MAX) {
+        struct sl_alert *first = sl_alert_list_first(&alerting->waiting);
+        struct sl_alert *oldest = alerting->letter ? sl_alert_list_next(first) : first;
+        drop(alerting, waiting_take(alerting, oldest), "too many wait");
+    }
+    sl_alert_list_add(&alerting->waiting, alert);
+    alerting->n_callers += is_callers;
+}
+
 void sl_alerting_take(struct sl_worker *worker)
 {
     struct sl_alerting *alerting = worker->alerting;
@@ -351,13 +376,7 @@ void sl_alerting_take(struct sl_worker *worker)
             free(alert);
             continue;
         }
-        if (alerting->waiting.n == SL_ALERTS_MAX) {
-            struct sl_alert *first = sl_alert_list_first(&alerting->waiting);
-            struct sl_alert *oldest = alerting->letter ? sl_alert_list_next(first) : first;
-            sl_alert_list_remove(&alerting->waiting, oldest);
-            drop(alerting, oldest, "too many wait");
-        }
-        sl_alert_list_add(&alerting->waiting, alert);
+        waiting_add(alerting, alert);
     }
     send_next(alerting);
     waiting_tell(alerting);

@@ -21,6 +21,7 @@ struct sl_alerts {
     pthread_mutex_t lock; /* guards all below; taken under a shard's lock of the limiter, and takes no other lock but
                              those of `on_raised` */
     struct sl_alert_list queue;
+    size_t n_callers; /* of the queue: sl_alert_is_callers */
     void (*on_raised)(void *arg);
     void *raised_arg;
     size_t n_sending;
@@ -91,18 +92,28 @@ static struct sl_alert *alert_new(const struct sl_limit_record *record, unsigned
     return alert;
 }
 
+/* The oldest; NULL: there is none. */
+static struct sl_alert *take(struct sl_alerts *alerts)
+{
+    struct sl_alert *alert = sl_alert_list_take_first(&alerts->queue);
+    alerts->n_callers -= alert && sl_alert_is_callers(alert);
+    return alert;
+}
+
 void sl_alerts_raise(struct sl_alerts *alerts, const struct sl_limit_record *record, unsigned at)
 {
     struct sl_alert *alert = alert_new(record, at), *lost = NULL;
     pthread_mutex_lock(&alerts->lock);
     alerts->counts.raised[record->owner][record->kind][at]++;
-    if (!alert || alerts->queue.n == SL_ALERTS_MAX) { /* no memory, or no room */
-        lost = alert ? sl_alert_list_take_first(&alerts->queue) : NULL;
+    bool is_one_too_many = alert && sl_alert_is_callers(alert) && alerts->n_callers == SL_ALERTS_CALLERS;
+    if (!alert || is_one_too_many || alerts->queue.n == SL_ALERTS_MAX) { /* no memory, or no room */
+        lost = is_one_too_many ? alert : alert ? take(alerts) : NULL;
         alerts->n_lost++;
         alerts->counts.fates[SL_ALERT_DROPPED]++;
     }
-    if (alert) {
+    if (alert && !is_one_too_many) {
         sl_alert_list_add(&alerts->queue, alert);
+        alerts->n_callers += sl_alert_is_callers(alert);
     }
     if (alerts->on_raised) {
         alerts->on_raised(alerts->raised_arg);
@@ -115,7 +126,7 @@ struct sl_alert *sl_alerts_take(struct sl_alerts *alerts, uint64_t *ret_lost)
 {
     uint64_t random[2];
     pthread_mutex_lock(&alerts->lock);
-    struct sl_alert *alert = sl_alert_list_take_first(&alerts->queue);
+    struct sl_alert *alert = take(alerts);
     *ret_lost = alerts->n_lost;
     alerts->n_lost = 0;
     pthread_mutex_unlock(&alerts->lock);

@@ -18,8 +18,10 @@ struct sl_alert_marks {
     uint8_t at[SL_ALERT_MARKS_MAX];
 };
 
-/* How many alerts wait at most, to be taken, or to be sent. */
-#define SL_ALERTS_MAX 1024
+/* How many alerts wait at most, to be taken, or to be sent; and how many of them may be of single callers and sessions,
+ * whose number callers choose. */
+#define SL_ALERTS_MAX     1024
+#define SL_ALERTS_CALLERS 512
 
 /* One threshold that was reached. */
 struct sl_alert {
@@ -37,6 +39,12 @@ struct sl_alert {
 SL_LIST_HEAD(sl_alert_list);
 SL_LIST_FUNCTIONS(sl_alert_list, struct sl_alert, link);
 
+/* True: it is of one caller or session; else of all calls of its owner. */
+SL_INLINE bool sl_alert_is_callers(const struct sl_alert *alert)
+{
+    return alert->rule.key != SL_LIMIT_WHOLE;
+}
+
 /* What became of alerts on their way to the operator's webhook. */
 enum sl_alert_fate {
     SL_ALERT_DELIVERED,
@@ -53,7 +61,8 @@ SL_MUST int sl_alerts_new(struct sl_alerts **ret);
 void sl_alerts_free(struct sl_alerts *alerts);
 /* Calls `fn` from now on when an alert comes; on the raising thread, under locks. NULL: no more. */
 void sl_alerts_watch(struct sl_alerts *alerts, void (*fn)(void *arg), void *arg);
-/* Copies the record. When the queue is full, the oldest alert is dropped. */
+/* Copies the record. When the queue is full, the oldest alert is dropped; one of a caller or a session already when
+ * there are many of those. */
 void sl_alerts_raise(struct sl_alerts *alerts, const struct sl_limit_record *record, unsigned at);
 /* The oldest one, which the caller frees; NULL: none waits. *ret_lost: how many were dropped since the last call. */
 struct sl_alert *sl_alerts_take(struct sl_alerts *alerts, uint64_t *ret_lost);

@@ -209,7 +209,8 @@ static void places_have_no_window_and_no_alerts(void **state)
 static void a_full_queue_drops_the_oldest(void **state)
 {
     (void)state;
-    static const struct sl_limit_rule rule = REQUESTS(1, DAY, SL_LIMIT_USER, 1, "day");
+    static const struct sl_limit_rule rule = REQUESTS(1, DAY, SL_LIMIT_WHOLE, 1, "day");
+    static const struct sl_limit_rule of_each = REQUESTS(1, DAY, SL_LIMIT_USER, 1, "day");
     static const struct sl_alert_marks end = { 1, { 100 } };
     struct world w;
     struct sl_alerts_look look;
@@ -219,20 +220,33 @@ static void a_full_queue_drops_the_oldest(void **state)
     sl_limiter_free(w.limiter);
     assert_int_equal(sl_limiter_new(1000000, &w.limiter), 0);
     sl_limiter_watch(w.limiter, w.alerts, &end);
-    for (unsigned i = 0; i < SL_ALERTS_MAX + 10; i++) {
+    /* Those of callers, whose number callers choose, push out no others. */
+    for (unsigned i = 0; i < SL_ALERTS_CALLERS + 10; i++) {
         snprintf(name, sizeof(name), "p-%u", i);
-        assert_true(take(&w, name, &rule, T0));
+        assert_true(take(&w, name, &of_each, T0));
+    }
+    sl_alerts_look(w.alerts, &look);
+    assert_int_equal(look.n_waiting, SL_ALERTS_CALLERS);
+    assert_int_equal(look.fates[SL_ALERT_DROPPED], 10);
+    /* Of all others the oldest goes. */
+    for (unsigned i = 0; i < SL_ALERTS_MAX - SL_ALERTS_CALLERS + 10; i++) {
+        assert_true(take(&w, "p", &rule, T0 + i * DAY));
     }
     sl_alerts_look(w.alerts, &look);
     assert_int_equal(look.n_waiting, SL_ALERTS_MAX);
-    assert_int_equal(look.fates[SL_ALERT_DROPPED], 10);
-    assert_int_equal(look.raised[SL_LIMIT_OF_ROUTE][SL_LIMIT_REQUESTS][100], SL_ALERTS_MAX + 10);
+    assert_int_equal(look.fates[SL_ALERT_DROPPED], 20);
+    assert_int_equal(look.raised[SL_LIMIT_OF_ROUTE][SL_LIMIT_REQUESTS][100], SL_ALERTS_MAX + 20);
     struct sl_alert *first = sl_alerts_take(w.alerts, &n_lost);
-    assert_int_equal(n_lost, 10);
+    assert_int_equal(n_lost, 20);
     assert_true(sl_str_eq_c(first->who, "p-10"));
     free(first);
+    /* Some of callers went: there is room for these again. All but the first push out the oldest. */
+    for (unsigned i = 0; i < 12; i++) {
+        snprintf(name, sizeof(name), "late-%u", i);
+        assert_true(take(&w, name, &of_each, T0));
+    }
     free(sl_alerts_take(w.alerts, &n_lost));
-    assert_int_equal(n_lost, 0);
+    assert_int_equal(n_lost, 11);
     world_end(&w);
 }
 
