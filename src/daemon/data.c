@@ -10,6 +10,7 @@
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
+#include "gate/config/counted.h"
 #include "gate/policy/counters.h"
 #include "gate/policy/made_store.h"
 #include "gate/watch/ledger.h"
@@ -34,10 +35,12 @@ static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_e
 {
     struct sl_gate *gate = arg;
     struct sl_snapshot *snapshot = NULL;
+    sl_publisher_refresh(gate->publisher, &snapshot);
+    gate->counters->is_alive = sl_is_counted;
+    gate->counters->alive_arg = snapshot;
     int r = gate->fleet ? 0 : sl_counters_tick(gate->counters, store, was_lost, err); /* the fleet keeps them */
     r = r < 0 ? r : sl_made_tick(gate->made, store, was_lost, err);
     r = r < 0 ? r : sl_ledger_tick(gate->ledger, store, was_lost, err);
-    sl_publisher_refresh(gate->publisher, &snapshot);
     r = r < 0 ? r : sl_keys_used_write(snapshot->keys, store, was_lost || atomic_load(&gate->is_ending), err);
     sl_snapshot_unref(snapshot);
     return r;

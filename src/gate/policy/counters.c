@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/zone.h"
+#include "gate/policy/limit_record.h"
 #include "gate/policy/limit_table.h"
 #include "store/store.h"
 
@@ -60,6 +61,39 @@ static void on_record(void *arg, const struct sl_limit_record *record)
     c->v[c->n++] = counter;
 }
 
+static int put_all(struct sl_store *store, const struct collected *c, struct sl_err *err)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < c->n; i++) {
+        r = sl_store_counter_put(store, &c->v[i], err);
+    }
+    return r;
+}
+
+static void on_forgotten(void *arg, const struct sl_limit_record *record)
+{
+    struct sl_limit_record ended = *record;
+    ended.end_wall_usec = 0; /* the store deletes it with those whose window is over */
+    if (record->period_usec >= SL_COUNTERS_PERIOD_MIN) {
+        on_record(arg, &ended);
+    }
+}
+
+/* Removes what no limit counts any more, and what is over. */
+static int expire(struct sl_counters *counters, struct sl_store *store, uint64_t now, struct sl_err *err)
+{
+    struct collected c = { 0 };
+    sl_arena_init(&c.arena, NULL);
+    if (counters->is_alive) {
+        sl_limiter_forget(counters->limiter, now, counters->is_alive, counters->alive_arg, on_forgotten, &c);
+    }
+    int r = put_all(store, &c, err);
+    r = r < 0 ? r : sl_store_counters_expire(store, now, sl_limiter_max(counters->limiter), err);
+    free(c.v);
+    sl_arena_done(&c.arena);
+    return r;
+}
+
 int sl_counters_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_err *err)
 {
     struct sl_counters *counters = arg;
@@ -67,13 +101,10 @@ int sl_counters_tick(void *arg, struct sl_store *store, bool was_lost, struct sl
     uint64_t now = sl_clock_wall_usec();
     sl_arena_init(&c.arena, NULL);
     sl_limiter_each(counters->limiter, SL_COUNTERS_PERIOD_MIN, !was_lost && !counters->is_behind, now, on_record, &c);
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < c.n; i++) {
-        r = sl_store_counter_put(store, &c.v[i], err);
-    }
+    int r = put_all(store, &c, err);
     counters->n_puts += c.n;
     if (r == 0 && (counters->n_ticks++ % EXPIRE_TICKS == 0 || counters->n_puts >= EXPIRE_PUTS)) {
-        r = sl_store_counters_expire(store, now, sl_limiter_max(counters->limiter), err);
+        r = expire(counters, store, now, err);
         counters->n_puts = 0;
     }
     counters->is_behind = c.is_short;

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 
+struct sl_limit_record;
 struct sl_limiter;
 struct sl_store;
 
@@ -15,6 +16,9 @@ struct sl_store;
 
 struct sl_counters {
     struct sl_limiter *limiter;
+    /* True: what the record counts is limited now. The caller sets both before a tick. */
+    bool (*is_alive)(const void *arg, const struct sl_limit_record *record);
+    const void *alive_arg;
     bool is_behind;   /* some records were left out for lack of memory: the next tick writes all counters */
     uint64_t n_ticks; /* for removing counters whose window is over now and then */
     size_t n_puts;    /* counters that were written since then */

@@ -120,6 +120,12 @@ void sl_counter_remove(struct sl_limit_shard *shard, struct sl_counter *c)
     free(c);
 }
 
+void sl_counter_end(struct sl_limit_shard *shard, struct sl_counter *c)
+{
+    c->end_usec = c->heap_usec = 0;
+    heap_up(shard, c->heap_index);
+}
+
 void sl_limit_shard_sweep(struct sl_limit_shard *shard, unsigned max, uint64_t now)
 {
     while (max && shard->n && shard->heap[0]->heap_usec <= now) {

@@ -63,6 +63,8 @@ struct sl_counter *sl_counter_add(struct sl_limit_shard *shard, const struct sl_
 enum sl_limit_sort sl_counter_sort(const struct sl_counter_id *id);
 /* Removes a counter that no call holds. */
 void sl_counter_remove(struct sl_limit_shard *shard, struct sl_counter *c);
+/* Ends its window now, so that it goes like any other whose window is over. */
+void sl_counter_end(struct sl_limit_shard *shard, struct sl_counter *c);
 /* Removes at most `max` counters whose window is over. */
 void sl_limit_shard_sweep(struct sl_limit_shard *shard, unsigned max, uint64_t now);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/limit_table.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "gate/policy/limit_shard.h"
@@ -40,6 +41,30 @@ void sl_limiter_walk(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limi
                 fn(arg, &record);
             }
         }
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+void sl_limiter_forget(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limit_alive_fn *is_alive,
+                       const void *alive_arg, sl_limit_record_fn *fn, void *arg)
+{
+    for (size_t s = 0; s < SL_LIMIT_SHARDS; s++) {
+        struct sl_limit_shard *shard = &limiter->shards[s];
+        pthread_mutex_lock(&shard->lock);
+        /* One that ends moves towards the front: what takes its place was looked at. */
+        for (size_t i = 0; i < shard->n; i++) {
+            struct sl_counter *c = shard->heap[i];
+            if (!c->incarnation || c->owner == SL_LIMIT_OF_ROUTE || c->kind == SL_LIMIT_CONCURRENT ||
+                c->end_usec <= now_wall_usec) {
+                continue;
+            }
+            struct sl_limit_record record = sl_counter_record(c);
+            if (!is_alive(alive_arg, &record)) {
+                fn(arg, &record);
+                sl_counter_end(shard, c);
+            }
+        }
+        sl_limit_shard_sweep(shard, UINT_MAX, now_wall_usec);
         pthread_mutex_unlock(&shard->lock);
     }
 }

@@ -44,6 +44,11 @@ void sl_limiter_each(struct sl_limiter *limiter, uint64_t min_period_usec, bool 
 /* Visits every counter with an open window, for readers: it marks nothing. Any thread. Holds one shard's lock at a
  * time. */
 void sl_limiter_walk(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limit_record_fn *fn, void *arg);
+/* Forgets the counters of keys and groups that calls made and that are denied here, and tells `fn` of each: their
+ * number would have no other bound, when limits come and go. One that a call holds goes when that has ended. */
+typedef bool sl_limit_alive_fn(const void *arg, const struct sl_limit_record *record);
+void sl_limiter_forget(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limit_alive_fn *is_alive,
+                       const void *alive_arg, sl_limit_record_fn *fn, void *arg);
 /* Restores a counter. One whose window is over is ignored, and so is one without room; for an existing one the larger
  * count stays. SL_E_NOMEM. */
 SL_MUST int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record *record,

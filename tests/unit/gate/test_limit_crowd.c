@@ -260,6 +260,54 @@ static void what_the_store_kept_takes_no_more_room(void **state)
     sl_limiter_free(limiter);
 }
 
+static bool is_of_a(const void *arg, const struct sl_limit_record *record)
+{
+    (void)arg;
+    return sl_str_eq_c(record->name, "a");
+}
+
+static void on_forgotten(void *arg, const struct sl_limit_record *record)
+{
+    assert_true(sl_str_eq_c(record->name, "b"));
+    *(int *)arg += 1;
+}
+
+/* Keys and groups that come and go would leave counters behind for as long as a year. */
+static void counters_of_owners_that_are_gone_are_forgotten(void **state)
+{
+    (void)state;
+    static const struct sl_limit_rule tokens = { .cap = 10,
+                                                 .period_usec = 360 * DAY,
+                                                 .key = SL_LIMIT_WHOLE,
+                                                 .multiple = 1,
+                                                 .unit = "year",
+                                                 .kind = SL_LIMIT_TOKENS };
+    static const char *const names[] = { "a", "b" };
+    static const uint64_t used[SL_LIMIT_KINDS] = { [SL_LIMIT_TOKENS] = 1 };
+    struct sl_limiter *limiter = limiter_new();
+    struct call running[2];
+    int n = 0;
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        struct call *call = &running[i];
+        one_call_make(&call->one, names[i], 7, "p", &tokens, 1);
+        sl_limits_init(&call->one.limits, SL_LIMIT_OF_GROUP, sl_str_c(names[i]), 7, &tokens, 1);
+        call->one.call.amounts[SL_LIMIT_TOKENS] = 2;
+        assert_int_equal(sl_limiter_take(limiter, &call->one.call, T0, call->held, &call->n_held, &call->view), 0);
+        used_by(limiter, &(struct asker){ "t", SL_LIMIT_OF_GROUP, names[i] }, "p", &calls_of_a_caller,
+                T0); /* the file's */
+    }
+    sl_limiter_forget(limiter, T0 + SEC, is_of_a, NULL, on_forgotten, &n);
+    assert_int_equal(n, 1);
+    assert_int_equal(sl_limiter_count(limiter), 4); /* a call holds it */
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        sl_limiter_settle(limiter, running[i].held, running[i].n_held, used);
+    }
+    sl_limiter_forget(limiter, T0 + 2 * MINUTE, is_of_a, NULL, on_forgotten, &n);
+    assert_int_equal(n, 1);
+    assert_int_equal(sl_limiter_count(limiter), 3);
+    sl_limiter_free(limiter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +320,7 @@ int main(void)
         cmocka_unit_test(sessions_push_out_no_callers),
         cmocka_unit_test(tokens_of_a_groups_callers_are_never_shared),
         cmocka_unit_test(what_the_store_kept_takes_no_more_room),
+        cmocka_unit_test(counters_of_owners_that_are_gone_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
