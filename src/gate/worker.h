@@ -28,6 +28,12 @@ struct sl_worker_service {
     const struct sl_path_table *paths;
 };
 
+/* Calls without a valid key in the request log. */
+struct sl_strangers {
+    uint64_t minute;
+    uint32_t n; /* of this minute */
+};
+
 struct sl_worker {
     struct sl_engine *engine; /* lives as long as the worker */
     struct sl_gate *gate;
@@ -37,11 +43,12 @@ struct sl_worker {
     struct sl_desk desk;
     /* For shadow calls (call/shadow.h): it shares the buffers, but has its own memory and exchanges. */
     struct sl_desk shadow_desk;
-    struct sl_cred_fetches fetches;      /* of credentials: call/credential.h */
-    struct sl_health *health;            /* the health checks that it makes: call/health.h; NULL: none */
-    struct sl_alerting *alerting;        /* tells the operator of alerts: call/alerting.h; NULL: another worker does */
-    struct sl_fleet_link *fleet;         /* to the counters that several nodes share; NULL: they are in this process */
-    struct sl_counter_home *counters;    /* the fleet's, for admissions; NULL: as above */
+    struct sl_cred_fetches fetches;   /* of credentials: call/credential.h */
+    struct sl_health *health;         /* the health checks that it makes: call/health.h; NULL: none */
+    struct sl_alerting *alerting;     /* tells the operator of alerts: call/alerting.h; NULL: another worker does */
+    struct sl_fleet_link *fleet;      /* to the counters that several nodes share; NULL: they are in this process */
+    struct sl_counter_home *counters; /* the fleet's, for admissions; NULL: as above */
+    struct sl_strangers strangers;
     struct sl_ident_source *idents;      /* the engine's; for x-sluice-id */
     struct sl_settings *client_settings; /* held, because the client's configuration points into it */
     /* How many answers of the store and fetched credentials are still to come. The worker ends only when it is 0. */

@@ -272,7 +272,7 @@ static int id_select(struct selection *s, const struct sl_rlog_query *query)
     int r = sl_columns_get(s->columns, SL_SECTION_FILTER, SL_RLOG_REQUEST_ID, &filter);
     bool is_own = sl_rlog_id_parse(query->id, &id) && (int64_t)id.time_usec >= block->min_time_usec &&
                   (int64_t)id.time_usec <= block->max_time_usec;
-    bool is_callers = r == 0 && sl_filter_has(filter, block->salt, query->id);
+    bool is_callers = r == 0 && !query->is_own_id && sl_filter_has(filter, block->salt, query->id);
     if (r < 0 || (!is_own && !is_callers)) {
         s->is_none = true;
         return r;

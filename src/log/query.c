@@ -31,13 +31,13 @@ bool sl_rlog_is_so(const struct sl_rlog_is *is, struct sl_str text)
                                        : sl_str_eq(is->value, text);
 }
 
-static bool id_fits(struct sl_str wanted, const struct sl_rlog_row *row)
+static bool id_fits(const struct sl_rlog_query *query, const struct sl_rlog_row *row)
 {
     struct sl_rlog_id id, own = sl_rlog_row_id(row);
-    if (sl_str_eq(row->texts[SL_RLOG_REQUEST_ID], wanted)) {
+    if (!query->is_own_id && sl_str_eq(row->texts[SL_RLOG_REQUEST_ID], query->id)) {
         return true;
     }
-    return sl_rlog_id_parse(wanted, &id) && id.time_usec == own.time_usec && id.node == own.node &&
+    return sl_rlog_id_parse(query->id, &id) && id.time_usec == own.time_usec && id.node == own.node &&
            id.counter == own.counter;
 }
 
@@ -53,5 +53,5 @@ bool sl_rlog_query_fits(const struct sl_rlog_query *query, const struct sl_rlog_
             return false;
         }
     }
-    return !query->id.n || id_fits(query->id, row);
+    return !query->id.n || id_fits(query, row);
 }

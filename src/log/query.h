@@ -21,6 +21,7 @@ struct sl_rlog_query {
     struct sl_rlog_is is[SL_RLOG_IS_MAX];
     uint32_t n_is;
     struct sl_str id; /* its own id or the caller's; n == 0: any */
+    bool is_own_id;   /* only its own */
 };
 
 #define SL_RLOG_QUERY_ALL ((struct sl_rlog_query){ .from_usec = INT64_MIN, .to_usec = INT64_MAX })

@@ -18,6 +18,7 @@
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/group.h"
 #include "gate/config/key.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
@@ -73,6 +74,14 @@ static void look_free(struct look *look)
     free(look);
 }
 
+/* From the newest row on. */
+static struct sl_rlog_scan scan_of(const struct look *look)
+{
+    return (struct sl_rlog_scan){
+        .log = look->gate->requests, .query = &look->query, .before = UINT64_MAX, .searched_usec = INT64_MAX
+    };
+}
+
 /* NULL: the exchange was failed. */
 static struct look *look_new(struct sl_xchg *x)
 {
@@ -97,9 +106,7 @@ static struct look *look_new(struct sl_xchg *x)
     sl_buf_init(&look->text, TEXT_MAX_BYTES);
     sl_jw_init(&look->writer, &look->text);
     sl_rlog_facets_init(&look->facets);
-    look->scan = (struct sl_rlog_scan){
-        .log = gate->requests, .query = &look->query, .before = UINT64_MAX, .searched_usec = INT64_MAX
-    };
+    look->scan = scan_of(look);
     return look;
 }
 
@@ -139,6 +146,10 @@ int sl_requests_scope_add(const struct sl_xchg *x, struct sl_arena *arena, struc
         return 0;
     }
     const struct sl_key *key = x->caller.key;
+    if (x->caller.group) { /* what was before is another group's, which had the same name */
+        int64_t created_usec = (int64_t)(x->caller.group->def->created_sec * SL_USEC_PER_SEC);
+        io_query->from_usec = SL_MAX(io_query->from_usec, created_usec);
+    }
     bool is_own = key->role == SL_ROLE_QUERY;
     struct sl_str of = sl_arena_dup(arena, is_own ? x->caller.principal : key->group);
     return of.p && sl_rlog_query_is(io_query, is_own ? SL_RLOG_PRINCIPAL : SL_RLOG_GROUP, of) ? 0 : sl_fail_nomem(err);
@@ -248,12 +259,24 @@ static void look_queue(struct look *look)
     }
 }
 
+/* A caller may send another one's id as its x-request-id, again and again: so all rows are searched for the request
+ * whose own id it is, and only then for those that brought it. True: they are searched once more. */
+static bool look_again(struct look *look)
+{
+    bool is_again = look->is_one && look->query.is_own_id && look->r == 0 && look->scan.is_done && !look->n_rows;
+    if (is_again) {
+        look->query.is_own_id = false;
+        look->scan = scan_of(look);
+    }
+    return is_again;
+}
+
 static void look_done(uv_work_t *work, int status)
 {
     struct look *look = SL_CONTAINER_OF(work, struct look, work);
     struct sl_xchg *x = look->x;
     look->r = status < 0 ? SL_E_CANCELLED : look->r;
-    if (x && !is_over(look)) {
+    if (x && (!is_over(look) || look_again(look))) {
         look_queue(look);
         return;
     }
@@ -343,6 +366,8 @@ static void handle_one(struct sl_xchg *x)
         sl_xchg_fail_nomem(x);
         return;
     }
+    struct sl_rlog_id own;
+    look->query.is_own_id = sl_rlog_id_parse(look->query.id, &own);
     look_start(look);
 }
 

@@ -28,6 +28,10 @@
 /* A longer name of a session is cut, as where its limits are counted. */
 #define SESSION_MAX 256
 
+/* Rows of calls without a valid key that a worker writes in a minute: they come from anybody, and must not push out
+ * the rows of callers. The metrics count all of them. */
+#define STRANGERS_MAX 60
+
 /* What most calls do not have. */
 struct lists {
     char attempts[SL_RLOG_TEXT_MAX], passed[SL_RLOG_TEXT_MAX], limits[SL_NEAR_MAX];
@@ -127,9 +131,22 @@ static void texts_fill(struct sl_xchg *x, int status, char status_text[20], stru
     }
 }
 
+/* True: it has no valid key, and there were many such calls in this minute. */
+static bool is_one_too_many(struct sl_xchg *x)
+{
+    if (SL_LIKELY(x->record.error_type != SL_ERR_CALLER_UNAUTHENTICATED)) {
+        return false;
+    }
+    struct sl_strangers *strangers = &x->worker->strangers;
+    uint64_t minute = sl_loop_recent(x->desk->loop) / (60 * SL_USEC_PER_SEC);
+    strangers->n = strangers->minute == minute ? strangers->n + 1 : 1;
+    strangers->minute = minute;
+    return strangers->n > STRANGERS_MAX;
+}
+
 void sl_journal_write(struct sl_xchg *x, int status)
 {
-    if (!sl_xchg_is_invocation(x) || SL_UNLIKELY(x->shadow_of)) {
+    if (!sl_xchg_is_invocation(x) || SL_UNLIKELY(x->shadow_of) || is_one_too_many(x)) {
         return;
     }
     const struct sl_tries *tries = x->record.tries;

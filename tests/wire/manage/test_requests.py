@@ -325,6 +325,31 @@ def test_a_client_that_leaves_the_tail(gate):
     gate.rows(6)
 
 
+def test_an_id_of_ours_is_found_whoever_sends_it_again(gate):
+    """A caller cannot hide a call behind others that bring its id as their x-request-id."""
+    wanted = gate.call().get("x-sluice-id")
+    for _ in range(120):
+        gate.call(headers=[("x-request-id", wanted)])
+    gate.rows(100)
+    row = wait_for(lambda: (lambda r: r if "id" in r else None)(gate.get("/" + wanted).json()), "the row itself")
+    assert row["id"] == wanted and row["request_id"] == wanted
+    gate.call(headers=[("x-request-id", "f" * 32)])  # it looks like one of ours
+    wait_for(lambda: gate.get("/" + "f" * 32).status == 200, "the caller's id")
+
+
+def test_calls_without_a_key_do_not_flood_the_log(sluice, upstream, tmp_path):
+    keys = [{"name": "ann", "key": "$KEY_ANN"}]
+    gate = Gate(sluice, upstream(answer), tmp_path / "data", auth={"admin_key": "$THE_ADMIN", "keys": keys}, server={"workers": 1})
+    for _ in range(75):
+        assert gate.call().status == 401
+        assert gate.call(key="sk-sluice-nobody").status == 401
+    assert gate.call(key=KEYS["ann"]).status == 200
+    rows = wait_for(lambda: (lambda rows: rows if rows[0]["status"] == 200 else None)(gate.get(key=ADMIN, limit=1000).json()["requests"]), "the call with a key")
+    assert 60 <= sum(r["status"] == 401 for r in rows) <= 120  # a new minute may have begun
+    metrics = gate.daemon.call("GET", "/metrics").body.decode()
+    assert sum(float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith("sluice_requests_total{") and "caller_unauthenticated" in line) == 150
+
+
 def test_a_tail_ends_with_its_key(guarded):
     """A key that was revoked, moved, or has expired hears no more."""
     keys = "/api/sluice/v1/keys"
