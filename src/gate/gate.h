@@ -51,8 +51,9 @@ struct sl_gate {
     struct sl_budget memory;  /* server.limits.memory: bodies, JSON tapes, collected replies */
     struct sl_budget shadows; /* the part of `memory` for shadow calls */
     struct sl_budget spool;   /* server.limits.spool: uploads in files */
-    /* Reports of usage and questions to the request log that run, and lists of its rows as they come. */
-    struct sl_seats reports, looks, tails;
+    /* Reports of usage and questions to the request log that run, and lists of its rows as they come; and what keys in
+     * groups ask the store. */
+    struct sl_seats reports, looks, tails, changes;
     atomic_uint n_connections;
     atomic_uint n_workers;      /* that began */
     uint32_t node;              /* a part of the ids of this process's requests */

@@ -146,6 +146,31 @@ static bool names_or_refuse(struct sl_xchg *x, struct sl_json_val body)
     return true;
 }
 
+/* A key in a group makes none that lasts longer than itself: else it would have no end. */
+static bool end_or_refuse(struct sl_xchg *x, struct sl_key_body *io_asked)
+{
+    uint64_t end = x->caller.key->expires_sec;
+    if (end && !io_asked->expires_sec) {
+        io_asked->expires_sec = end;
+    }
+    if (!end || io_asked->expires_sec <= end) {
+        return true;
+    }
+    char time[32];
+    sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN,
+                      "expires_at: a key of a group makes keys that end with it or before, at %.*s; left out, it is "
+                      "that.",
+                      SL_STR_ARG(sl_instant_format(end, time)));
+    return false;
+}
+
+/* True: the principal begins with a group's name that the key is not in. An admin of that group could make the same. */
+static bool is_foreign(const struct sl_groups *groups, const struct sl_key_body *asked)
+{
+    struct sl_str top = sl_group_top(asked->principal);
+    return top.n < asked->principal.n && sl_groups_find(groups, top) && !sl_group_is_in(asked->group, top);
+}
+
 /* A key in a group makes keys in its reach only. Nothing is looked up for others: so nobody learns of other groups.
  * Their principals begin with the group, so that nobody can take the place of a caller of another group. */
 static bool reach_or_refuse(struct sl_xchg *x, struct sl_key_body *io_asked)
@@ -170,7 +195,7 @@ static bool reach_or_refuse(struct sl_xchg *x, struct sl_key_body *io_asked)
                           SL_STR_ARG(own), SL_STR_ARG(own));
         return false;
     }
-    return true;
+    return end_or_refuse(x, io_asked);
 }
 
 void sl_key_group_missing(struct sl_xchg *x, struct sl_str path)
@@ -195,10 +220,18 @@ static bool place_or_refuse(struct sl_xchg *x, struct sl_key_body *io_asked)
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "%s", fault);
         return false;
     }
+    const struct sl_groups *groups = sl_worker_snapshot(x->worker)->groups;
+    /* A key that moves keeps its principal. */
+    if (x->match.method == SL_POST && is_foreign(groups, io_asked)) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT,
+                          "principal: '%.*s' is for keys in the group '%.*s': put the key into it, or choose another.",
+                          SL_STR_ARG(io_asked->principal), SL_STR_ARG(sl_group_top(io_asked->principal)));
+        return false;
+    }
     if (!io_asked->group.n) {
         return true;
     }
-    const struct sl_group *group = sl_groups_find(sl_worker_snapshot(x->worker)->groups, io_asked->group);
+    const struct sl_group *group = sl_groups_find(groups, io_asked->group);
     if (!group) {
         sl_key_group_missing(x, io_asked->group);
         return false;

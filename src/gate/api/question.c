@@ -29,6 +29,8 @@ struct asked {
     struct sl_xchg *x; /* NULL: it ended. On the loop's thread only */
     struct sl_post post;
     sl_question_fn *on_answer;
+    bool has_seat; /* of gate->changes */
+    uint64_t seat;
 };
 
 static struct asked *asked_of(struct sl_question *question)
@@ -60,6 +62,9 @@ void sl_question_free(struct sl_question *question)
     case REPRICE:
         sl_reprice_free(question->reprice);
         break;
+    }
+    if (asked->has_seat) {
+        sl_seats_leave(&asked->worker->gate->changes, asked->seat);
     }
     sl_secret_done(&question->token);
     sl_arena_done(&asked->arena);
@@ -235,10 +240,25 @@ static void on_stop(struct sl_part *part)
     SL_CONTAINER_OF(part, struct asked, part)->x = NULL;
 }
 
+/* False: its topmost group has as many questions there as it may, so that others need not wait for them. */
+static bool seat_take(struct asked *asked, const struct sl_key *key)
+{
+    if (!key || !key->group.n) {
+        return true;
+    }
+    asked->has_seat = sl_seats_take(&asked->worker->gate->changes, sl_key_tenant(key), &asked->seat);
+    return asked->has_seat;
+}
+
 void sl_question_ask(struct sl_question *question, sl_question_fn *on_answer)
 {
     struct asked *asked = asked_of(question);
     struct sl_xchg *x = asked->x;
+    if (!seat_take(asked, x->caller.key)) {
+        sl_question_free(question);
+        sl_question_fail(x, SL_E_LIMIT, NULL);
+        return;
+    }
     asked->on_answer = on_answer;
     question->base.on_done = on_done;
     sl_part_begin(&x->parts, &asked->part, on_stop);

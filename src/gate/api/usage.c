@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET usage: the sums of the usage ledger. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/num.h"
@@ -10,6 +11,7 @@
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/group.h"
 #include "gate/config/instant.h"
 #include "gate/config/key.h"
 #include "gate/engine.h"
@@ -138,18 +140,20 @@ static void json_write(struct report *report, const struct sl_usage_row *const *
     sl_jw_end(&w);
 }
 
-/* RFC 4180 */
+/* RFC 4180. Callers choose some of these texts, and programs for tables calculate what begins like a formula: an
+ * apostrophe makes it a text. */
 static void cell_write(struct sl_buf *out, struct sl_str text)
 {
-    bool is_plain = true;
+    bool is_plain = true, is_formula = text.n && memchr("=+-@\t\r", text.p[0], 6);
     for (size_t i = 0; i < text.n; i++) {
         is_plain &= text.p[i] != ',' && text.p[i] != '"' && text.p[i] != '\n' && text.p[i] != '\r';
     }
+    sl_buf_add_str(out, is_plain ? SL_STR("") : SL_STR("\""));
+    sl_buf_add_str(out, is_formula ? SL_STR("'") : SL_STR(""));
     if (is_plain) {
         sl_buf_add_str(out, text);
         return;
     }
-    sl_buf_add_char(out, '"');
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == '"') {
             sl_buf_add_char(out, '"');
@@ -329,6 +333,11 @@ static bool query_or_refuse(struct sl_xchg *x, struct report *report)
     if (!by_or_refuse(x, report) || !time_or_refuse(x, "from", &query->from_sec) ||
         !time_or_refuse(x, "to", &query->to_sec)) {
         return false;
+    }
+    /* What was before is another group's, which had the same name. Old sums are of whole days. */
+    if (query->group.n && x->caller.group) {
+        uint64_t created_sec = x->caller.group->def->created_sec;
+        query->from_sec = SL_MAX(query->from_sec, created_sec - created_sec % SL_USAGE_DAY);
     }
     return true;
 }

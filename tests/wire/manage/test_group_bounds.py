@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an admin of a group may fill up: the number of its keys and groups, their size, and the audit are bounded."""
+import datetime
+import select
 import sqlite3
+import time
 
 import pytest
 
-from harness import CHAT_REPLY, chat_route
+from harness import CHAT, CHAT_REPLY, DEADLINE, chat_route, wait_for
 
-KEYS, GROUPS, AUDIT = (f"/api/sluice/v1/{name}" for name in ("keys", "groups", "audit"))
+KEYS, GROUPS, AUDIT, USAGE, REQUESTS = (f"/api/sluice/v1/{name}" for name in ("keys", "groups", "audit", "usage", "requests"))
 ADMIN = "an-admin-key-of-the-file"
 BOSS = "sk-sluice-" + "b" * 43
 
@@ -131,3 +134,116 @@ def test_a_put_that_changes_nothing_leaves_no_trace(gate):
     assert ask(daemon, "PUT", f"{KEYS}/{made['id']}", {**body, "name": "other"}, BOSS).status == 200
     assert ask(daemon, "PUT", GROUPS + "/acme/new", {**group, "children": None}, BOSS).status == 200
     assert [r["action"] for r in ask(daemon, "GET", AUDIT).json()["audit"]] == ["group.replace", "key.replace", *(r["action"] for r in rows)]
+
+
+def test_a_key_of_a_group_makes_none_that_outlives_it(gate):
+    daemon = gate()
+    end = int(time.time()) + 3600
+    said = datetime.datetime.fromtimestamp(end, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    boss = ask(daemon, "POST", KEYS, key_of(0, "acme", role="admin", expires_at=end)).json()["key"]
+    for later in (end + 1, "2099-12-31T23:59:59Z"):
+        r = ask(daemon, "POST", KEYS, key_of(1, "acme", role="admin", expires_at=later), boss)
+        assert r.status == 403 and said in r.json()["error"]["message"], r.body
+    for when, got in (({}, said), ({"expires_at": None}, said), ({"expires_at": end}, said), ({"expires_at": end - 60}, None)):
+        made = ask(daemon, "POST", KEYS, key_of(1, "acme", **when), boss)
+        assert made.status == 201 and made.json()["expires_at"] < said if got is None else made.json()["expires_at"] == got, made.body
+    path = f"{KEYS}/{made.json()['id']}"
+    assert ask(daemon, "PUT", path, key_of(1, "acme", expires_at=end + 1), boss).status == 403
+    assert ask(daemon, "PUT", path, key_of(1, "acme"), boss).json()["expires_at"] == said
+    assert ask(daemon, "PUT", path, key_of(1, "acme")).json()["expires_at"] is None  # whoever has no end gives none
+
+
+def test_nobody_outside_a_group_has_its_principals(gate):
+    """Its admin could make a key of the same one, and read what the other keeps."""
+    daemon = gate()
+    for group, principal in ((None, "acme/ci"), ("rival", "acme/search/ci"), (None, "acme/")):
+        r = ask(daemon, "POST", KEYS, key_of(1, group, principal=principal))
+        assert r.status == 409 and "is for keys in the group 'acme'" in r.json()["error"]["message"], r.body
+    for group, principal in ((None, "acme"), (None, "acme2/ci"), ("acme/search", "acme/ci"), ("rival", "https://id.example/7")):
+        r = ask(daemon, "POST", KEYS, key_of(1, group, principal=principal))
+        assert r.status == 201, r.body
+
+
+def test_a_group_that_is_made_again_sees_nothing_of_the_old_one(gate, tmp_path):
+    daemon = gate()
+
+    def make():
+        assert ask(daemon, "POST", GROUPS, {"name": "new"}).status == 201
+        return [ask(daemon, "POST", KEYS, key_of(i, "new", role=role, principal="new/ci")).json() for i, role in enumerate(("query", "viewer"))]
+
+    def usage(key):
+        return [u["requests"] for u in ask(daemon, "GET", USAGE, key=key).json()["usage"]]
+
+    def rows(key):
+        return ask(daemon, "GET", REQUESTS, key=key).json()["requests"]
+
+    caller, viewer = make()
+    assert ask(daemon, "POST", "/v1/chat/completions", CHAT, caller["key"]).status == 200
+    wait_for(lambda: len(rows(viewer["key"])) == 1, "the row")
+    assert usage(viewer["key"]) == [1]
+    for key in (caller, viewer):
+        assert ask(daemon, "DELETE", f"{KEYS}/{key['id']}").status == 200
+    assert ask(daemon, "DELETE", GROUPS + "/new").status == 200
+    second = time.time() // 1 + 1
+    wait_for(lambda: time.time() >= second, "the next second")
+    caller, viewer = make()
+    assert rows(viewer["key"]) == []
+    assert ask(daemon, "POST", "/v1/chat/completions", CHAT, caller["key"]).status == 200
+    wait_for(lambda: len(rows(viewer["key"])) == 1, "the new row")
+    # As if it were made on another day.
+    daemon.stop()
+    daemon.stopped = True
+    db = sqlite3.connect(tmp_path / "data" / "sluice.db")
+    db.execute("UPDATE key_groups SET created_usec = created_usec + 2 * 86400000000 WHERE path = 'new'")
+    db.commit()
+    db.close()
+    daemon = gate()
+    assert sum(usage(viewer["key"])) == 0 and rows(viewer["key"]) == [] and sum(usage(ADMIN)) == 2
+
+
+def test_what_no_limit_counts_any_more_is_forgotten(gate, tmp_path):
+    """Keys and groups that come and go, and limits that change, leave no counters behind."""
+    daemon = gate()
+    year = {"limits": [{"requests": 5, "per": "year"}]}
+    assert ask(daemon, "POST", GROUPS, {"name": "acme/gone", **year}).status == 201
+    gone = [ask(daemon, "POST", KEYS, key_of(i, "acme/gone", **year)).json() for i in range(2)]
+    stays = ask(daemon, "POST", KEYS, key_of(2, "acme", **year)).json()
+    changes = ask(daemon, "POST", KEYS, key_of(3, "acme", **year)).json()
+    for key in (*gone, stays, changes):
+        assert ask(daemon, "POST", "/v1/chat/completions", CHAT, key["key"]).status == 200
+    assert ask(daemon, "PUT", f"{KEYS}/{changes['id']}", key_of(3, "acme", limits=[{"requests": 5, "per": "month"}])).status == 200
+    assert ask(daemon, "POST", "/v1/chat/completions", CHAT, changes["key"]).status == 200
+
+    def counters():
+        db = sqlite3.connect(tmp_path / "data" / "sluice.db")
+        rows = db.execute("SELECT owner, name, period_usec / 86400000000 FROM counters ORDER BY owner, name, period_usec").fetchall()
+        db.close()
+        return rows
+
+    wait_for(lambda: {r[1] for r in counters()} == {"acme/gone", "k0", "k1", "k2", "k3"}, "all counters are written")
+    for path in (*(f"{KEYS}/{k['id']}" for k in gone), GROUPS + "/acme/gone"):
+        assert ask(daemon, "DELETE", path).status == 200
+    daemon.stop()
+    daemon.stopped = True
+    gate()  # it looks at its start, then once a minute
+    wait_for(lambda: counters() == [("key", "k2", 360), ("key", "k3", 30)], "the others are gone")
+
+
+def test_one_group_does_not_fill_the_stores_queue(gate, tmp_path):
+    daemon = gate()
+    assert ask(daemon, "POST", GROUPS, {"name": "acme/first"}, BOSS).status == 201
+    db = sqlite3.connect(tmp_path / "data" / "sluice.db", isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")  # the store waits
+    conns = [daemon.connect().request("POST", GROUPS, {"name": f"acme/g{i}"}, bearer(BOSS)) for i in range(40)]
+    # Those beyond its part are answered at once.
+    refused, rest = [], list(conns)
+    while len(refused) < 8:
+        for conn in select.select([c.sock for c in rest], [], [], DEADLINE)[0]:
+            found = next(c for c in rest if c.sock is conn)
+            rest.remove(found)
+            refused.append(found.reply("POST"))
+    assert {r.status for r in refused} == {503} and all("Too many changes" in r.json()["error"]["message"] for r in refused)
+    db.execute("ROLLBACK")
+    db.close()
+    assert [c.reply("POST").status for c in rest] == [201] * 32
+    assert ask(daemon, "POST", GROUPS, {"name": "acme/last"}, BOSS).status == 201

@@ -59,6 +59,18 @@ def ask(daemon, key, route="chat", text="hello", **more):
     return daemon.call("POST", "/v1/chat/completions", {"model": route, "messages": [{"role": "user", "content": text}], **more}, bearer(key)).status
 
 
+def test_texts_of_callers_are_no_formulas(gate):
+    """In a program for tables a cell that begins like a formula is calculated."""
+    daemon = gate()
+    names = ['=cmd|"x"', "+1", "-1", "@sum", "plain=1"]
+    for name in names:
+        made = daemon.call("POST", "/api/sluice/v1/keys", {"name": name, "principal": name, "role": "query"}, bearer(ADMIN)).json()
+        assert ask(daemon, made["key"]) == 200
+    reply = daemon.call("GET", USAGE + "?by=principal", headers=[*bearer(ADMIN), ("Accept", "text/csv")])
+    rows = list(csv.reader(io.StringIO(reply.body.decode())))[1:]
+    assert sorted(r[0] for r in rows) == sorted(n if n == "plain=1" else "'" + n for n in names)
+
+
 def usage(daemon, query="", key=ADMIN):
     reply = daemon.call("GET", USAGE + query, headers=bearer(key))
     assert reply.status == 200, reply.body

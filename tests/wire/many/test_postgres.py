@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several daemons on one PostgreSQL: what one changes is in force on all, whoever is stopped in between."""
-import re
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import threading
