@@ -107,6 +107,7 @@ int cli_limits_clear(const struct cli_args *args);
 int cli_keys_list(const struct cli_args *args);
 int cli_keys_create(const struct cli_args *args);
 int cli_keys_move(const struct cli_args *args);
+int cli_keys_limits(const struct cli_args *args);
 int cli_keys_revoke(const struct cli_args *args);
 int cli_groups_list(const struct cli_args *args);
 int cli_groups_get(const struct cli_args *args);

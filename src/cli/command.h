@@ -27,7 +27,7 @@ enum {
     CLI_INTERRUPTED = 130
 };
 
-#define CLI_WORDS_MAX         4
+#define CLI_WORDS_MAX         17 /* a route and its limits */
 #define CLI_LIST_MAX          64
 #define CLI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
@@ -62,7 +62,8 @@ struct cli_args {
     const char *sort, *filter; /* of top */
     bool is_prune, is_all;
     const char *principal, *group, *role, *routes, *expires_at;
-    const char *by; /* of usage */
+    const char *zone; /* of limits */
+    const char *by;   /* of usage */
     bool is_csv;
     const char *since, *until;                                           /* of usage and logs */
     const char *route, *status, *target, *error_type, *min_ms, *session; /* what logs filters by */

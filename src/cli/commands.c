@@ -153,9 +153,20 @@ static const struct cli_opt create_opts[] = {
     OPTIONS_END,
 };
 
+#define LIMIT_OPTS                                                                                               \
+    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole list, in place of all limits; [] for none", 0 }, \
+    {                                                                                                            \
+        "zone", 0, CLI_TEXT, AT(zone), "ZONE", "days, months and years are those of the calendar there", 0       \
+    }
+
 static const struct cli_opt limits_opts[] = {
-    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole list of limits in place of CALLS/PERIOD", 0 },
+    LIMIT_OPTS,
     { "key", 0, CLI_CHOICE, AT(key), "user|route", "who is counted: each caller, or all together (default)", 0 },
+    OPTIONS_END,
+};
+
+static const struct cli_opt limits_get_opts[] = {
+    { "principal", 0, CLI_TEXT, AT(principal), "NAME", "whose part of limits of single callers is shown", 0 },
     OPTIONS_END,
 };
 
@@ -183,8 +194,9 @@ static const struct cli_opt key_opts[] = {
     OPTIONS_END,
 };
 
-static const struct cli_opt group_limits_opts[] = {
-    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the list of limits; [] for none", 0 },
+static const struct cli_opt owner_limits_opts[] = {
+    LIMIT_OPTS,
+    { "key", 0, CLI_CHOICE, AT(key), "user|all", "who is counted: each caller, or all together (default)", 0 },
     OPTIONS_END,
 };
 
@@ -282,9 +294,11 @@ const struct cli_command cli_commands[] = {
       "sluice routes apply routes.json --prune", apply_opts, false, OF_CLIENT(cli_routes_apply) },
     { "routes diff", NULL, "FILE | -", 1, 1, "show how the created routes differ from a file's, and change nothing",
       "sluice routes diff routes.json --prune", apply_opts, false, OF_CLIENT(cli_routes_diff) },
-    { "limits get", "limits show|limits list|limits ls", "ROUTE", 1, 1, "show a route's limits",
-      "sluice limits get chat", NULL, false, OF_CLIENT(cli_limits_get) },
-    { "limits set", NULL, "ROUTE [CALLS/PERIOD]", 1, 2, "replace a route's limits", "sluice limits set chat 100/minute",
+    { "limits get", "limits show|limits list|limits ls", "ROUTE", 1, 1,
+      "show a route's limits, and how much of them is used", "sluice limits get chat", limits_get_opts, false,
+      OF_CLIENT(cli_limits_get) },
+    { "limits set", NULL, "ROUTE [LIMIT…]", 1, CLI_WORDS_MAX, "set a route's limits; those of other kinds stay",
+      "sluice limits set chat 100/minute tokens=2000000/day money=100/month concurrent=50 session.calls=200",
       limits_opts, false, OF_CLIENT(cli_limits_set) },
     { "limits clear", "limits rm|limits remove|limits delete", "ROUTE", 1, 1, "remove a route's limits",
       "sluice limits clear chat", NULL, false, OF_CLIENT(cli_limits_clear) },
@@ -294,6 +308,9 @@ const struct cli_command cli_commands[] = {
       "sluice keys create --name ci --routes chat > ci.key", key_opts, false, OF_CLIENT(cli_keys_create) },
     { "keys move", "keys mv", "ID GROUP|none", 2, 2, "put an API key into another group, or into none",
       "sluice keys move key-1 acme/search", NULL, false, OF_CLIENT(cli_keys_move) },
+    { "keys limits", NULL, "ID [LIMIT…]", 1, CLI_WORDS_MAX,
+      "show an API key's limits, or set some; those of other kinds stay", "sluice keys limits key-1 tokens=100000/day",
+      owner_limits_opts, false, OF_CLIENT(cli_keys_limits) },
     { "keys revoke", "keys rm|keys remove|keys delete", "ID", 1, 1, "revoke an API key", "sluice keys revoke key-1",
       NULL, false, OF_CLIENT(cli_keys_revoke) },
     { "groups list", "groups ls", "", 0, 0, "list the groups of keys", "sluice groups list", NULL, false,
@@ -303,9 +320,10 @@ const struct cli_command cli_commands[] = {
     { "groups create", "groups add|groups new", "GROUP", 1, 1,
       "make a group; the one that it is in must be there already", "sluice groups create acme/search", NULL, false,
       OF_CLIENT(cli_groups_create) },
-    { "groups limits", NULL, "GROUP", 1, 1, "show a group's limits, or with --data replace them",
-      "sluice groups limits acme -d '[{\"tokens\":2000000,\"per\":\"day\"},{\"concurrent\":50}]'", group_limits_opts,
-      false, OF_CLIENT(cli_groups_limits) },
+    { "groups limits", NULL, "GROUP [LIMIT…]", 1, CLI_WORDS_MAX,
+      "show a group's limits, or set some; those of other kinds stay",
+      "sluice groups limits acme money=100/month concurrent=50 --zone Europe/Berlin", owner_limits_opts, false,
+      OF_CLIENT(cli_groups_limits) },
     { "groups delete", "groups rm|groups remove", "GROUP", 1, 1, "delete a group with nothing in it",
       "sluice groups delete acme/search", NULL, false, OF_CLIENT(cli_groups_delete) },
     { "targets list", "targets ls", "", 0, 0, "list the targets of routes with several targets, and their states",

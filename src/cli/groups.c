@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "declare.h"
+#include "limit_words.h"
 #include "listing.h"
 
 #define OWN_GROUPS "/api/sluice/v1/groups"
@@ -92,7 +93,7 @@ int cli_groups_create(const struct cli_args *args)
 }
 
 /* The whole group with another list of limits: what the server takes in place of the one that it has. */
-static int limits_make(const sluice_result *group, const char *limits, char **ret)
+static int group_limits_make(const sluice_result *group, const char *limits, char **ret)
 {
     size_t len, n_children;
     FILE *out = open_memstream(ret, &len);
@@ -111,25 +112,15 @@ int cli_groups_limits(const struct cli_args *args)
     sluice_client *client = NULL;
     sluice_result *group = NULL, *result = NULL;
     char *limits = NULL, *json = NULL, *path = declare_path(OWN_GROUPS, args->words[0]);
-    int r = path ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
-    r = r || !args->data ? r : cli_read(args->data, &limits);
+    int r = path ? limits_check("groups limits", args) : cli_fail(CLI_LOCAL, "out of memory");
     r = r ? r : cli_open(args, &client);
     r = r ? r : cli_call(args, client, "GET", path, NULL, &group);
-    if (r == 0 && !limits) {
-        size_t len;
-        const char *list = sluice_json_get(group, "limits", &len);
-        cli_put_json(list, len);
-    }
-    r = r || !limits ? r : limits_make(group, limits, &json);
-    if (r == 0 && json && args->is_dry_run) {
-        cli_put_json(json, strlen(json));
-    } else if (r == 0 && json) {
-        r = cli_call(args, client, "PUT", path, json, &result);
-        if (r == 0 && args->is_json) {
-            cli_put_result(result);
-        } else if (r == 0 && !args->is_quiet) {
-            cli_print(stderr, "the group %s has other limits now", args->words[0]);
-        }
+    if (r == 0 && !limits_are_said(args)) {
+        r = limits_print(args, group, "limits");
+    } else {
+        r = r ? r : limits_make(args, group, &limits);
+        r = r ? r : group_limits_make(group, limits, &json);
+        r = r ? r : limits_put(args, client, path, json, &result);
     }
     sluice_result_free(result);
     sluice_result_free(group);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "declare.h"
+#include "limit_words.h"
 #include "listing.h"
 
 #define OWN_KEYS  "/api/sluice/v1/keys"
@@ -188,10 +189,10 @@ static bool is_own_principal(const sluice_result *key)
     return principal && strcmp(principal, own) == 0;
 }
 
-/* The key as it is, in another group. */
+/* The key as it is, in another group. Its limits go with it. */
 static int moved_make(const struct cli_args *args, const sluice_result *key, char **ret)
 {
-    static const char *const members[] = { "name", "role", "routes", "expires_at" };
+    static const char *const members[] = { "name", "role", "routes", "expires_at", "limits" };
     static const char *const principal[] = { "principal" };
     bool is_out = strcmp(args->words[1], "none") == 0;
     size_t len;
@@ -200,7 +201,7 @@ static int moved_make(const struct cli_args *args, const sluice_result *key, cha
         return cli_fail(CLI_LOCAL, "out of memory");
     }
     putc('{', out);
-    members_copy(out, key, members, 4);
+    members_copy(out, key, members, 5);
     if (!is_own_principal(key)) {
         putc(',', out);
         members_copy(out, key, principal, 1);
@@ -218,16 +219,64 @@ static int moved_make(const struct cli_args *args, const sluice_result *key, cha
     return fclose(out) == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
 }
 
+/* The key as it is, with other limits. */
+static int limited_make(const struct cli_args *args, const sluice_result *key, char **ret)
+{
+    static const char *const members[] = { "name", "principal", "group", "role", "routes", "expires_at" };
+    char *limits = NULL;
+    size_t len;
+    int r = limits_make(args, key, &limits);
+    FILE *out = r ? NULL : open_memstream(ret, &len);
+    if (!out) {
+        free(limits);
+        return r ? r : cli_fail(CLI_LOCAL, "out of memory");
+    }
+    putc('{', out);
+    members_copy(out, key, members, 6);
+    fprintf(out, ",\"limits\":%s}", limits);
+    free(limits);
+    return fclose(out) == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+}
+
+/* Finds the key that the first word names, in the gateway's list. */
+static int key_get(const struct cli_args *args, sluice_client *client, sluice_result **ret)
+{
+    struct found found = { .id = args->words[0] };
+    int r = declare_each(args, client, OWN_KEYS, "keys", key_find, &found);
+    *ret = found.key;
+    return r == -1 ? 0 : r ? r : cli_fail(CLI_NOT_FOUND, "there is no key with the id '%s'", args->words[0]);
+}
+
+int cli_keys_limits(const struct cli_args *args)
+{
+    sluice_client *client = NULL;
+    sluice_result *key = NULL, *result = NULL;
+    char *json = NULL, *path = declare_path(OWN_KEYS, args->words[0]);
+    int r = path ? limits_check("keys limits", args) : cli_fail(CLI_LOCAL, "out of memory");
+    r = r ? r : cli_open(args, &client);
+    r = r ? r : key_get(args, client, &key);
+    if (r == 0 && !limits_are_said(args)) {
+        r = limits_print(args, key, "limits");
+    } else {
+        r = r ? r : limited_make(args, key, &json);
+        r = r ? r : limits_put(args, client, path, json, &result);
+    }
+    sluice_result_free(result);
+    sluice_result_free(key);
+    sluice_close(client);
+    free(json);
+    free(path);
+    return r;
+}
+
 int cli_keys_move(const struct cli_args *args)
 {
     sluice_client *client = NULL;
-    sluice_result *result = NULL;
-    struct found found = { .id = args->words[0] };
+    sluice_result *result = NULL, *key = NULL;
     char *json = NULL, *path = declare_path(OWN_KEYS, args->words[0]);
     int r = path ? cli_open(args, &client) : cli_fail(CLI_LOCAL, "out of memory");
-    r = r ? r : declare_each(args, client, OWN_KEYS, "keys", key_find, &found);
-    r = r == -1 ? 0 : r ? r : cli_fail(CLI_NOT_FOUND, "there is no key with the id '%s'", args->words[0]);
-    r = r ? r : moved_make(args, found.key, &json);
+    r = r ? r : key_get(args, client, &key);
+    r = r ? r : moved_make(args, key, &json);
     if (r == 0 && args->is_dry_run) {
         cli_put_json(json, strlen(json));
     } else {
@@ -239,7 +288,7 @@ int cli_keys_move(const struct cli_args *args)
         }
     }
     sluice_result_free(result);
-    sluice_result_free(found.key);
+    sluice_result_free(key);
     sluice_close(client);
     free(json);
     free(path);

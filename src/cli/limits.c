@@ -3,114 +3,99 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "declare.h"
+#include "limit_words.h"
 
-static int limits_print(const struct cli_args *args, const sluice_result *result)
+/* ROUTES/ROUTE/limits, with the principal whose part is asked for; NULL: out of memory. The caller frees it. */
+static char *limits_path(const struct cli_args *args)
 {
-    if (args->is_json) {
-        cli_put_result(result);
-        return CLI_DONE;
+    char *route = declare_path(OWN_ROUTES, args->words[0]), *path = NULL;
+    if (route && asprintf(&path, "%s/limits", route) < 0) {
+        path = NULL;
     }
-    static const char *const columns[] = { "CALLS", "PERIOD", "KEY" };
-    struct cli_table table = { .heading = columns, .n_columns = 3 };
-    for (size_t i = 0; i < sluice_result_limit_count(result); i++) {
-        const sluice_limit *limit = sluice_result_limit(result, i);
-        char calls[32];
-        snprintf(calls, sizeof(calls), "%lld", (long long)sluice_limit_calls(limit));
-        cli_table_add(&table, calls);
-        cli_table_add(&table, sluice_limit_renewal_period(limit));
-        cli_table_add(&table, sluice_limit_key(limit));
+    free(route);
+    if (path && args->principal) {
+        char *asked = declare_query(path, "?principal=", args->principal);
+        free(path);
+        path = asked;
     }
-    return cli_table_end(args, &table);
+    return path;
+}
+
+/* Calls the route's limits; `json` NULL: only gets them. */
+static int limits_call(const struct cli_args *args, sluice_client *client, const char *json, sluice_result **result)
+{
+    sluice_request *request = NULL;
+    sluice_error *err = NULL;
+    char *path = limits_path(args);
+    if (!path) {
+        return cli_fail(CLI_LOCAL, "out of memory");
+    }
+    int r = sluice_request_http(client, json ? "PUT" : "GET", path, json, json ? SLUICE_NUL_TERMINATED : 0, &request,
+                                &err);
+    free(path);
+    return cli_perform(args, client, args->words[0], r < 0 ? NULL : request, err, result);
 }
 
 int cli_limits_get(const struct cli_args *args)
 {
     sluice_client *client = NULL;
+    sluice_result *result = NULL;
     int r = cli_open(args, &client);
-    if (r == 0) {
-        sluice_result *result = NULL;
-        sluice_request *request = NULL;
-        sluice_error *err = NULL;
-        r = sluice_request_get_limits(client, args->words[0], &request, &err);
-        r = cli_perform(args, client, args->words[0], r < 0 ? NULL : request, err, &result);
-        r = r ? r : limits_print(args, result);
-        sluice_result_free(result);
-    }
+    r = r ? r : limits_call(args, client, NULL, &result);
+    r = r ? r : limits_print(args, result, NULL);
+    sluice_result_free(result);
     sluice_close(client);
     return r;
 }
 
-static int limits_send(const struct cli_args *args, const char *limits)
+/* The body of the call; the caller frees it. */
+static int body_make(const char *limits, char **ret)
 {
-    sluice_client *client = NULL;
-    if (args->is_dry_run) {
-        cli_put_json(limits, strlen(limits));
-        return CLI_DONE;
-    }
-    int r = cli_open(args, &client);
-    if (r == 0) {
-        sluice_result *result = NULL;
-        sluice_request *request = NULL;
-        sluice_error *err = NULL;
-        r = sluice_request_set_limits(client, args->words[0], limits, SLUICE_NUL_TERMINATED, &request, &err);
-        r = cli_perform(args, client, args->words[0], r < 0 ? NULL : request, err, &result);
-        r = r || args->is_quiet ? r : limits_print(args, result);
-        sluice_result_free(result);
-    }
-    sluice_close(client);
-    return r;
+    return asprintf(ret, "{\"limits\":%s}", limits) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : CLI_DONE;
 }
 
-/* "100/minute" as the list that the gateway takes. The gateway decides which periods are allowed. */
-static int limit_make(const struct cli_args *args, const char *spec, char **ret)
+static int route_limits_put(const struct cli_args *args, sluice_client *client, const char *limits)
 {
-    size_t digits = strspn(spec, "0123456789"), len;
-    const char *period = spec + digits + (spec[digits] == '/');
-    FILE *out = digits && digits < 18 && spec[digits] == '/' && *period ? open_memstream(ret, &len) : NULL;
-    if (!out) {
-        return cli_usage("limits set", "'%s' is not CALLS/PERIOD, such as 100/minute or 5000/day", spec);
-    }
-    fprintf(out, "[{\"calls\":%lld,\"key\":", strtoll(spec, NULL, 10));
-    if (args->key) {
-        cli_json_string(out, args->key);
+    sluice_result *result = NULL;
+    char *json = NULL;
+    int r = body_make(limits, &json);
+    if (r == 0 && args->is_dry_run) {
+        cli_put_json(json, strlen(json));
     } else {
-        fputs("null", out);
+        r = r ? r : limits_call(args, client, json, &result);
+        r = r || args->is_quiet ? r : limits_print(args, result, NULL);
     }
-    fputs(",\"renewal_period\":", out);
-    cli_json_string(out, period);
-    fputs("}]", out);
-    return fclose(out) == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+    sluice_result_free(result);
+    free(json);
+    return r;
 }
 
 int cli_limits_set(const struct cli_args *args)
 {
-    const char *spec = args->n_words > 1 ? args->words[1] : NULL;
-    char *json = NULL;
-    int r;
-    if (!spec == !args->data) {
-        return cli_usage("limits set", "it needs either CALLS/PERIOD or --data");
+    sluice_client *client = NULL;
+    sluice_result *now = NULL;
+    char *limits = NULL;
+    int r = limits_check("limits set", args);
+    if (r == 0 && !limits_are_said(args)) {
+        r = cli_usage("limits set", "it needs limits such as 100/minute, or --data");
     }
-    if (args->data && args->key) {
-        return cli_usage("limits set", "--data and --key exclude each other");
-    }
-    if (args->data) {
-        r = cli_read(args->data, &json);
-    } else {
-        r = limit_make(args, spec, &json);
-    }
-    r = r ? r : limits_send(args, json);
-    free(json);
+    r = r ? r : cli_open(args, &client);
+    r = r || args->data ? r : limits_call(args, client, NULL, &now);
+    r = r ? r : limits_make(args, now, &limits);
+    r = r ? r : route_limits_put(args, client, limits);
+    sluice_result_free(now);
+    sluice_close(client);
+    free(limits);
     return r;
 }
 
 int cli_limits_clear(const struct cli_args *args)
 {
-    if (!args->is_dry_run) {
-        int r = cli_confirm(args, "remove the limits of '%s'?", args->words[0]);
-        if (r) {
-            return r;
-        }
-    }
-    return limits_send(args, "[]");
+    sluice_client *client = NULL;
+    int r = args->is_dry_run ? CLI_DONE : cli_confirm(args, "remove the limits of '%s'?", args->words[0]);
+    r = r ? r : cli_open(args, &client);
+    r = r ? r : route_limits_put(args, client, "[]");
+    sluice_close(client);
+    return r;
 }

@@ -13,7 +13,7 @@
 #define KEY                                                                                                           \
     "{\"id\":\"key-1\",\"name\":\"ci\",\"principal\":\"team\",\"role\":\"query\",\"routes\":[\"a\",\"b\"],\"expires_" \
     "at\":"                                                                                                           \
-    "null,\"last_used_at\":null,\"owner\":\"store\",\"group\":\"acme\"}"
+    "null,\"last_used_at\":null,\"owner\":\"store\",\"group\":\"acme\",\"limits\":[{\"concurrent\":2}]}"
 #define CHUNK(text)                                                                                               \
     "data: "                                                                                                      \
     "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0," \
@@ -32,10 +32,12 @@ static const struct cli_answer answers[] = {
     { "GET /api/2.0/gateway/routes/", NULL, "{\"routes\":[" ROUTE "],\"next_page_token\":null}" },
     { "POST /api/2.0/gateway/routes/", NULL, ROUTE },
     { "DELETE /api/2.0/gateway/routes/chat", NULL, "{}" },
-    { "GET /api/2.0/gateway/limits/chat", NULL,
-      "{\"limits\":[{\"calls\":5,\"key\":null,\"renewal_period\":\"minute\"}]}" },
-    { "POST /api/2.0/gateway/limits/", NULL,
-      "{\"limits\":[{\"calls\":7,\"key\":\"user\",\"renewal_period\":\"day\"}]}" },
+    { "GET /api/sluice/v1/routes/chat/limits", NULL,
+      "{\"limits\":[{\"requests\":5,\"per\":\"minute\"},{\"tokens\":9,\"per\":\"day\"}],\"counts\":[{\"kind\":"
+      "\"requests\",\"cap\":5,\"per\":\"minute\",\"used\":2,\"reserved\":0,\"reset\":30}]}" },
+    { "PUT /api/sluice/v1/routes/chat/limits", NULL,
+      "{\"limits\":[],\"counts\":[{\"kind\":\"requests\",\"cap\":7,\"per\":\"day\",\"each\":\"principal\",\"used\":"
+      "null,\"reserved\":null,\"reset\":null}]}" },
     { "GET /api/sluice/v1/keys", NULL, "{\"keys\":[" KEY "],\"next_page_token\":null}" },
     { "POST /api/sluice/v1/keys", "201 Created\r\ncontent-type: application/json\r\n",
       "{\"id\":\"key-2\",\"key\":\"sk-made\",\"enforced\":false}" },
@@ -46,7 +48,9 @@ static const struct cli_answer answers[] = {
       "\"input_tokens\":70,\"output_tokens\":9,\"cached_tokens\":5,\"cost\":0.0027625}],\"kept\":\"disk\"}" },
     { "GET /api/sluice/v1/groups/acme%2Fsearch", NULL,
       "{\"name\":\"acme/"
-      "search\",\"limits\":[{\"concurrent\":5}],\"children\":{\"limits\":[{\"tokens\":7,\"per\":\"day\"}]},"
+      "search\",\"limits\":[{\"concurrent\":5}],\"counts\":[{\"kind\":\"concurrent\",\"cap\":5,\"used\":1,\"reserved\":"
+      "1,"
+      "\"reset\":null}],\"children\":{\"limits\":[{\"tokens\":7,\"per\":\"day\"}]},"
       "\"updated_at\":\"U\",\"owner\":\"api\"}" },
     { "PUT /api/sluice/v1/groups/acme%2Fsearch", NULL, "{\"name\":\"acme/search\"}" },
     { "GET /api/sluice/v1/groups", NULL,
@@ -109,11 +113,14 @@ static void what_works(void **state)
         { "routes create --dry-run --name x --provider mock --model m", "", "{\"name\":\"x\"", 0 },
         { "routes delete chat --yes", "DELETE /api/2.0/gateway/routes/chat", NULL, 0 },
         { "routes export", "GET /api/sluice/v1/routes", "{\"routes\":[]}", 0 },
-        { "limits get chat", NULL, "5\tminute", 0 },
-        { "limits get chat --json", NULL, "\"calls\":5", 0 },
-        { "limits set chat 7/day --key user", "[{\"calls\":7,\"key\":\"user\",\"renewal_period\":\"day\"}]",
-          "7\tday\tuser", 0 },
-        { "limits set chat 7/day --dry-run", "", "[{\"calls\":7,\"key\":null,\"renewal_period\":\"day\"}]", 0 },
+        { "limits get chat", NULL, "requests\t5\tminute\t\t\t2\t0\t30\n", 0 },
+        { "limits get chat --json", NULL, "\"requests\":5", 0 },
+        { "limits set chat 7/day --key user",
+          "PUT /api/sluice/v1/routes/chat/limits {\"limits\":[{\"tokens\":9,\"per\":\"day\"},{\"requests\":7,\"per\":"
+          "\"day\",\"each\":\"principal\"}]}",
+          "requests\t7\tday\t\tprincipal\t\t\t\n", 0 },
+        { "limits set chat tokens=7/day --zone UTC --dry-run", "GET /api/sluice/v1/routes/chat/limits",
+          "{\"limits\":[{\"requests\":5,\"per\":\"minute\"},{\"tokens\":7,\"per\":\"day\",\"zone\":\"UTC\"}]}", 0 },
         { "limits clear chat --yes", "\"limits\":[]", NULL, 0 },
         { "keys list", "GET /api/sluice/v1/keys", "key-1\tci\tteam\tquery\ta,b\t\t\tstore\tacme\n", 0 },
         { "keys list --json", NULL, "{\"keys\":[{\"id\":\"key-1\"", 0 },
@@ -129,11 +136,18 @@ static void what_works(void **state)
         { "groups create acme/search", "POST /api/sluice/v1/groups {\"name\":\"acme/search\"}",
           "made the group acme/search", 0 },
         { "groups create acme/search --dry-run", "", "{\"name\":\"acme/search\"}", 0 },
-        { "groups limits acme/search", "GET /api/sluice/v1/groups/acme%2Fsearch", "[{\"concurrent\":5}]\n", 0 },
+        { "groups limits acme/search", "GET /api/sluice/v1/groups/acme%2Fsearch", "concurrent\t5\t\t\t\t1\t1\t\n", 0 },
+        { "groups limits acme/search --json", NULL, "[{\"concurrent\":5}]\n", 0 },
+        { "groups limits acme/search tokens=7/day",
+          "PUT /api/sluice/v1/groups/acme%2Fsearch "
+          "{\"limits\":[{\"concurrent\":5},{\"tokens\":7,\"per\":\"day\"}],\"children\":{\"limits\":[{\"tokens\":7,"
+          "\"per\":"
+          "\"day\"}]}}",
+          NULL, 0 },
         { "groups limits acme/search -d [{\"concurrent\":6}]",
           "PUT /api/sluice/v1/groups/acme%2Fsearch "
           "{\"limits\":[{\"concurrent\":6}],\"children\":{\"limits\":[{\"tokens\":7,\"per\":\"day\"}]}}",
-          "the group acme/search has other limits now", 0 },
+          NULL, 0 },
         { "groups limits acme/search -d [] --dry-run", NULL, "{\"limits\":[],\"children\":{", 0 },
         { "groups limits none", NULL, "(404)", CLI_NOT_FOUND },
         { "groups delete acme/search --yes", "DELETE /api/sluice/v1/groups/acme%2Fsearch",
@@ -144,7 +158,7 @@ static void what_works(void **state)
         { "keys move key-1 acme/search",
           "PUT /api/sluice/v1/keys/key-1 "
           "{\"name\":\"ci\",\"role\":\"query\",\"routes\":[\"a\",\"b\"],\"expires_at\":null,"
-          "\"principal\":\"team\",\"group\":\"acme/search\"}",
+          "\"limits\":[{\"concurrent\":2}],\"principal\":\"team\",\"group\":\"acme/search\"}",
           "moved key-1 to acme/search", 0 },
         { "keys move key-1 none --dry-run", NULL, "\"principal\":\"team\",\"group\":null}", 0 },
         { "keys revoke key-1 --yes", "DELETE /api/sluice/v1/keys/key-1", "revoked key-1", 0 },
@@ -181,9 +195,9 @@ static void what_does_not(void **state)
         { "routes create -d @/nowhere/file", "", "/nowhere/file: No such file or directory", CLI_LOCAL },
         { "routes apply /nowhere/file", "", "/nowhere/file: No such file or directory", CLI_LOCAL },
         { "limits get none", NULL, "(404)", CLI_NOT_FOUND },
-        { "limits set chat", "", "it needs either CALLS/PERIOD or --data", CLI_USAGE },
-        { "limits set chat x", "", "'x' is not CALLS/PERIOD", CLI_USAGE },
-        { "limits set chat 5/day -d []", "", "it needs either", CLI_USAGE },
+        { "limits set chat", "", "it needs limits such as 100/minute, or --data", CLI_USAGE },
+        { "limits set chat x", "", "'x' is not a limit, such as 100/minute", CLI_USAGE },
+        { "limits set chat 5/day -d []", "", "it takes either limits or --data", CLI_USAGE },
         { "keys create", "", "it needs --name, or --data", CLI_USAGE },
         { "keys move key-9 acme", "GET /api/sluice/v1/keys", "there is no key with the id 'key-9'", CLI_NOT_FOUND },
         { "keys revoke none --yes", NULL, "(404)", CLI_NOT_FOUND },

@@ -160,20 +160,21 @@ def test_management(upstream):
     url = f"http://127.0.0.1:{upstream(handler).port}"
     assert sl("routes", "create", "--name", "n", "--provider", "mock", "--model", "m", server=url) == (0, "", "created n\n")
     assert sl("routes", "create", "-d", '{"name": "o"}', "--quiet", server=url) == (0, "", "")
-    assert sl("limits", "set", "n", "100/minute", server=url) == (0, "100\tminute\t\n", "")
+    assert sl("limits", "set", "n", "100/minute", server=url) == (0, "", "")
     assert sl("limits", "clear", "n", "--yes", server=url) == (0, "", "")
     assert sl("routes", "delete", "n", "--yes", server=url) == (0, "", "deleted n\n")
     assert seen == [
         ("POST", "/api/2.0/gateway/routes/", {"name": "n", "route_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}),
         ("POST", "/api/2.0/gateway/routes/", {"name": "o"}),
-        ("POST", "/api/2.0/gateway/limits/", {"route": "n", "limits": [{"calls": 100, "key": None, "renewal_period": "minute"}]}),
-        ("POST", "/api/2.0/gateway/limits/", {"route": "n", "limits": []}),
+        ("GET", "/api/sluice/v1/routes/n/limits", None),
+        ("PUT", "/api/sluice/v1/routes/n/limits", {"limits": [{"requests": 100, "per": "minute"}]}),
+        ("PUT", "/api/sluice/v1/routes/n/limits", {"limits": []}),
         ("DELETE", "/api/2.0/gateway/routes/n", None),
     ]
     assert sl("routes", "delete", "n", "--dry-run", server=url) == (0, "would delete n\n", "")
     code, _, err = sl("routes", "delete", "n", server=url)
     assert code == 2 and "--yes" in err, "nobody is there to be asked"
-    assert len(seen) == 5
+    assert len(seen) == 6
 
 
 @pytest.mark.parametrize("status, code", [("401 Unauthorized", 4), ("403 Forbidden", 4), ("404 Not Found", 5), ("429 Too Many Requests", 6), ("422 Unprocessable Entity", 3),
@@ -199,8 +200,8 @@ def test_exit_codes_without_a_reply(server):
     (["db", "chekc"], "did you mean 'db check'?"), (["serve", "--confg", "x"], "did you mean '--config'?"), (["check", "--strickt"], "did you mean '--strict'?"), (["dbb", "check"], "did you mean 'db check'?"),
     (["zzzzzzzz"], "'zzzzzzzz' is not a command"), (["routes"], "sluice routes get ROUTE"), (["query"], "it needs ROUTE"), (["query", "--strem", "chat", "x"], "did you mean '--stream'?"),
     (["query", "a", "b", "c"], "one word too many"), (["query", "a", "b", "--timeout", "5"], "such as 500ms"), (["routes", "list", "--json=1"], "takes no value"),
-    (["routes", "list", "--server"], "--server needs a value: URL"), (["routes", "list", "--color", "blue"], "auto|always|never"), (["limits", "set", "r", "many"], "is not CALLS/PERIOD"),
-    (["limits", "set", "r"], "either CALLS/PERIOD or --data"), (["query", "r", "p", "-d", "{}"], "exclude each other"), (["routes", "create"], "it needs --data"), (["completion", "sh"], "bash, zsh or fish"),
+    (["routes", "list", "--server"], "--server needs a value: URL"), (["routes", "list", "--color", "blue"], "auto|always|never"), (["limits", "set", "r", "many"], "is not a limit, such as 100/minute"),
+    (["limits", "set", "r"], "it needs limits such as 100/minute, or --data"), (["limits", "set", "r", "1/day", "-d", "[]"], "either limits or --data"), (["keys", "limits", "key-1", "--zone", "UTC"], "--key and --zone go with limits"), (["query", "r", "p", "-d", "{}"], "exclude each other"), (["routes", "create"], "it needs --data"), (["completion", "sh"], "bash, zsh or fish"),
 ])
 def test_usage_errors(server, args, said):
     code, out, err = sl(*args, server=server)
@@ -366,8 +367,8 @@ def test_nor_in_any_other_command(upstream, tmp_path, args):
             x.stream_head()
             x.chunk("data: " + hostile_json({"choices": [{"index": 0, "delta": {"content": HOSTILE}, "finish_reason": "stop"}]}) + "\n\ndata: [DONE]\n\n")
             x.last_chunk()
-        elif x.path.startswith("/api/2.0/gateway/limits"):
-            x.reply(hostile_json({"limits": [{"calls": 5, "key": HOSTILE, "renewal_period": HOSTILE}]}))
+        elif x.path.endswith("/limits"):
+            x.reply(hostile_json({"limits": [{"requests": 5, "per": HOSTILE}], "counts": [{"kind": HOSTILE, "cap": 5, "per": HOSTILE, "zone": HOSTILE, "used": None, "reserved": None, "reset": HOSTILE}]}))
         elif x.path.endswith("/routes/chat") or x.path.startswith("/api/sluice/v1/routes/"):
             x.reply(hostile_json(route | ({"name": "chat"} if x.path.endswith("/routes/chat") else {})))
         elif x.path.endswith("/invocations"):

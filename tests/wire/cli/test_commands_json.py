@@ -45,8 +45,15 @@ def test_json_of_every_command(run):
     check("limits set", run("limits", "set", "new", "5/minute", "--json"))
     check("limits get", run("limits", "get", "new", "--json"))
     check("routes export", run("routes", "export", "--json"))
+    check("limits set", run("limits", "set", "new", "tokens=1000/day", "money=5/month", "concurrent=3", "session.calls=9", "--zone", "UTC", "--json"))
+    assert [c["kind"] for c in json.loads(run("limits", "get", "new", "--json"))["counts"]] == ["requests", "tokens", "money", "concurrent", "requests"]
     check("limits clear", run("limits", "clear", "new", "--yes", "--json"))
     check("keys create", run("keys", "create", "--name", "ci", "--routes", "chat", "--json"))
+    check("keys list", run("keys", "list", "--json"))
+    made = json.loads(run("keys", "list", "--json"))["keys"][-1]["id"]
+    check("keys move", run("keys", "limits", made, "7/hour", "--key", "user", "--json"))
+    check("keys limits", run("keys", "limits", made, "--json"))
+    assert json.loads(run("keys", "limits", made, "--json")) == [{"requests": 7, "per": "hour", "each": "principal"}]
     check("keys list", run("keys", "list", "--json"))
     check("groups create", run("groups", "create", "acme", "--json"))
     run("groups", "create", "acme/search")
@@ -54,8 +61,10 @@ def test_json_of_every_command(run):
     check("groups list", run("groups", "list", "--json"))
     check("groups get", run("groups", "limits", "acme", "-d", '[{"concurrent": 5}]', "--json"))
     check("groups limits", run("groups", "limits", "acme", "--json"))
-    assert run("groups", "limits", "acme") == '[{"concurrent":5}]\n'
-    assert [line for line in run("groups", "get", "acme").splitlines() if "_at" not in line] == ["name\tacme", 'limits\t[{"concurrent":5}]', "children\t", "owner\tapi"]
+    check("groups get", run("groups", "limits", "acme", "tokens=9/day", "--json"))
+    assert json.loads(run("groups", "limits", "acme", "--json")) == [{"concurrent": 5}, {"tokens": 9, "per": "day"}]
+    assert run("groups", "limits", "acme") == "concurrent\t5\t\t\t\t0\t0\t\ntokens\t9\tday\t\t\t0\t0\t\n"
+    assert [line for line in run("groups", "get", "acme").splitlines() if "_at" not in line] == ["name\tacme", 'limits\t[{"concurrent":5},{"tokens":9,"per":"day"}]', "children\t", "owner\tapi"]
     check("keys create", run("keys", "create", "--name", "ci", "--group", "acme/search", "--json"))
     check("keys move", run("keys", "move", "key-1", "acme", "--json"))
     check("query chat", run("query", "chat", "hello", "--json"))
@@ -141,8 +150,9 @@ def test_tables(run):
                                                   f"owner     file ({run.file}:2)\n")
     new = dict(line.split("\t") for line in run("routes", "get", "new").splitlines())
     assert new["owner"] == "api" and new["version"] == "1" and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", new["created"])
-    assert run.shown("limits", "set", "new", "5/minute") == "CALLS  PERIOD  KEY\n5      minute  route\n"
-    assert run("limits", "get", "new") == "5\tminute\troute\n"
+    assert run.shown("limits", "set", "new", "5/minute") == ("KIND      CAP  PER     ZONE  EACH  USED  RESERVED  RESET\n"
+                                                                "requests  5    minute  -     -     0     0         -\n")
+    assert run("limits", "get", "new") == "requests\t5\tminute\t\t\t0\t0\t\n"
     run("keys", "create", "--name", "ci", "--expires-at", "2099-01-01T00:00:00Z")
     assert re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  file", "(when)                file", run.shown("keys", "list")) == (
         "ID          NAME   PRINCIPAL  ROLE   ROUTES  EXPIRES               LAST USED             OWNER  GROUP\n"
