@@ -180,3 +180,65 @@ def test_at_the_end_everything_is_there(upstream, tmp_path, sluice):
         told = {route: now[route][0] for route in ROUTES}
         assert told == books.answered, (told, books.answered)
         assert now == {route: (n, n * INPUT, n * OUTPUT) for route, n in told.items()}
+
+
+SERIES, MINUTES = 150, 80  # more sums than some transactions hold
+OLD, NEW = 5, INPUT * 1000 + OUTPUT * 4000  # nano-dollars
+
+
+def ledger_fill(data):
+    """Writes sums as a gateway of yesterday left them: one call each, with a cost that is wrong."""
+    now = int(time.time()) // 60 * 60 - 86400
+    with sqlite3.connect(f"{data}/sluice.db", timeout=20) as db:
+        db.executemany("INSERT INTO usage_series (route, target, provider, model, grp, key, principal, tier, above) VALUES (?, 'model', 'openai', 'gpt-4o-mini', '', 'k', 'p', '', '')",
+                       [(f"r{i}",) for i in range(SERIES)])
+        names = [row[1] for row in db.execute("PRAGMA table_info(usage)")]
+        known = {"span": 60, "requests": 1, "priced": 1, "cost_nano": OLD, "input": INPUT, "output": OUTPUT}
+        for series, in db.execute("SELECT id FROM usage_series").fetchall():
+            rows = [[known.get(name, {"at": now + 60 * m, "series": series}.get(name, 0)) for name in names] for m in range(MINUTES)]
+            db.executemany(f"INSERT INTO usage ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows)
+        db.execute("UPDATE meta SET value = value + ? WHERE key = 'usage_minutes'", (SERIES * MINUTES,))
+
+
+def sums_of(data):
+    """How many sums have each cost."""
+    with sqlite3.connect(f"file:{data}/sluice.db?mode=ro", uri=True, timeout=20) as db:
+        assert db.execute("SELECT sum(requests), sum(input), sum(priced) FROM usage").fetchone() == (SERIES * MINUTES, SERIES * MINUTES * INPUT, SERIES * MINUTES)
+        return dict(db.execute("SELECT cost_nano, count(*) FROM usage GROUP BY cost_nano").fetchall())
+
+
+def reprice(conn):
+    conn.request("POST", "/api/sluice/v1/usage/reprice", "{}", {"Content-Type": "application/json"})
+    return json.loads(conn.getresponse().read())
+
+
+def test_pricing_anew_survives_kill_9(tmp_path):
+    """Some sums have their new cost then and the others their old one; done once more, all have the new one."""
+    data, chance = str(tmp_path / "data"), random.Random(int(os.environ.get("SLUICE_CRASH_SEED", time.time_ns())))
+    prices = {"models": {"openai/gpt-4o-mini": {"input_cost_per_token": 1e-06, "output_cost_per_token": 4e-06}}}
+    config = json.dumps({"log": {"access": "none"}, "prices": prices, "endpoints": []})
+    daemon = Daemon(tmp_path, data, config)
+    daemon.connect().close()
+    daemon.kill()
+    ledger_fill(data)
+    n_new = 0
+    for _ in range(6):
+        daemon = Daemon(tmp_path, data, config)
+        conn = daemon.connect()
+        conn.request("POST", "/api/sluice/v1/usage/reprice", "{}", {"Content-Type": "application/json"})
+        # The moment is random on purpose, so nothing is waited for here.
+        time.sleep(chance.uniform(0, 0.08))
+        daemon.kill()
+        conn.close()
+        costs = sums_of(data)
+        assert costs.keys() <= {OLD, NEW} and sum(costs.values()) == SERIES * MINUTES, costs
+        assert costs.get(NEW, 0) >= n_new  # nothing goes back
+        n_new = costs.get(NEW, 0)
+        print("new", n_new, "of", SERIES * MINUTES, file=sys.stderr)
+    daemon = Daemon(tmp_path, data, config)
+    conn = daemon.connect()
+    done = reprice(conn)
+    assert (done["changed"], done["left"]) == (SERIES * MINUTES - n_new, 0)
+    assert reprice(conn)["changed"] == 0 and sums_of(data) == {NEW: SERIES * MINUTES}
+    conn.close()
+    daemon.kill()
