@@ -363,6 +363,26 @@ def test_usage_of_all_nodes_is_summed_up(node, store):
         soon(lambda d=daemon: total(d) == 7, "seven calls")
 
 
+def test_usage_of_all_nodes_is_priced_anew(node, store):
+    a, b = node(store, FILE), node(store, FILE)
+    assert [ask(d) for d in (a, b, b)] == [200] * 3
+    c = node(store, {**FILE, "prices": {"models": {"mock/m": {"input_cost_per_token": 1e-06, "output_cost_per_token": 4e-06}}}})
+
+    def report(daemon):
+        return (do(daemon, "GET", "/api/sluice/v1/usage").json()["usage"] or [{"requests": 0}])[0]
+
+    soon(lambda: report(c)["requests"] == 3, "three calls")
+    assert (report(c)["unpriced"], report(c)["cost"]) == (3, None)
+    want = report(c)["input_tokens"] / 1e6 + report(c)["output_tokens"] * 4 / 1e6
+    reprice = "/api/sluice/v1/usage/reprice"
+    dry = do(c, "POST", reprice, {"dry_run": True}, 200).json()
+    assert (dry["unpriced_before"], dry["unpriced_after"]) == (3, 0) and report(c)["unpriced"] == 3
+    assert do(c, "POST", reprice, {}, 200).json()["changed"] == dry["changed"] > 0
+    for daemon in (a, b, c):
+        assert report(daemon)["unpriced"] == 0 and abs(report(daemon)["cost"] - want) < 1e-9
+    assert do(c, "POST", reprice, {}, 200).json()["changed"] == 0
+
+
 def test_a_node_finds_its_counters_after_a_restart_and_no_other_nodes(node, store):
     limited = {"endpoints": [{**FILE["endpoints"][0], "limit": {"renewal_period": "hour", "calls": 3}}]}
     a = node(store, limited)
