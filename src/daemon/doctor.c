@@ -25,6 +25,7 @@
 #include "gate/config/certs.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "http/way.h"
 #include "json/write.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
@@ -116,9 +117,10 @@ static void on_certificate(void *arg, const char *path, uint64_t expiry)
 static void certificates_look(struct doctor *d)
 {
     struct sl_certs certs = { .fn = on_certificate, .arg = d };
-    sl_certs_server(&certs, d->config->settings);
+    sl_certs_look(&certs, d->config->settings->server.tls_cert, d->config->settings->server_tls);
     for (uint32_t i = 0; i < d->config->n_routes; i++) {
-        sl_certs_route(&certs, d->config->routes[i]);
+        const struct sl_route *route = d->config->routes[i];
+        sl_certs_look(&certs, route->own->tls_cert, route->way ? route->way->tls : NULL);
     }
     sl_certs_done(&certs);
 }

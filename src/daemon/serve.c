@@ -19,6 +19,8 @@
 #include "gate/config/certs.h"
 #include "gate/config/events.h"
 #include "gate/config/publisher.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/fleet/conf.h"
 #include "gate/fleet/fleet.h"
@@ -36,6 +38,7 @@
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
+#include "http/way.h"
 #include "log/rlog.h"
 #include "net/bind.h"
 #include "store/store.h"
@@ -203,10 +206,11 @@ static void on_certificate(void *arg, const char *path, uint64_t end)
 static void certificates_tell(const struct sl_config *config)
 {
     struct sl_certs certs = { .fn = on_certificate, .arg = "clients refuse to connect" };
-    sl_certs_server(&certs, config->settings);
+    sl_certs_look(&certs, config->settings->server.tls_cert, config->settings->server_tls);
     certs.arg = "upstreams refuse it";
     for (uint32_t i = 0; i < config->n_routes; i++) {
-        sl_certs_route(&certs, config->routes[i]);
+        const struct sl_route *route = config->routes[i];
+        sl_certs_look(&certs, route->own->tls_cert, route->way ? route->way->tls : NULL);
     }
     sl_certs_done(&certs);
 }

@@ -1,28 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/certs.h"
 
-#include "gate/config/per_route.h"
-#include "gate/config/route.h"
-#include "gate/config/settings.h"
-#include "http/way.h"
 #include "net/tls.h"
 
-static void tell(struct sl_certs *certs, struct sl_str path, const struct sl_tls_ctx *tls)
+void sl_certs_look(struct sl_certs *certs, struct sl_str path, const struct sl_tls_ctx *tls)
 {
     if (tls && path.n && !sl_map_find(&certs->seen, path) &&
         sl_map_put(&certs->seen, path, (void *)(uintptr_t)path.p) == 0) { /* without memory it is not told */
         certs->fn(certs->arg, path.p, sl_tls_ctx_expiry(tls));
     }
-}
-
-void sl_certs_server(struct sl_certs *certs, const struct sl_settings *settings)
-{
-    tell(certs, settings->server.tls_cert, settings->server_tls);
-}
-
-void sl_certs_route(struct sl_certs *certs, const struct sl_route *route)
-{
-    tell(certs, route->own->tls_cert, route->way ? route->way->tls : NULL);
 }
 
 void sl_certs_done(struct sl_certs *certs)

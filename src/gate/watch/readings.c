@@ -24,6 +24,7 @@
 #include "gate/watch/accounts.h"
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
+#include "http/way.h"
 #include "log/rlog.h"
 #include "net/tls.h"
 #include "store/store.h"
@@ -188,10 +189,10 @@ static void certificate_read(struct sl_reading_sink *sink, const void *source)
 {
     const struct sl_snapshot *snapshot = ((const struct sl_reading_source *)source)->snapshot;
     struct sl_certs certs = { .fn = on_certificate, .arg = sink };
-    sl_certs_server(&certs, snapshot->settings);
+    sl_certs_look(&certs, snapshot->settings->server.tls_cert, snapshot->settings->server_tls);
     struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
     for (const struct sl_route *route; (route = sl_snapshot_next(&it)) != NULL;) {
-        sl_certs_route(&certs, route);
+        sl_certs_look(&certs, route->own->tls_cert, route->way ? route->way->tls : NULL);
     }
     sl_certs_done(&certs);
 }
