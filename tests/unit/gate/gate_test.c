@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/num.h"
 #include "gate/api/table.h"
 #include "gate/call/credential.h"

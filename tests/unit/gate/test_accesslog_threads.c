@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "gate/watch/accesslog.h"
 
 #define WRITERS 3
