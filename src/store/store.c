@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/ops.h"
+#include "store/reprice.h"
 #include "store/sql/copy.h"
 #include "store/tool.h"
 #include "store/usage.h"

@@ -5,8 +5,10 @@
 #ifndef SL_STORE_USAGE_H
 #define SL_STORE_USAGE_H
 
-#include "store/store.h"
+#include "base/err.h"
+#include "base/str.h"
 
+struct sl_store;
 struct sl_usage_reader;
 
 /* Whom and what a sum is for. The last two are not shown: with them a sum can be priced anew. */
@@ -117,34 +119,6 @@ SL_MUST int sl_store_usage_mark(struct sl_store *store, uint64_t mark, struct sl
 SL_MUST int sl_store_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err);
 /* Makes hours of old minutes and days of old hours, some rows at a time. */
 SL_MUST int sl_store_usage_thin(struct sl_store *store, uint64_t now_sec, struct sl_err *err);
-
-/* --- a job: pricing anew --- */
-
-/* Walks over the rows that begin in a time, a few of them a transaction, so that nobody waits long for it: when the
- * process is killed, some rows have their new sums and the others their old ones, and the next job does the rest. What
- * waited in memory when the job was asked for is written first. */
-struct sl_usage_place {
-    uint32_t level; /* minutes, hours, days */
-    uint64_t at_sec;
-    int64_t series;
-};
-
-struct sl_store_reprice_job {
-    struct sl_store_job base;
-    uint64_t from_sec, to_sec; /* without the end */
-    /* Runs on the store's thread, for each row, which has its names but not all: provider, model, tier, above. True: it
-     * changed PRICED, UNPRICED or COST, which are written. */
-    bool (*price)(void *arg, struct sl_usage_row *io_row);
-    void *arg;
-    struct sl_str text; /* JSON for the audit, the asker's; it stands there once for the whole job */
-    uint64_t now_usec;  /* wall */
-    /* The store's. */
-    uint32_t n_runs;
-    struct sl_usage_place place, next; /* where this run began, and where the next one does */
-};
-
-/* `is_dry`: nothing is written. */
-void sl_store_reprice_job_init(struct sl_store_reprice_job *job, bool is_dry);
 
 /* --- reading: on any thread but a loop's, beside the store's own --- */
 

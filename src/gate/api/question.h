@@ -6,8 +6,8 @@
 
 #include "base/secret.h"
 #include "base/str.h"
+#include "store/reprice.h"
 #include "store/store.h"
-#include "store/usage.h"
 
 struct sl_key;
 struct sl_publisher;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prices the usage ledger anew: minutes first, then hours, then days. A row that is thinned meanwhile goes to a level
  * that comes later, with its new sums or its old ones; no row is left out. */
+#include "store/reprice.h"
 #include "store/sql/rows.h"
 #include "store/usage.h"
 

@@ -3,6 +3,7 @@
 #include "../help.h"
 
 #include "store/sqlite/db.h"
+#include "store/reprice.h"
 #include "store/usage.h"
 
 #define DAY0 (1800000000 / SL_USAGE_DAY * SL_USAGE_DAY)
