@@ -118,6 +118,9 @@ static void on_down(struct sl_redis *redis, const char *text)
     if (!link->fault[0] || link->state == SL_LINK_UP || link->state == SL_LINK_DIAL) {
         fault_set(link, false, "%s", text);
     }
+    if (link->state != SL_LINK_UP) {
+        link->host[0] = '\0'; /* that node may be gone: the configured one knows better */
+    }
     link_lost(link);
 }
 
@@ -126,7 +129,6 @@ static void link_fail(struct sl_fleet_link *link, const char *text, bool is_fina
 {
     fault_set(link, is_final, "%s", text);
     sl_redis_close(&link->redis);
-    link->n_failures = SL_MAX(link->n_failures, 1u);
     link_lost(link);
 }
 
@@ -166,13 +168,42 @@ static void rejoin(struct sl_fleet_link *link, bool is_scriptless)
     }
 }
 
+/* "MOVED 3999 127.0.0.1:6381": a node of a cluster names the one that has the slot of our keys. */
+static void moved(struct sl_fleet_link *link, struct sl_str text)
+{
+    struct sl_str rest = text, word = SL_STR("");
+    uint64_t port = 0;
+    for (int i = 0; i < 3; i++) {
+        SL_IGNORE(!sl_str_next(&rest, ' ', &word)); /* the last word is the address */
+    }
+    size_t n = word.n;
+    while (n && word.p[n - 1] != ':') { /* an IPv6 address has more of them */
+        n--;
+    }
+    /* An empty host is the one that answers. */
+    if (n > 1 && n <= sizeof(link->host) && sl_parse_u64(sl_str_sub(word, n, word.n), 1, UINT16_MAX, &port) == 0) {
+        snprintf(link->host, sizeof(link->host), "%.*s", (int)(n - 1), word.p);
+        link->port = (uint16_t)port;
+    }
+    link->fault[0] = '\0'; /* it is none */
+    sl_redis_close(&link->redis);
+    if (!link->is_ending) {
+        dial_later(link);
+        state_set(link, SL_LINK_DOWN);
+    }
+}
+
 static void trouble(struct sl_fleet_link *link, struct sl_str text)
 {
-    static const char *const elsewhere[] = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "TRYAGAIN" };
+    static const char *const elsewhere[] = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "ASK", "TRYAGAIN" };
     char shown[200];
     snprintf(shown, sizeof(shown), "%.*s", SL_STR_ARG(sl_str_sub(text, 0, 190)));
     if (has_code(text, "NOSCRIPT")) {
         rejoin(link, true);
+        return;
+    }
+    if (has_code(text, "MOVED")) {
+        moved(link, text);
         return;
     }
     for (size_t i = 0; i < SL_ARRAY_LEN(elsewhere); i++) {
@@ -425,7 +456,9 @@ static const struct sl_redis_cbs redis_cbs = { .on_up = on_up, .on_down = on_dow
 static void dial(struct sl_fleet_link *link)
 {
     const struct sl_fleet_conf *conf = &link->fleet->conf;
-    const struct sl_redis_at at = { conf->host, conf->port, conf->tls };
+    bool is_sent_on = link->host[0];
+    const struct sl_redis_at at = { is_sent_on ? sl_str_c(link->host) : conf->host,
+                                    is_sent_on ? link->port : conf->port, conf->tls };
     state_set(link, SL_LINK_DIAL);
     if (sl_redis_connect(&link->redis, &at, sl_loop_now(link->loop) + CONNECT_USEC) < 0) {
         fault_set(link, false, "out of memory");

@@ -83,6 +83,9 @@ struct sl_fleet_link {
     struct sl_metrics_worker *metrics; /* NULL: none */
     struct sl_redis redis;
     enum sl_link_state state;
+    /* Where a node of a cluster has sent us, which has the slot of the keys; "": the configured server. */
+    char host[256];
+    uint16_t port;
     uint32_t number;
     char worker[SL_FLEET_WORKER_MAX];
     uint64_t n_joins; /* the number of its connection, in the server's words */

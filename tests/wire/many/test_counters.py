@@ -522,3 +522,46 @@ def test_a_reload_does_not_change_the_counters(redis, fleet):
     wait_for(lambda: f.nodes[0].call("POST", CHAT_PATH, CHAT).status == 200, "the new limit")
     f.calls(30)
     assert f.n_calls == 12
+
+
+# --- a cluster ---
+
+
+@pytest.fixture
+def cluster(redis, tmp_path):
+    """Three masters with a third of the slots each, and the number of the one that has our keys."""
+    buses = [free_port() for _ in range(3)]
+    nodes = [redis("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", str(bus)) for bus in buses]
+    for i, node in enumerate(nodes):
+        node.command("CLUSTER", "ADDSLOTSRANGE", i * 16384 // 3, (i + 1) * 16384 // 3 - 1)
+        node.command("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
+        nodes[0].command("CLUSTER", "MEET", "127.0.0.1", node.port, buses[i])
+    wait_for(lambda: all(b"cluster_state:ok" in n.command("CLUSTER", "INFO") for n in nodes), "the cluster is whole")
+    slot = nodes[0].command("CLUSTER", "KEYSLOT", "{sluice}")
+    owner = next(i for i in range(3) if slot < (i + 1) * 16384 // 3)
+    return nodes, owner, slot
+
+
+def test_any_node_of_a_cluster_leads_to_the_counters(cluster, fleet):
+    nodes, owner, _ = cluster
+    f = fleet(nodes[(owner + 1) % 3].port, requests(50, on_loss="closed"))
+    assert f.calls(80) == {200: 50, 429: 30}
+    assert "cannot be" not in f.nodes[0].stderr, "nothing to tell the operator"
+    assert [len(n.counters()) for n in nodes].count(1) == 1 and len(nodes[owner].counters()) == 1
+
+
+def test_a_slot_that_moves(cluster, fleet):
+    """The counters are taken along, or not: the count goes on."""
+    nodes, owner, slot = cluster
+    to = nodes[(owner + 2) % 3]
+    f = fleet(nodes[owner].port, requests(60, on_loss="closed"))
+    f.know_each_other(nodes[owner])
+    assert f.calls(30) == {200: 30}
+    new = to.command("CLUSTER", "MYID").decode()
+    for key in nodes[owner].command("CLUSTER", "GETKEYSINSLOT", slot, 1000):
+        nodes[owner].command("DEL", key)
+    for node in (to, *nodes):
+        node.command("CLUSTER", "SETSLOT", slot, "NODE", new)
+    f.calls(20)
+    never_more(f, 60)
+    assert len(to.counters()) == 1
