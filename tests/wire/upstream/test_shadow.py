@@ -488,7 +488,7 @@ def test_limits_of_the_other_route_hold_and_those_of_the_call_are_charged_once(l
     assert lab.call().status == 429 and sum(shadows(lab).values()) == 4, "what is refused has no shadow"
     assert lab.call(route="other").status == 429, "its limit has counted them"
     decisions = series(lab, "sluice_limit_decisions_total")
-    assert decisions == {'route="chat",decision="allowed"': 4, 'route="chat",decision="refused"': 1, 'route="other",decision="refused"': 1}
+    assert decisions == {'route="chat",decision="allowed",source="local"': 4, 'route="chat",decision="refused",source="local"': 1, 'route="other",decision="refused",source="local"': 1}
 
 
 def test_a_target_that_is_full_is_left_alone(lab):
