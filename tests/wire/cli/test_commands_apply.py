@@ -415,13 +415,13 @@ def test_the_difference_has_its_fields(sluice, tmp_path):
     route["model"]["name"] = "gpt-5"
     route["model"]["config"] |= {"openai_api_base": "https://b/v1", "openai_organization": "org-x"}
     route["sluice"] = {"retries": 0, "timeouts": {"total": "60s"}}
-    route["limits"] = [{"calls": 5, "renewal_period": "minute", "key": "user"}]
+    route["limits"] = [{"calls": 5, "key": "user", "renewal_period": "minute"}]
     lines, err = run("diff")
     assert err == "nothing was changed\n" and lines == [
         "~ a (limits)", "    model.name: gpt-4.1 -> gpt-5", "    sluice.retries: nothing -> 0", "    sluice.timeouts.total: nothing -> 60s",
         "    model.config.openai_api_base: https://a/v1 -> https://b/v1", "    model.config.openai_organization: is set",
-        '    limits: [] -> [{"calls":5,"renewal_period":"minute","key":"user"}]'], lines
+        '    limits: [] -> [{"calls":5,"key":"user","renewal_period":"minute"}]'], lines
     lines, _ = run("diff", KEY="sk-another-secret")
     assert lines[0] == "~ a (sets a secret) (limits)" and "    model.config.openai_api_key: is set" in lines and not any("sk-a" in line for line in lines), lines
-    run("apply", "--yes")
+    run("apply", "--yes", KEY="sk-a-secret-of-the-file")  # its place changes: the key is given again
     assert run("diff") == ([], "nothing to change\n")
