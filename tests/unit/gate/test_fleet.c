@@ -178,7 +178,7 @@ static void on_tick(uv_timer_t *timer)
             server_turn(w);                                   \
             uv_timer_t tick_;                                 \
             uv_timer_init(&(w)->loop.uv, &tick_);             \
-            uv_timer_start(&tick_, on_tick, 1, 0);            \
+            uv_timer_start(&tick_, on_tick, 1, 1);            \
             uv_run(&(w)->loop.uv, UV_RUN_ONCE);               \
             uv_close((uv_handle_t *)&tick_, NULL);            \
             uv_run(&(w)->loop.uv, UV_RUN_NOWAIT);             \
