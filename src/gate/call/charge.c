@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/word.h"
 #include "gate/call/state.h"
 #include "gate/config/group.h"
 #include "gate/config/key.h"
@@ -49,7 +50,7 @@ static struct sl_str session_of(const struct sl_xchg *x)
 {
     struct sl_str name = sl_headers_get(&x->req->msg.headers, "x-sluice-session");
     struct sl_str key = x->caller.key ? x->caller.key->id : x->caller.principal;
-    const struct sl_str parts[] = { key, SL_STR("\n"), sl_str_sub(name, 0, SL_MIN(name.n, (size_t)SESSION_MAX)) };
+    const struct sl_str parts[] = { key, SL_STR("\n"), sl_str_sub(name, 0, sl_utf8_fit(name, SESSION_MAX)) };
     return sl_arena_join(x->arena, parts, SL_ARRAY_LEN(parts));
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "base/word.h"
 #include "store/postgres/priv.h"
 
 /* The most parameters of a statement. */
@@ -28,6 +29,7 @@ struct sl_pg_stmt {
     const char *values[PARAMS_MAX];
     int lengths[PARAMS_MAX];
     uint64_t ints[PARAMS_MAX];
+    char *mended[PARAMS_MAX]; /* a text that the server would not take, as it is sent; NULL: none */
     PGresult *result;
     int row; /* -1: before the first */
 };
@@ -184,6 +186,9 @@ static void stmt_free(struct sl_pg_stmt *stmt)
 {
     if (stmt) {
         stmt->conn->pq->PQclear(stmt->result);
+        for (int i = 0; i < PARAMS_MAX; i++) {
+            free(stmt->mended[i]);
+        }
         free(stmt->text);
         free(stmt);
     }
@@ -305,9 +310,33 @@ static void op_bind_int(struct sl_stmt *base, int at, int64_t value)
     op_bind(stmt, at, OID_INT8, (const char *)&stmt->ints[at - 1], sizeof(stmt->ints[0]));
 }
 
+/* The text with '?' for NUL and for bytes that are no UTF-8; NULL: no memory. */
+static char *mended_make(struct sl_str text)
+{
+    char *made = malloc(text.n + 1);
+    for (size_t i = 0; made && i < text.n;) {
+        struct sl_str rest = sl_str_sub(text, i, text.n);
+        uint32_t c;
+        bool is_sound = sl_utf8_next(&rest, &c) && c != 0;
+        size_t n = is_sound ? text.n - i - rest.n : 1;
+        memcpy(made + i, is_sound ? text.p + i : "?", n);
+        i += n;
+    }
+    return made;
+}
+
+/* The server refuses a text with NUL or with bytes that are no UTF-8, and with it everything else that its transaction
+ * writes. Callers and upstreams choose some texts. */
 static void op_bind_str(struct sl_stmt *base, int at, struct sl_str text)
 {
-    op_bind(stmt_of(base), at, OID_TEXT, text.p, text.n);
+    struct sl_pg_stmt *stmt = stmt_of(base);
+    free(stmt->mended[at - 1]);
+    stmt->mended[at - 1] = NULL;
+    if (SL_UNLIKELY(text.n && (memchr(text.p, 0, text.n) || !sl_str_is_utf8(text)))) {
+        stmt->mended[at - 1] = mended_make(text);
+        text = stmt->mended[at - 1] ? sl_str_make(stmt->mended[at - 1], text.n) : SL_STR("");
+    }
+    op_bind(stmt, at, OID_TEXT, text.p, text.n);
 }
 
 static void op_bind_blob(struct sl_stmt *base, int at, struct sl_str bytes)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several daemons on one PostgreSQL: what one changes is in force on all, whoever is stopped in between."""
+import json
 import os
 import pathlib
 import re
@@ -361,6 +362,24 @@ def test_usage_of_all_nodes_is_summed_up(node, store):
 
     for daemon in (a, b):
         soon(lambda d=daemon: total(d) == 7, "seven calls")
+
+
+def test_a_text_that_is_no_utf8_holds_nothing_up(node, store):
+    """A caller chooses the session's name. The server would refuse it, and with it all that is written beside it."""
+    limited = {"endpoints": [{**FILE["endpoints"][0], "limits": [{"session": {"calls": 9}}]}]}
+    a = node(store, limited)
+    for name in (b"a\xff", b"b\xc3", b"\xf0\x9f\x8c", "é".encode() * 200):
+        head = [("Authorization", f"Bearer {ADMIN}"), ("x-sluice-session", name.decode("latin-1"))]
+        conn = a.connect()
+        body = json.dumps({**CHAT, "model": "fixed"})
+        lines = ["POST /v1/chat/completions HTTP/1.1", "Host: 127.0.0.1", *(f"{k}: {v}" for k, v in head), f"Content-Length: {len(body)}", "", body]
+        conn.send("\r\n".join(lines).encode("latin-1"))
+        assert conn.reply("POST").status == 200
+        conn.close()
+    soon(lambda: sum(row["requests"] for row in do(a, "GET", "/api/sluice/v1/usage?by=route").json()["usage"]) == 4, "four calls")
+    end(a)
+    rows = do(node(store, limited), "GET", "/api/sluice/v1/usage?by=route").json()["usage"]  # another node: from the database
+    assert sum(row["requests"] for row in rows) == 4
 
 
 def test_usage_of_all_nodes_is_priced_anew(node, store):
