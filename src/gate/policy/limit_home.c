@@ -480,6 +480,10 @@ static void share_settle(struct sl_limiter *limiter, struct sl_counter *c, uint3
     own->reserved -= given;
     own->used += change->used - SL_MIN(given, own->used);
     own->is_touched = true;
+    if (remote->is_alone) { /* what a reservation did not need may be used again, while the home is away */
+        remote->alone_left += given - SL_MIN(given, change->used);
+        remote->alone_left -= SL_MIN(change->used - SL_MIN(given, change->used), remote->alone_left);
+    }
     /* The copy follows, until the home says more. */
     given = SL_MIN(SL_MIN(given, c->reserved), c->used);
     c->reserved -= given;

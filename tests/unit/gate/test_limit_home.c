@@ -248,6 +248,25 @@ static void without_the_home_each_limit_does_what_it_says(void **state)
     }
 }
 
+/* What a reservation did not need is free again, while the home is away, too. */
+static void what_is_settled_alone_is_free_again(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new();
+    const uint64_t used[SL_LIMIT_KINDS] = { [SL_LIMIT_TOKENS] = 5 };
+    /* Half of 100 is this node's part. A call reserves 30 and uses 5, so five of them pass. */
+    for (int i = 0; i < 5; i++) {
+        struct asked a;
+        struct sl_limit_change change;
+        assert_int_equal(pin(limiter, &a, &tokens, 0, T0), 0);
+        assert_int_equal(sl_limiter_take_alone(limiter, &a.one.call, &a.at, a.pins, a.n, a.held, &a.n_held, &a.view),
+                         0);
+        sl_limiter_settle_away(limiter, 0, a.held, a.n_held, used, &change);
+    }
+    assert_int_equal(alone(limiter, &tokens, T0), SL_E_LIMIT);
+    sl_limiter_free(limiter);
+}
+
 /* A window that was opened without the home goes on under the name of the home's. */
 static void windows_are_merged(void **state)
 {
@@ -293,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_doubt_outlives_the_news_of_a_window),
         cmocka_unit_test(a_new_copy_takes_over_what_the_worker_had_added),
         cmocka_unit_test(without_the_home_each_limit_does_what_it_says),
+        cmocka_unit_test(what_is_settled_alone_is_free_again),
         cmocka_unit_test(windows_are_merged),
         cmocka_unit_test(pins_keep_a_counter),
     };
