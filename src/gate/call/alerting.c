@@ -176,6 +176,12 @@ static void letter_gone(struct sl_alerting *alerting)
     drop_all(alerting, "it answered 410");
 }
 
+/* True: the receiver does not want what was sent, and did not only ask for time. */
+static bool is_refused(int status)
+{
+    return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+}
+
 static void letter_end(struct sl_alerting *alerting)
 {
     char why[32];
@@ -185,8 +191,13 @@ static void letter_end(struct sl_alerting *alerting)
     } else if (status == STATUS_GONE) {
         letter_gone(alerting);
     } else {
+        struct sl_alert *alert = alerting->letter->alert;
         snprintf(why, sizeof(why), "status %d", status);
         letter_failed(alerting, why);
+        if (is_refused(status)) { /* perhaps it refuses only this one: the others go first */
+            sl_alert_list_remove(&alerting->waiting, alert);
+            sl_alert_list_add(&alerting->waiting, alert);
+        }
     }
     waiting_tell(alerting);
 }

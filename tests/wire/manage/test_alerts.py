@@ -155,6 +155,20 @@ def test_a_failing_receiver_is_asked_again_and_stops_nobody(world):
     assert w.page().sum("sluice_alerts_waiting") == 0
 
 
+def test_an_alert_that_is_refused_lets_the_others_go_first(world):
+    """A caller's name may be in it, and the receiver may not like that name."""
+    refused = []
+
+    def hook(x):
+        refused[:] = refused or [x.get("webhook-id")]
+        x.reply("", status="400 Bad Request" if x.get("webhook-id") == refused[0] else "204 No Content")
+
+    w = world.start([{"requests": 4, "per": "day"}], at=[50, 100], hook=hook)
+    w.call(4)
+    wait_for(lambda: w.page().sum("sluice_alert_webhooks_total", outcome="delivered") == 1, "the other one is delivered")
+    assert w.page().sum("sluice_alerts_waiting") == 1
+
+
 def test_a_receiver_that_is_not_there_or_says_nothing(world, upstream):
     w = world.start([{"requests": 100, "per": "day"}], at=[1, 2, 3], hook=lambda x: x.hold())
     w.call(3)
