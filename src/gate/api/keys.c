@@ -265,7 +265,9 @@ static void file_refuse(struct sl_xchg *x, const struct sl_key *key)
 static uint64_t number_of(struct sl_str id)
 {
     uint64_t number;
-    return sl_str_has_prefix(id, SL_STR("key-")) && sl_parse_u64(sl_str_sub(id, 4, id.n), 1, INT64_MAX, &number) == 0
+    bool is_padded = id.n > 4 && id.p[4] == '0'; /* key-07 is nobody's: an id has one spelling */
+    return sl_str_has_prefix(id, SL_STR("key-")) && !is_padded &&
+                   sl_parse_u64(sl_str_sub(id, 4, id.n), 1, INT64_MAX, &number) == 0
                ? number
                : 0;
 }

@@ -347,6 +347,7 @@ def test_a_key_of_a_group_does_not_change_itself(gate):
     path = f"{KEYS}/{boss['id']}"
     r = ask(daemon, "PUT", path, definition(boss, limits=[]), boss["key"])
     assert r.status == 403 and "cannot change itself" in r.json()["error"]["message"]
+    assert ask(daemon, "PUT", path.replace("key-", "key-0"), definition(boss, limits=[]), boss["key"]).status == 404  # an id has one spelling
     assert ask(daemon, "PUT", path, definition(boss)).status == 200
 
 
