@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "gate/api/api.h"
 #include "gate/api/reprice.h"
+#include "gate/call/auth.h"
 #include "gate/call/part.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
@@ -199,9 +200,10 @@ void sl_question_fail(struct sl_xchg *x, int r, const struct sl_err *err)
                       "Too many changes are waiting for the store: try again in a second.");
         return;
     }
+    bool is_told = err && sl_auth_reaches(x, SL_STR("")); /* the store's text may name a host and a user */
     sl_api_refuse(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE",
-                  "The change was not made: the gateway's store is not available%s%s.", err ? ": " : "",
-                  err ? err->text : "");
+                  "The change was not made: the gateway's store is not available%s%s.", is_told ? ": " : "",
+                  is_told ? err->text : "");
 }
 
 bool sl_question_done_or_refuse(struct sl_xchg *x, const struct sl_question *question)

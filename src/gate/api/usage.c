@@ -216,6 +216,7 @@ static void report_run(uv_work_t *work)
 
 static void report_fail(struct sl_xchg *x, const struct report *report)
 {
+    bool is_operator = sl_auth_reaches(x, SL_STR("")); /* the store's text may name a host and a user */
     if (report->r == SL_E_LIMIT) {
         sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
                       "This asks for more than %d rows, or for more than can be read in ten seconds: ask for a shorter "
@@ -225,7 +226,8 @@ static void report_fail(struct sl_xchg *x, const struct report *report)
         sl_xchg_fail_nomem(x);
     } else {
         sl_api_refuse(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE",
-                      "The usage cannot be read: the gateway's store is not available: %s", report->err.text);
+                      "The usage cannot be read: the gateway's store is not available%s%s", is_operator ? ": " : ".",
+                      is_operator ? report->err.text : "");
     }
 }
 
