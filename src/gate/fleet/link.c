@@ -471,6 +471,7 @@ static void dial(struct sl_fleet_link *link)
 static void on_timer(struct sl_timer *timer)
 {
     struct sl_fleet_link *link = SL_CONTAINER_OF(timer, struct sl_fleet_link, timer);
+    char fault[sizeof(link->fault)];
     if (link->is_ending) {
         sl_redis_close(&link->redis); /* what it waited for hears of it */
         link->on_done(link->arg);
@@ -484,7 +485,7 @@ static void on_timer(struct sl_timer *timer)
         break;
     case SL_LINK_GREET:
     case SL_LINK_JOIN:
-        link_fail(link, link->fault[0] ? link->fault : "it does not answer", false);
+        link_fail(link, link->fault[0] ? memcpy(fault, link->fault, sizeof(fault)) : "it does not answer", false);
         break;
     case SL_LINK_TELL:
         if (sl_redis_is_busy(&link->redis)) {
