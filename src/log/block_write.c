@@ -165,6 +165,9 @@ static void row_put(void *arg, unsigned tag, bool is_text, const char *at, size_
         memcpy(&numbers->v[w->n_rows], at, 8);
         numbers->n_rows = w->n_rows + 1;
     } else if (is_text && tag < SL_RLOG_TEXTS && sl_rlog_is_word((enum sl_rlog_text)tag)) {
+        if (w->columns[tag].words.n_rows > w->n_rows) {
+            return; /* a damaged row has it twice */
+        }
         word_gap(&w->columns[tag].words, w->n_rows);
         word_put(&w->columns[tag].words, sl_str_make(at, n));
     } else if (is_text && tag < SL_RLOG_TEXTS) {
