@@ -5,6 +5,7 @@
  *
  * A node remembers the last number that is in force here, and its token. When the log has not that row with that token,
  * it has another history (a backup was restored), or the row is too old to be there: then everything is read anew. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "store/postgres/priv.h"
@@ -46,15 +47,11 @@ int sl_pg_last_change(struct sl_pg_conn *conn, uint64_t *ret_number, int64_t *re
 static int load_all(struct sl_pg *store, struct sl_err *err)
 {
     const struct sl_store_cbs *cbs = &store->cbs;
-    struct sl_db *db = &store->conn.base;
-    struct sl_bad_rows bad = { .on_bad = sl_bad_row_tell };
     uint64_t number = 0;
     int64_t token = 0;
     int r = sl_pg_last_change(&store->conn, &number, &token, err);
     if (r == 0 && cbs->on_load) {
-        cbs->on_load_begin(cbs->events_arg);
-        r = sl_store_load_rows(db, cbs->on_load, cbs->events_arg, &bad, err);
-        cbs->on_load_end(cbs->events_arg, r == 0);
+        r = sl_pg_load_kept(store, (struct sl_kept_at){ number, token }, err);
     }
     if (r == 0) {
         store->applied = number;
@@ -84,6 +81,7 @@ static void on_row(void *arg, const struct sl_store_event *event)
     if (cbs->on_events) {
         cbs->on_events(cbs->events_arg, list, 1);
     }
+    sl_pg_note(replay->store, &numbered);
 }
 
 /* Brings one change into force: the row as it is now, so that a change that a later one took back is skipped. */
@@ -183,16 +181,16 @@ static int log_look(struct sl_pg *store, struct sl_err *err)
 int sl_pg_catch_up(struct sl_pg *store, struct sl_err *err)
 {
     int r = store->is_loaded ? log_look(store, err) : 0;
-    if (r != 0) {
-        return SL_MIN(r, 0);
+    if (r == 0) {
+        r = sl_pg_script(&store->conn, SL_PG_BEGIN_READ, err);
+        r = r < 0 ? r : changes_apply(store, err);
+        r = r < 0 ? r : sl_pg_script(&store->conn, "COMMIT", err);
+        if (r < 0) {
+            sl_pg_rollback(&store->conn);
+        }
     }
-    r = sl_pg_script(&store->conn, SL_PG_BEGIN_READ, err);
-    r = r < 0 ? r : changes_apply(store, err);
-    r = r < 0 ? r : sl_pg_script(&store->conn, "COMMIT", err);
-    if (r < 0) {
-        sl_pg_rollback(&store->conn);
-    }
-    return r;
+    store->known_usec = r < 0 ? store->known_usec : sl_clock_wall_usec();
+    return SL_MIN(r, 0);
 }
 
 /* --- what this node changes --- */

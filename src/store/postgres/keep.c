@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file is a list of chunks, each with its length before it and sealed for its place: the first has what the second
- * is, and the last one says that it is the last. So a file that was cut, or put together from two, is known as such. */
+ * is, and the last one says that it is the last. So a file that was cut, or put together from two, is known as such.
+ * First come the rows of a load, then changes that were made after it. */
 #include "store/postgres/keep.h"
 
 #include <errno.h>
@@ -21,6 +22,9 @@
 #define CHUNK     (1u << 20)
 #define CHUNK_MAX (SL_SEALED_MAX + 2 * CHUNK)
 #define NULL_LEN  UINT32_MAX
+/* With the kind of an event: it is a change after the load, and whether it made something new. */
+#define LATER  0x100u
+#define IS_NEW 0x200u
 
 struct sl_keep {
     char path[4200], temporary[4200];
@@ -154,11 +158,9 @@ static void group_put(struct sl_buf *to, const struct sl_store_group *group)
     put_str(to, group->children);
 }
 
-void sl_keep_add(void *arg, const struct sl_store_event *event)
+static void event_put(struct sl_buf *to, const struct sl_store_event *event, bool is_later)
 {
-    struct sl_keep *keep = arg;
-    struct sl_buf *to = &keep->plain;
-    put_u64(to, event->kind);
+    put_u64(to, event->kind | (is_later ? LATER | (event->is_new ? IS_NEW : 0) : 0));
     put_u64(to, event->number);
     put_str(to, event->name);
     put_str(to, event->limits);
@@ -168,10 +170,28 @@ void sl_keep_add(void *arg, const struct sl_store_event *event)
         key_put(to, event->key);
     } else if (event->kind == SL_STORE_GROUP_PUT) {
         group_put(to, event->group);
+    } else if (event->kind == SL_STORE_KEY_DELETED) {
+        put_u64(to, event->key->id);
     }
-    if (to->len >= CHUNK) {
+}
+
+void sl_keep_again(void *arg, const struct sl_store_event *event, bool is_later)
+{
+    struct sl_keep *keep = arg;
+    event_put(&keep->plain, event, is_later);
+    if (keep->plain.len >= CHUNK) {
         chunk_write(keep, false);
     }
+}
+
+void sl_keep_add(void *keep, const struct sl_store_event *event)
+{
+    sl_keep_again(keep, event, false);
+}
+
+void sl_keep_note(struct sl_buf *noted, const struct sl_store_event *event)
+{
+    event_put(noted, event, true);
 }
 
 int sl_keep_end(struct sl_keep *keep, bool is_whole, struct sl_err *err)
@@ -200,11 +220,12 @@ int sl_keep_end(struct sl_keep *keep, bool is_whole, struct sl_err *err)
     return r;
 }
 
-void sl_keep_confirm(const char *dir)
+void sl_keep_confirm(const char *dir, uint64_t wall_usec)
 {
     char path[4200];
+    const struct timespec then = { .tv_sec = (time_t)(wall_usec / SL_USEC_PER_SEC) };
     path_make(dir, "", path, sizeof(path));
-    SL_IGNORE(utimensat(AT_FDCWD, path, NULL, 0) < 0); /* it only looks older then */
+    SL_IGNORE(utimensat(AT_FDCWD, path, (const struct timespec[]){ then, then }, 0) < 0); /* it only looks older then */
 }
 
 /* --- reading --- */
@@ -246,13 +267,14 @@ static struct sl_str get_str(struct cursor *c)
     return s;
 }
 
-static void event_give(struct cursor *c, sl_on_event_fn on_event, void *arg)
+static void event_give(struct cursor *c, sl_keep_fn *on_event, void *arg)
 {
-    struct sl_store_event event = { .is_new = true };
+    uint64_t what = get_u64(c);
+    struct sl_store_event event = { .is_new = !(what & LATER) || what & IS_NEW };
     struct sl_store_route route = { 0 };
     struct sl_store_key key = { 0 };
     struct sl_store_group group = { 0 };
-    event.kind = (enum sl_store_event_kind)get_u64(c);
+    event.kind = (enum sl_store_event_kind)(what & ~(uint64_t)(LATER | IS_NEW));
     event.number = get_u64(c);
     event.name = get_str(c);
     event.limits = get_str(c);
@@ -286,9 +308,20 @@ static void event_give(struct cursor *c, sl_on_event_fn on_event, void *arg)
         group.children = get_str(c);
         group.path = event.name;
         event.group = &group;
+    } else if (event.kind == SL_STORE_KEY_DELETED) {
+        key.id = get_u64(c);
+        event.key = &key;
     }
     if (!c->is_short && on_event) {
-        on_event(arg, &event);
+        on_event(arg, &event, what & LATER);
+    }
+}
+
+void sl_keep_add_noted(struct sl_keep *keep, struct sl_str noted)
+{
+    struct cursor c = { noted.p, noted.p + noted.n, false };
+    while (c.p < c.end && !c.is_short) {
+        event_give(&c, sl_keep_again, keep);
     }
 }
 
@@ -350,7 +383,7 @@ static int chunk_read(struct reading *reading, struct sl_err *err)
 }
 
 /* One walk over the file; `on_event` NULL: only to see that all of it is sound. */
-static int walk(struct reading *reading, sl_on_event_fn on_event, void *arg, struct sl_kept_at *ret, struct sl_err *err)
+static int walk(struct reading *reading, sl_keep_fn *on_event, void *arg, struct sl_kept_at *ret, struct sl_err *err)
 {
     char magic[sizeof(MAGIC) - 1];
     reading->n = 0;
@@ -390,8 +423,8 @@ static int age_check(int fd, const char *path, uint64_t max_stale_usec, struct s
                : 0;
 }
 
-int sl_keep_read(const char *dir, const struct sl_seal *seal, uint64_t max_stale_usec, sl_on_event_fn on_event,
-                 void *arg, struct sl_kept_at *ret, struct sl_err *err)
+int sl_keep_read(const char *dir, const struct sl_seal *seal, uint64_t max_stale_usec, sl_keep_fn *on_event, void *arg,
+                 struct sl_kept_at *ret, struct sl_err *err)
 {
     char path[4200];
     path_make(dir, "", path, sizeof(path));

@@ -4,8 +4,12 @@
 
 #include "store/jobs.h"
 #include "store/postgres/conn.h"
+#include "store/postgres/keep.h"
 #include "store/postgres/postgres.h"
 #include "store/sql/rows.h"
+
+/* Of changes that no copy has yet. */
+#define SL_PG_NOTED_MAX (64u << 20)
 
 struct sl_pg {
     struct sl_store base;
@@ -26,6 +30,8 @@ struct sl_pg {
     uint64_t max_stale_usec;  /* of the copy in the data directory; 0: any age */
     uint64_t kept;            /* what the copy in the data directory has … */
     bool has_kept;            /* … if one was written or read */
+    struct sl_buf unkept;     /* the changes after it, because the database may go before the next copy */
+    uint64_t known_usec;      /* by the wall clock: when the database last said what is in force */
     uint64_t keep_usec;       /* no new copy before then */
     uint64_t confirm_usec;    /* when it is said next that the copy is as new as the database */
     bool in_tick;             /* a tick has begun its transaction */
@@ -72,7 +78,12 @@ SL_MUST int sl_pg_changes_write(struct sl_pg *store, const struct sl_store_job *
 
 /* Puts the copy in force, because the database cannot be read. Without one nothing happens. */
 void sl_pg_stand_in(struct sl_pg *store);
-/* Writes a new copy when something has changed and the last one is old enough. Call it while the connection works. */
+/* Reads everything from the database: puts it in force, and keeps it. In a transaction. */
+SL_MUST int sl_pg_load_kept(struct sl_pg *store, struct sl_kept_at at, struct sl_err *err);
+/* Notes a change that is in force now. */
+void sl_pg_note(struct sl_pg *store, const struct sl_store_event *event);
+/* Writes a new copy when something has changed and the last one is old enough: from the database, or while that is
+ * away from the last copy and what was noted. */
 void sl_pg_keep(struct sl_pg *store, bool is_last);
 
 /* --- tick.c: what a tick writes --- */

@@ -92,6 +92,8 @@ static void store_free(struct sl_pg *store)
         close(store->wake_fd);
     }
     sl_jobs_done(&store->jobs);
+    sl_wipe(store->unkept.p, store->unkept.cap);
+    sl_buf_done(&store->unkept);
     for (size_t i = 0; store->url && store->url[i]; i++) {
         store->url[i] = '\0';
     }
@@ -147,6 +149,7 @@ static int pg_open(const struct sl_store_conf *conf, struct sl_store **ret, bool
     store->cbs = conf->cbs;
     store->lock_fd = store->wake_fd = -1;
     sl_jobs_init(&store->jobs);
+    sl_buf_init(&store->unkept, SL_PG_NOTED_MAX);
     int r = names_copy(store, conf, err);
     r = r < 0 ? r : dir_take(store, conf->dir, err);
     r = r < 0 ? r : key_take(store, err);
@@ -318,6 +321,16 @@ static void wake(struct sl_pg *store)
     SL_IGNORE(write(store->wake_fd, &one, sizeof(one)) < 0);
 }
 
+static void changes_note(struct sl_pg *store, const struct sl_store_job *jobs)
+{
+    store->known_usec = sl_clock_wall_usec();
+    for (const struct sl_store_job *job = jobs; job; job = job->next) {
+        if (job->is_write && job->r == 0 && job->has_event) {
+            sl_pg_note(store, &job->event);
+        }
+    }
+}
+
 static void batch_run(struct sl_pg *store, struct sl_store_job *jobs)
 {
     struct sl_err err = { 0 };
@@ -334,6 +347,7 @@ static void batch_run(struct sl_pg *store, struct sl_store_job *jobs)
         } else if (n_writes) {
             works(store);
             sl_jobs_report(jobs, &store->cbs);
+            changes_note(store, jobs);
         }
         if (n > n_writes) {
             batch_read(store, jobs);

@@ -243,6 +243,46 @@ def test_a_kept_copy_stands_in_for_the_database(node, postgres_own):
     assert "everything is read anew" not in a.stderr
 
 
+def test_the_end_keeps_what_the_database_took_before_it_went(node, postgres_own):
+    """The changes are younger than the last copy, and no copy can be made from the database any more."""
+    url = postgres_own.database("last")
+    a, b = node(url, FILE), node(url, FILE)
+    revoked = make_key(a)
+    make(a, "gone")
+    do(a, "PUT", f"{OWN}/gone/limits", {"limits": [{"requests": 0, "per": "hour"}]}, 200)
+    make(a, "made")
+    key = make_key(a)["key"]
+    do(a, "DELETE", f"{KEYS}/{revoked['id']}", None, 200)
+    do(a, "PUT", f"{OWN}/made/limits", {"limits": [{"requests": 2, "per": "hour"}]}, 200)
+    do(a, "DELETE", f"{OWN}/gone")
+    make(a, "gone")
+    make(b, "others")
+    soon(lambda: ask(a, "others") == 200, "the route of the other node")
+    postgres_own.stop()
+    end(a)
+    for _ in range(2):  # a copy that was extended is one to begin with, too
+        a = node(url, FILE, data=a.data)
+        assert "stands in for the database" in a.stderr
+        assert [ask(a, "made", key) for _ in range(3)] == [200, 200, 429]
+        assert ask(a, "gone") == 200 and ask(a, "others") == 200 and ask(a, "fixed", revoked["key"]) == 503
+        end(a)
+    postgres_own.start()
+    a = node(url, FILE, data=a.data)
+    assert ask(a, "made", key) == 200 and ask(a, "fixed", revoked["key"]) == 401
+
+
+def test_the_copy_is_renewed_while_the_database_is_away(node, postgres_own):
+    url = postgres_own.database("renewed")
+    a = node(url, FILE)
+    before = (a.data / "store.kept").read_bytes()
+    make(a, "made")
+    postgres_own.stop()
+    soon(lambda: (a.data / "store.kept").read_bytes() != before, "the next copy")
+    a.stop(signal.SIGKILL, check=False)
+    a.stopped = True
+    assert ask(node(url, FILE, data=a.data), "made") == 200
+
+
 def cut(path):
     data = path.read_bytes()
     path.write_bytes(data[:-1])
