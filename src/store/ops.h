@@ -70,8 +70,9 @@ struct sl_store_ops {
     int (*end_open)(const struct sl_store_end *end, bool is_target, struct sl_db **ret, struct sl_err *err);
     int (*end_close)(struct sl_db *db, bool is_whole, struct sl_err *err);
 
-    int (*migrate)(const char *url, struct sl_err *err);   /* NULL: a start does it */
-    int (*url_check)(const char *url, struct sl_err *err); /* NULL: this kind has none */
+    int (*migrate)(const char *url, struct sl_err *err);                           /* NULL: a start does it */
+    int (*url_check)(const char *url, struct sl_err *err);                         /* NULL: this kind has none */
+    int (*look)(const char *url, struct sl_store_report *ret, struct sl_err *err); /* NULL: the same */
 
     /* These work on a directory, whether a daemon runs or not. NULL: this kind has none. */
     int (*check)(const char *dir, struct sl_store_report *ret, struct sl_err *err);

@@ -171,6 +171,11 @@ int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err)
     return kind_find(NULL)->rotate(dir, ret_routes, err);
 }
 
+int sl_store_look(const char *kind, const char *url, struct sl_store_report *ret, struct sl_err *err)
+{
+    return kind_find(kind)->look(url, ret, err);
+}
+
 int sl_store_migrate(const char *kind, const char *url, struct sl_err *err)
 {
     return kind_find(kind)->migrate(url, err);

@@ -20,6 +20,9 @@ SL_MUST int sl_store_backup(const char *dir, const char *file, struct sl_err *er
 /* Changes the secret key while no daemon runs on the directory: SL_E_BUSY when one does. */
 SL_MUST int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 
+/* Looks at the database of a URL and changes nothing: that it can be reached, that its schema is of this version or
+ * older, that SLUICE_SECRET_KEY is its key. An empty one is fine. SL_E_IO, SL_E_KEY, SL_E_FOREIGN, SL_E_UNSUPPORTED. */
+SL_MUST int sl_store_look(const char *kind, const char *url, struct sl_store_report *ret, struct sl_err *err);
 /* Brings the schema of a database up to date, with the rights of the URL's user. */
 SL_MUST int sl_store_migrate(const char *kind, const char *url, struct sl_err *err);
 

@@ -61,6 +61,9 @@ SL_MUST int sl_pg_migrate(struct sl_pg_conn *conn, struct sl_err *err);
 /* Compares the secret key with the store's, whose fingerprint the first node leaves there. SL_E_KEY. */
 SL_MUST int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal, struct sl_err *err);
 
+/* Looks and changes nothing: the schema's version (0: there is none), the secret key, the number of routes. */
+SL_MUST int sl_pg_look(const char *url, struct sl_store_report *ret, struct sl_err *err);
+
 /* --- changes.c: the change log --- */
 
 /* The newest row of the log. In a transaction. */

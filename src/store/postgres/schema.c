@@ -7,7 +7,9 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "store/dir.h"
 #include "store/postgres/priv.h"
+#include "store/tool.h"
 
 /* Any number of our own: "SLUC". */
 #define LOCK "1397511491"
@@ -230,11 +232,33 @@ int sl_pg_migrate(struct sl_pg_conn *conn, struct sl_err *err)
     return 0;
 }
 
+/* 0, too, where no node has left its fingerprint yet. */
+static int key_compare(struct sl_db *db, const char *mine, struct sl_err *err)
+{
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT text FROM sluice.meta WHERE key = 'secret_key'", err);
+    if (!stmt) {
+        return SL_E_NOMEM;
+    }
+    int r = sl_db_row(db, stmt, err);
+    bool is_other = r == 1 && !sl_str_eq_c(sl_db_column_str(stmt, 0), mine);
+    sl_db_reset(stmt);
+    return r < 0      ? r
+           : is_other ? sl_fail(err, SL_E_KEY,
+                                "SLUICE_SECRET_KEY is not the key of the database's store: all nodes need the same one")
+                      : 0;
+}
+
+static int fingerprint(const struct sl_seal *seal, char mine[SL_FINGERPRINT_LEN + 1], struct sl_err *err)
+{
+    return sl_seal_fingerprint(seal, SL_STR("the store's secret key"), mine) < 0 ? sl_fail_nomem(err) : 0;
+}
+
 int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal, struct sl_err *err)
 {
     char mine[SL_FINGERPRINT_LEN + 1];
-    if (sl_seal_fingerprint(seal, SL_STR("the store's secret key"), mine) < 0) {
-        return sl_fail_nomem(err);
+    int r = fingerprint(seal, mine, err);
+    if (r < 0) {
+        return r;
     }
     struct sl_db *db = &conn->base;
     struct sl_stmt *stmt = sl_db_stmt(db,
@@ -245,16 +269,40 @@ int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal, struct 
         return SL_E_NOMEM;
     }
     sl_db_bind_str(stmt, 1, sl_str_c(mine));
-    int r = sl_db_run(db, stmt, err);
-    stmt = r < 0 ? NULL : sl_db_stmt(db, "SELECT text FROM sluice.meta WHERE key = 'secret_key'", err);
-    if (!stmt) {
-        return r < 0 ? r : SL_E_NOMEM;
+    r = sl_db_run(db, stmt, err);
+    return r < 0 ? r : key_compare(db, mine, err);
+}
+
+static int look(struct sl_pg_conn *conn, const char *mine, struct sl_store_report *ret, struct sl_err *err)
+{
+    int64_t version = 0, n = 0, may_make = 0;
+    int r = version_read(conn, &version, err);
+    if (r == 0 && version == 0) {
+        r = sl_pg_int(conn, "SELECT has_database_privilege(current_database(), 'CREATE')::int", &may_make, err);
+        return r < 0      ? r
+               : may_make ? 0
+                          : sl_fail(err, SL_E_IO,
+                                    "the user may not make the schema in the database: `sluice db migrate` does it "
+                                    "with the rights of another user");
     }
-    r = sl_db_row(db, stmt, err);
-    bool is_mine = r == 1 && sl_str_eq_c(sl_db_column_str(stmt, 0), mine);
-    sl_db_reset(stmt);
-    return r < 0      ? r
-           : !is_mine ? sl_fail(err, SL_E_KEY,
-                                "SLUICE_SECRET_KEY is not the key of the database's store: all nodes need the same one")
-                      : 0;
+    r = r < 0 ? r : key_compare(&conn->base, mine, err);
+    r = r < 0 ? r : sl_pg_int(conn, "SELECT count(*) FROM sluice.routes", &n, err);
+    ret->schema = (int)version;
+    ret->n_routes = (uint64_t)n;
+    return r;
+}
+
+int sl_pg_look(const char *url, struct sl_store_report *ret, struct sl_err *err)
+{
+    struct sl_pg_conn conn = { .base.name = "the database" };
+    struct sl_seal seal = { 0 };
+    char mine[SL_FINGERPRINT_LEN + 1];
+    *ret = (struct sl_store_report){ 0 };
+    int r = sl_dir_key(NULL, false, &seal, err);
+    r = r < 0 ? r : fingerprint(&seal, mine, err);
+    r = r < 0 ? r : sl_pg_open(&conn, url, err);
+    r = r < 0 ? r : look(&conn, mine, ret, err);
+    sl_pg_close(&conn);
+    sl_seal_done(&seal);
+    return r;
 }

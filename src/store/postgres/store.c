@@ -559,4 +559,5 @@ const struct sl_store_ops sl_store_postgres = {
     .end_close = sl_pg_end_close,
     .migrate = sl_pg_migrate_at,
     .url_check = sl_pg_url_check,
+    .look = sl_pg_look,
 };
