@@ -74,7 +74,7 @@ static const struct cli_opt doctor_opts[] = {
     { "config", 'c', CLI_TEXT, AT(config), "FILE", "the configuration (default SLUICE_CONFIG, MLFLOW_GATEWAY_CONFIG)",
       0 },
     { "data", 0, CLI_TEXT, AT(data_dir), "DIR|none", "the data directory (default SLUICE_DATA)", 0 },
-    { "offline", 0, CLI_SWITCH, AT(is_offline), NULL, "ask no upstream", 0 },
+    { "offline", 0, CLI_SWITCH, AT(is_offline), NULL, "ask nobody over the network", 0 },
     { "strict", 0, CLI_SWITCH, AT(is_strict), NULL, "warnings are errors", 0 },
     { "json", 0, CLI_SWITCH, AT(is_json), NULL, "as JSON", 0 },
     OPTIONS_END,

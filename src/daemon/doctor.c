@@ -22,6 +22,7 @@
 #include "daemon/daemon.h"
 #include "daemon/probe.h"
 #include "daemon/reload.h"
+#include "daemon/shared.h"
 #include "gate/config/certs.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -41,15 +42,16 @@
 /* Beside connections: listeners, loops, logs, the store. */
 #define OTHER_FDS 64
 
-enum state { WELL, WARNING, ERROR, N_STATES };
-static const char *const state_words[N_STATES] = { "ok", "warning", "error" };
-static const char *const state_colors[N_STATES] = { "\x1b[32m", "\x1b[33m", "\x1b[31m" };
+enum state { WELL, SKIPPED, WARNING, ERROR, N_STATES };
+static const char *const state_words[N_STATES] = { "ok", "skip", "warning", "error" };
+static const char *const state_colors[N_STATES] = { "\x1b[32m", "\x1b[36m", "\x1b[33m", "\x1b[31m" };
 
 struct doctor {
     const struct sl_doctor_opts *opts;
     const struct sl_config *config;
     unsigned n[N_STATES];
     bool has_color;
+    uint64_t n_created; /* routes of the store */
     struct sl_buf json;
     struct sl_jw w;
 };
@@ -159,29 +161,139 @@ static void space_look(struct doctor *d, const char *dir)
     }
 }
 
+static bool is_shared(const struct doctor *d)
+{
+    return d->config && sl_secret_is_set(&d->config->settings->store.postgres);
+}
+
+static const char *store_advice(int r, const char *dir)
+{
+    char path[4200];
+    if (r == SL_E_KEY || r == SL_E_DAMAGED) {
+        return r == SL_E_KEY ? "put the secret key back (SLUICE_SECRET_KEY, or secret.key there)"
+                             : "stop the gateway and put a backup in its place (docs/operations.md)";
+    }
+    snprintf(path, sizeof(path), "%s/sluice.db", dir);
+    bool is_hidden = (access(dir, R_OK | X_OK) < 0 || access(path, R_OK) < 0) && errno == EACCES;
+    return is_hidden ? "may this user read the folder?" : NULL;
+}
+
 static void store_look(struct doctor *d, const char *dir)
 {
     struct sl_store_report report;
     struct sl_err err = { 0 };
     int r = sl_store_check(dir, &report, &err);
     if (r == 0) {
+        d->n_created = report.n_routes;
         tell(d, WELL, "store", NULL, "%s is sound: %" PRIu64 " created route%s", dir, report.n_routes,
              report.n_routes == 1 ? "" : "s");
         return;
     }
-    tell(d, ERROR, "store",
-         r == SL_E_KEY       ? "put the secret key back (SLUICE_SECRET_KEY, or secret.key there)"
-         : r == SL_E_DAMAGED ? "stop the gateway and put a backup in its place (docs/operations.md)"
-                             : "may this user read the folder?",
-         "%s", err.text);
+    tell(d, ERROR, "store", store_advice(r, dir), "%s", err.text);
 }
 
-/* No gateway has started there yet. */
-static bool is_new(const char *dir)
+/* store.postgres */
+static void shared_store_look(struct doctor *d)
+{
+    const struct sl_settings *settings = d->config->settings;
+    struct sl_store_report report = { 0 };
+    struct sl_err err = { 0 };
+    int r = d->opts->is_offline ? sl_shared_store_check(settings, &err) : sl_shared_store_try(settings, &report, &err);
+    if (r < 0) {
+        tell(d, ERROR, "store", NULL, "%s", err.text);
+    } else if (d->opts->is_offline) {
+        tell(d, SKIPPED, "store", NULL, "the database of store.postgres was not asked (--offline)");
+    } else if (report.schema == 0) {
+        tell(d, WELL, "store", NULL, "the database of store.postgres is empty: the first start makes its schema");
+    } else {
+        d->n_created = report.n_routes;
+        tell(d, WELL, "store", NULL, "the database of store.postgres takes this node: %" PRIu64 " created route%s",
+             report.n_routes, report.n_routes == 1 ? "" : "s");
+    }
+}
+
+static void counters_look(struct doctor *d)
+{
+    struct sl_err err = { 0 };
+    if (!d->config->settings->counters.redis.p) {
+        return;
+    }
+    if (d->opts->is_offline) {
+        tell(d, SKIPPED, "counters", NULL, "the server of counters.redis was not asked (--offline)");
+        return;
+    }
+    int r = sl_shared_counters_try(d->config->settings, &err);
+    if (r < 0) {
+        tell(d, ERROR, "counters",
+             r == SL_E_IO ? "until it can be reached, each limit does what its on_loss says" : NULL, "%s", err.text);
+    } else {
+        tell(d, WELL, "counters", NULL, "the server of counters.redis can be used");
+    }
+}
+
+static bool is_missing(int why)
+{
+    return why == ENOENT || why == ENOTDIR;
+}
+
+static bool is_there(const char *dir, const char *name)
 {
     char file[4200];
-    snprintf(file, sizeof(file), "%s/sluice.db", dir);
-    return access(file, F_OK) < 0 && errno == ENOENT;
+    snprintf(file, sizeof(file), "%s/%s", dir, name);
+    return access(file, F_OK) == 0 || !is_missing(errno);
+}
+
+/* True: a start can make what it needs in the directory, or the directory itself. Makes a folder where it would, and
+ * removes it again: the rights alone do not say it for every file system. */
+static bool is_makeable(const char *dir, char place[4096], int *ret_why)
+{
+    char probe[4200];
+    struct stat st;
+    snprintf(place, 4096, "%s", dir);
+    while (stat(place, &st) < 0 && is_missing(errno)) {
+        char *slash = strrchr(place, '/');
+        if (!slash) {
+            strcpy(place, ".");
+        } else {
+            slash[slash == place] = '\0';
+        }
+    }
+    snprintf(probe, sizeof(probe), "%s/.sluice-XXXXXX", place);
+    if (!mkdtemp(probe)) {
+        *ret_why = errno;
+        return false;
+    }
+    rmdir(probe);
+    return true;
+}
+
+static void place_look(struct doctor *d, const char *dir, bool is_asked)
+{
+    char place[4096];
+    int why = 0;
+    if (!is_makeable(dir, place, &why)) {
+        tell(d, is_asked ? ERROR : WARNING, "data",
+             "give this user the right to write there, or name another place "
+             "with --data",
+             "%s cannot be made: nothing can be made in %s: %s", dir, place, strerror(why));
+    } else {
+        tell(d, WELL, "data", NULL, "%s: the first start makes it", dir);
+    }
+}
+
+static void dir_look(struct doctor *d, const char *dir, bool is_asked)
+{
+    if (is_shared(d) ? is_there(dir, "node.id") : is_there(dir, "sluice.db")) {
+        if (!is_shared(d)) {
+            store_look(d, dir);
+        }
+        space_look(d, dir);
+    } else if (!is_shared(d) && is_there(dir, SL_DIR_KEY)) {
+        tell(d, ERROR, "data", "restore a backup (docs/operations.md); to begin anew, move the key away",
+             "%s has a secret key but no sluice.db: the database is gone", dir);
+    } else {
+        place_look(d, dir, is_asked);
+    }
 }
 
 /* Returns the gateway that runs on the directory; 0: none. */
@@ -199,11 +311,8 @@ static pid_t data_look(struct doctor *d)
              err.text);
     } else if (!dir.p) {
         tell(d, WELL, "data", NULL, "none: routes and limits cannot be changed by calls, as was asked for");
-    } else if (is_new(dir.p)) {
-        tell(d, WELL, "data", NULL, "%s: the first start makes it", dir.p);
     } else {
-        store_look(d, dir.p);
-        space_look(d, dir.p);
+        dir_look(d, dir.p, is_asked);
         holder = holder_of(dir.p);
     }
     if (holder) {
@@ -266,6 +375,9 @@ static void probe_tell(struct doctor *d, const struct sl_probed *told)
              is_tls ? "upstream.ca names authorities beside the system's"
                     : "is its address right, is a proxy needed (upstream.proxy), is it up?",
              "%s cannot be reached: %s", name, told->why);
+    } else if (told->is_asked && told->status < 300 && told->is_page) {
+        tell(d, WARNING, "provider", "is its address right? something else seems to answer there",
+             "%s answers with a page (text/html) where its list of models should be", name);
     } else if (told->is_asked && told->status >= 300) {
         refused_tell(d, told, name);
     } else if (told->is_asked) {
@@ -310,6 +422,10 @@ static void upstreams_look(struct doctor *d)
     for (uint32_t i = 0; i < n; i++) {
         probe_tell(d, &probes[i]);
     }
+    if (d->n_created) {
+        tell(d, SKIPPED, "provider", NULL, "the upstreams of %" PRIu64 " created route%s were not asked", d->n_created,
+             d->n_created == 1 ? "" : "s");
+    }
     clock_look(d, probes, n);
     free(probes);
 }
@@ -353,6 +469,10 @@ int sl_cmd_doctor(const struct sl_doctor_opts *opts)
     configuration_look(&d, load);
     pid_t gateway = data_look(&d);
     if (d.config) {
+        if (is_shared(&d)) {
+            shared_store_look(&d);
+        }
+        counters_look(&d);
         files_look(&d, gateway);
         certificates_look(&d);
     }

@@ -57,6 +57,7 @@ static void on_head(struct sl_hcall *call, int status, const struct sl_headers *
     struct sl_str date = sl_headers_get(headers, "date");
     int64_t theirs;
     told->status = status;
+    told->is_page = sl_str_case_eq(sl_str_sub(sl_headers_get(headers, "content-type"), 0, 9), SL_STR("text/html"));
     told->is_answered = true;
     if (date.n && sl_parse_http_date(date, &theirs) == 0) {
         told->has_clock = true;
@@ -115,8 +116,9 @@ static struct sl_str identity(struct probes *p, const struct probe *probe)
 {
     const struct sl_target *target = &probe->told->route->targets[probe->told->target];
     struct sl_buf text = SL_BUF_INIT(65536);
-    sl_buf_printf(&text, "%s %p %d %.*s:%u %.*s", target->provider->name, (void *)probe->req.way, probe->req.is_connect,
-                  SL_STR_ARG(target->base.host), (unsigned)target->base.port, SL_STR_ARG(probe->req.target));
+    sl_buf_printf(&text, "%s %p %d %d %.*s:%u %.*s", target->provider->name, (void *)probe->req.way,
+                  probe->req.is_connect, target->base.is_https, SL_STR_ARG(target->base.host),
+                  (unsigned)target->base.port, SL_STR_ARG(probe->req.target));
     for (size_t i = 0; i < probe->req.headers.n; i++) {
         sl_buf_printf(&text, "\n%.*s", SL_STR_ARG(probe->req.headers.v[i].value));
     }

@@ -17,6 +17,7 @@ struct sl_probed {
     bool is_asked;    /* for its list of models; else it was only connected to */
     bool is_answered; /* connected, and answered if it was asked */
     int status;       /* of the answer; 0: none */
+    bool is_page;     /* of HTML, which no list of models is */
     uint64_t usec;    /* how long it took */
     bool has_clock;
     int64_t ahead_sec; /* by how much its clock is ahead of ours */

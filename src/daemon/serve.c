@@ -13,6 +13,7 @@
 #include "daemon/data.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
+#include "daemon/shared.h"
 #include "daemon/starter.h"
 #include "gate/call/credential.h"
 #include "gate/config/alert_conf.h"
@@ -22,7 +23,6 @@
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
-#include "gate/fleet/conf.h"
 #include "gate/fleet/fleet.h"
 #include "gate/gate.h"
 #include "gate/policy/alert.h"
@@ -404,24 +404,11 @@ static int main_loop_init(struct daemon *d, struct sl_err *err)
 static int counters_open(struct daemon *d, struct sl_err *err)
 {
     const struct sl_settings *settings = d->config->settings;
-    const struct sl_counters_settings *counters = &settings->counters;
-    if (!counters->redis.p) {
+    if (!settings->counters.redis.p) {
         return 0;
     }
-    const struct sl_fleet_conf conf = {
-        .host = counters->host,
-        .port = counters->port,
-        .db = counters->db,
-        .user = counters->user,
-        .password = sl_secret_reveal(&counters->password),
-        .ns = counters->ns,
-        .deadline_usec = counters->deadline_usec,
-        .tls = counters->is_tls ? settings->client_tls : NULL,
-    };
-    if (sl_fleet_new(&conf, d->gate.limiter, worker_count(settings), &d->gate.fleet) < 0) {
-        return sl_fail_nomem(err);
-    }
-    int r = sl_fleet_try(d->gate.fleet, err);
+    int r = sl_shared_fleet_new(settings, d->gate.limiter, worker_count(settings), &d->gate.fleet, err);
+    r = r < 0 ? r : sl_fleet_try(d->gate.fleet, err);
     if (r == SL_E_IO) {
         sl_log(SL_LOG_WARNING, "counters", "%s; until it can be reached, each limit does what its on_loss says",
                err->text);

@@ -118,6 +118,7 @@ def test_the_store(tmp_path, sluice):
     data = tmp_path / "data"
     config = {"endpoints": []}
     assert of(doctor(tmp_path, config, data=data)[1], "data") == [("ok", f"{data}: the first start makes it")]
+    assert not data.exists() and sorted(p.name for p in tmp_path.iterdir()) == ["c.yaml"], "nothing stays of the try"
     daemon = sluice(config, args=["--data", str(data)])
     code, rows = doctor(tmp_path, config, data=data)
     assert code == 0 and of(rows, "store") == [("ok", f"{data} is sound: 0 created routes")]
@@ -130,6 +131,54 @@ def test_the_store(tmp_path, sluice):
     (data / "sluice.db").write_bytes(raw)
     code, rows = doctor(tmp_path, config, data=data)
     assert code == 1 and of(rows, "store")[0][0] == "error", rows
+
+
+def test_a_data_directory_that_cannot_be_made(tmp_path):
+    code, rows = doctor(tmp_path, "endpoints: []", data="/proc/foo")
+    ((state, text),) = of(rows, "data")
+    assert code == 1 and state == "error" and text.startswith("/proc/foo cannot be made: nothing can be made in /proc: "), text
+    (tmp_path / "file").write_text("")
+    code, rows = doctor(tmp_path, "endpoints: []", data=tmp_path / "file" / "data")
+    assert code == 1 and of(rows, "data")[0][0] == "error", rows
+
+
+def test_a_secret_key_without_its_database(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secret.key").write_text("00" * 32)
+    code, rows = doctor(tmp_path, "endpoints: []", data=tmp_path / "data")
+    ((state, text),) = of(rows, "data")
+    assert code == 1 and state == "error" and "the database is gone: restore a backup" in text, text
+
+
+def test_advice_of_the_store_fits_its_fault(tmp_path, sluice):
+    data = tmp_path / "data"
+    sluice({"endpoints": []}, args=["--data", str(data)]).stop()
+    code, rows = doctor(tmp_path, "endpoints: []", data=data, SLUICE_SECRET_KEY="abc")
+    ((state, text),) = of(rows, "store")
+    assert code == 1 and state == "error" and "may this user read" not in text, text
+
+
+def test_created_routes_are_said_not_to_be_asked(tmp_path, sluice):
+    data = tmp_path / "data"
+    daemon = sluice({"endpoints": []}, args=["--data", str(data)])
+    made = {"name": "made", "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "openai", "openai_config": {"openai_api_key": "sk-1"}}}
+    assert daemon.call("POST", "/api/2.0/gateway/routes/", made).status == 200
+    code, rows = doctor(tmp_path, "endpoints: []", data=data)
+    assert code == 0 and of(rows, "provider") == [("skip", "the upstreams of 1 created route were not asked")], rows
+
+
+def test_https_is_another_upstream_than_http(tmp_path, upstream):
+    up = upstream(lambda x: x.reply(MODELS))
+    config = {"endpoints": [chat_route(up.base), chat_route(up.base.replace("http:", "https:"), "safe")]}
+    code, rows = doctor(tmp_path, config)
+    assert code == 1 and [s for s, _ in of(rows, "provider")] == ["ok", "error"], rows
+
+
+def test_a_page_is_no_list_of_models(tmp_path, upstream):
+    up = upstream(lambda x: x.reply(b"<html>hello</html>", content_type="Text/HTML; charset=utf-8"))
+    code, rows = doctor(tmp_path, {"endpoints": [chat_route(up.base)]})
+    ((state, text),) = of(rows, "provider")
+    assert state == "warning" and "answers with a page (text/html)" in text, text
 
 
 def test_open_files(tmp_path):
