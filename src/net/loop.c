@@ -116,8 +116,9 @@ static bool timers_run(struct sl_loop *loop)
     loop->armed_usec = 0;
     while (loop->n_heap && loop->heap[0]->heap_usec <= now) {
         struct sl_timer *timer = loop->heap[0];
+        uint64_t place_usec = timer->heap_usec;
         heap_remove(loop, timer);
-        if (timer->deadline_usec > now) {
+        if (timer->deadline_usec > place_usec) { /* it was moved: those that are due before it come first */
             heap_add(loop, timer);
         } else if (timer->deadline_usec) {
             timer->deadline_usec = 0;
