@@ -386,7 +386,8 @@ static void changes_look(struct sl_pg *store)
 {
     struct sl_err err = { 0 };
     listener_ready(store);
-    bool is_told = sl_pg_was_notified(&store->conn) | sl_pg_was_notified(&store->listen);
+    bool is_told = sl_pg_was_notified(&store->conn);
+    is_told = sl_pg_was_notified(&store->listen) || is_told; /* both are read */
     if (!is_told && sl_clock_usec() < store->poll_usec) {
         return;
     }
