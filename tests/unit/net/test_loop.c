@@ -74,6 +74,24 @@ static void test_timers_fire_in_order_and_not_early(void **state)
     }
 }
 
+static void test_a_late_loop_keeps_the_order(void **state)
+{
+    the_loop = *state;
+    last_due = 0;
+    static struct counted timers[2];
+    uint64_t now = sl_loop_now(the_loop);
+    for (size_t i = 0; i < 2; i++) {
+        timers[i] = (struct counted){ .due = now + 1000 * (i + 1) };
+        sl_timer_init(&timers[i].timer, on_counted);
+        sl_timer_set(the_loop, &timers[i].timer, timers[i].due);
+    }
+    timers[0].due = now + 3000; /* behind the other one */
+    sl_timer_set(the_loop, &timers[0].timer, timers[0].due);
+    while (sl_clock_usec() <= now + 5000) {
+    }
+    RUN_UNTIL(the_loop, timers[0].n + timers[1].n == 2);
+}
+
 static void test_moving_a_timer_away_leaves_the_heap_alone(void **state)
 {
     the_loop = *state;
@@ -202,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_recent_time_is_of_this_turn, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_timers_fire_in_order_and_not_early, setup_loop, teardown_loop),
+        cmocka_unit_test_setup_teardown(test_a_late_loop_keeps_the_order, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_moving_a_timer_away_leaves_the_heap_alone, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_a_timer_may_remove_and_set_in_its_callback, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_posts_from_threads_all_arrive, setup_loop, teardown_loop),
