@@ -9,6 +9,9 @@
 /* Counters of callers are pushed out only by another tenant's, and only from one that has more than this part of them.
  */
 #define CALLERS_PART 8
+/* A tenant has so large a part of that number of counters that nobody pushes out. Whoever has no tenant has no bound:
+ * only who runs the gateway makes keys without a group. */
+#define KEPT_PART 4
 
 /* The hashes of the texts that a call may be counted under; 0: not made yet. */
 struct who_hashes {
@@ -229,6 +232,10 @@ static bool room_make(struct sl_claim *claim, size_t max)
         return true;
     }
     struct sl_limit_crowd *crowd = &claim->shard->crowds[sort];
+    if (sort == SL_LIMIT_KEPT) {
+        struct sl_str tenant = claim->id.tenant;
+        return !tenant.n || sl_limit_crowd_count(crowd, tenant) < SL_MAX(max / KEPT_PART, (size_t)1);
+    }
     /* More than one may go, because several rules of a call may have asked for one place. */
     for (int i = 0; i < SL_LIMIT_SWEEP && crowd->n >= max; i++) {
         size_t most = sl_limit_crowd_most(crowd);

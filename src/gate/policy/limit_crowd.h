@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The counters of a shard whose number callers choose, those of callers and those of sessions: each sort is a crowd of
- * bounded size. A crowd knows whose they are, so that whoever makes many of them pushes out only its own. Only the
+ * bounded size, or of so many counters for each tenant. A crowd knows whose they are, so that whoever makes many of them pushes out only its own. Only the
  * limiter uses this, under the shard's lock. */
 #ifndef SL_GATE_LIMIT_CROWD_H
 #define SL_GATE_LIMIT_CROWD_H
@@ -13,6 +13,7 @@ struct sl_limit_tenant;
 enum sl_limit_sort {
     SL_LIMIT_CALLERS,
     SL_LIMIT_SESSIONS,
+    SL_LIMIT_KEPT, /* of callers, too, but nobody pushes them out */
     SL_LIMIT_SORTS,
     SL_LIMIT_UNBOUNDED = SL_LIMIT_SORTS, /* their number is that of routes, keys and groups */
 };

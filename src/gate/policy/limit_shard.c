@@ -84,12 +84,13 @@ static void heap_down(struct sl_limit_shard *shard, size_t at)
     heap_put(shard, at, c);
 }
 
-/* Tokens and money that a key or a group may use are never shared and never forgotten: its keys bound their number. */
+/* Tokens and money that callers of a key or a group used are not forgotten before their window is over. */
 static enum sl_limit_sort sort_of(enum sl_limit_key key, enum sl_limit_kind kind, enum sl_limit_owner owner)
 {
     bool is_kept = owner != SL_LIMIT_OF_ROUTE && kind != SL_LIMIT_REQUESTS && kind != SL_LIMIT_CONCURRENT;
     return key == SL_LIMIT_SESSION            ? SL_LIMIT_SESSIONS
            : key == SL_LIMIT_USER && !is_kept ? SL_LIMIT_CALLERS
+           : key == SL_LIMIT_USER             ? SL_LIMIT_KEPT
                                               : SL_LIMIT_UNBOUNDED;
 }
 

@@ -69,10 +69,11 @@ void sl_limiter_forget(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_li
     }
 }
 
-/* The store does not say whose a counter is. A principal in a group begins with the group's path, a session with the
- * key's id. */
-static struct sl_str tenant_of(struct sl_str who)
+/* The store does not say whose a counter is. A group begins with its topmost one, a principal in a group with the
+ * group's path, a session with the key's id. */
+static struct sl_str tenant_of(const struct sl_limit_record *record)
 {
+    struct sl_str who = record->owner == SL_LIMIT_OF_GROUP ? record->name : record->who;
     size_t n = 0;
     while (n < who.n && who.p[n] != '/' && who.p[n] != '\n') {
         n++;
@@ -92,12 +93,13 @@ int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record 
     sl_limits_init(&owner, record->owner, record->name, record->incarnation, &rule, 1);
     bool is_named = record->key == SL_LIMIT_USER || record->key == SL_LIMIT_SESSION;
     uint64_t hash = sl_limit_scope_hash(&owner, record->key, is_named ? sl_limit_who_hash(record->who) : 0);
-    const struct sl_counter_id id = { hash, &owner, record->key, record->who, tenant_of(record->who), &rule };
+    const struct sl_counter_id id = { hash, &owner, record->key, record->who, tenant_of(record), &rule };
     enum sl_limit_sort sort = sl_counter_sort(&id);
     struct sl_limit_shard *shard = &limiter->shards[sl_limit_shard_of(hash)];
     pthread_mutex_lock(&shard->lock);
     struct sl_counter *c = sl_counter_find(shard, &id);
-    bool has_room = c || sort == SL_LIMIT_UNBOUNDED || shard->crowds[sort].n < limiter->max_crowd;
+    bool has_room = c || sort == SL_LIMIT_UNBOUNDED || sort == SL_LIMIT_KEPT ||
+                    shard->crowds[sort].n < limiter->max_crowd;
     if (!c && has_room) {
         c = sl_counter_add(shard, &id, record->end_wall_usec);
     }

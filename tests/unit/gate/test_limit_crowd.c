@@ -214,7 +214,7 @@ static void sessions_push_out_no_callers(void **state)
     sl_limiter_free(limiter);
 }
 
-static void tokens_of_a_groups_callers_are_never_shared(void **state)
+static void tokens_of_a_groups_callers_are_kept(void **state)
 {
     (void)state;
     static const struct sl_limit_rule tokens = {
@@ -222,7 +222,8 @@ static void tokens_of_a_groups_callers_are_never_shared(void **state)
     };
     static const enum sl_limit_owner kinds[] = { SL_LIMIT_OF_KEY, SL_LIMIT_OF_GROUP };
     for (size_t k = 0; k < SL_ARRAY_LEN(kinds); k++) {
-        struct sl_limiter *limiter = limiter_new();
+        struct sl_limiter *limiter = NULL;
+        assert_int_equal(sl_limiter_new(100 * ROOM, &limiter), 0);
         struct asker own = { "own", kinds[k], "acme" };
         flood_of(limiter, &own, 10 * ROOM, &tokens, T0);
         char name[32];
@@ -232,6 +233,62 @@ static void tokens_of_a_groups_callers_are_never_shared(void **state)
         }
         sl_limiter_free(limiter);
     }
+}
+
+/* An admin of a group could give its keys ever new principals. */
+static void they_take_no_more_than_a_tenants_part(void **state)
+{
+    (void)state;
+    static const struct sl_limit_rule tokens = {
+        .cap = 3, .period_usec = 360 * DAY, .key = SL_LIMIT_USER, .multiple = 1, .unit = "year", .kind = SL_LIMIT_TOKENS
+    };
+    static const struct asker many = { "flood", SL_LIMIT_OF_GROUP, "flood" },
+                              few = { "calm", SL_LIMIT_OF_GROUP, "calm" };
+    struct sl_limiter *limiter = NULL;
+    assert_int_equal(sl_limiter_new(10 * ROOM, &limiter), 0);
+    assert_int_equal(used_by(limiter, &few, "mine", &tokens, T0), 1);
+    flood_of(limiter, &many, 50 * ROOM, &tokens, T0);
+    /* A quarter, a counter that the rest share, and the other tenant's. */
+    assert_int_equal(sl_limiter_count(limiter), 10 * ROOM / 4 + 2);
+    assert_int_equal(used_by(limiter, &many, "late", &tokens, T0 + SEC), UINT64_MAX);
+    assert_int_equal(used_by(limiter, &many, "flood-0", &tokens, T0 + SEC), 2); /* it goes on where it was */
+    flood_of(limiter, &few, ROOM / 4, &tokens, T0 + SEC);
+    assert_int_equal(used_by(limiter, &few, "calm-100", &tokens, T0 + SEC), 2);
+    assert_int_equal(used_by(limiter, &few, "mine", &tokens, T0 + SEC), 2);
+    /* Keys without a group are made by whoever runs the gateway. */
+    static const struct asker own = { "", SL_LIMIT_OF_KEY, "key-1" };
+    flood_of(limiter, &own, 10 * ROOM, &tokens, T0);
+    assert_int_equal(used_by(limiter, &own, "-6399", &tokens, T0), 2);
+    sl_limiter_free(limiter);
+}
+
+/* What was kept over a restart counts for the group that it is of. */
+static void a_tenants_part_holds_over_a_restart(void **state)
+{
+    (void)state;
+    static const struct sl_limit_rule tokens = {
+        .cap = 3, .period_usec = DAY, .key = SL_LIMIT_USER, .multiple = 1, .unit = "day", .kind = SL_LIMIT_TOKENS
+    };
+    static const struct asker own = { "acme", SL_LIMIT_OF_GROUP, "acme/x" };
+    struct sl_limiter *limiter = limiter_new();
+    char who[32];
+    for (int i = 0; i < 2 * ROOM; i++) {
+        snprintf(who, sizeof(who), "p-%d", i);
+        const struct sl_limit_record record = { .owner = SL_LIMIT_OF_GROUP,
+                                                .name = SL_STR("acme/x"),
+                                                .key = SL_LIMIT_USER,
+                                                .who = sl_str_c(who),
+                                                .kind = SL_LIMIT_TOKENS,
+                                                .period_usec = DAY,
+                                                .used = 2,
+                                                .end_wall_usec = T0 + DAY };
+        assert_int_equal(sl_limiter_restore(limiter, &record, T0), 0);
+    }
+    assert_int_equal(sl_limiter_count(limiter), 2 * ROOM); /* none is lost */
+    assert_int_equal(used_by(limiter, &own, "p-1279", &tokens, T0), 3);
+    flood_of(limiter, &own, ROOM, &tokens, T0);
+    assert_int_equal(sl_limiter_count(limiter), 2 * ROOM + 1);
+    sl_limiter_free(limiter);
 }
 
 static void what_the_store_kept_takes_no_more_room(void **state)
@@ -318,7 +375,9 @@ int main(void)
         cmocka_unit_test(without_room_a_tenant_shares_with_itself),
         cmocka_unit_test(callers_of_one_tenant_push_out_nobody),
         cmocka_unit_test(sessions_push_out_no_callers),
-        cmocka_unit_test(tokens_of_a_groups_callers_are_never_shared),
+        cmocka_unit_test(tokens_of_a_groups_callers_are_kept),
+        cmocka_unit_test(they_take_no_more_than_a_tenants_part),
+        cmocka_unit_test(a_tenants_part_holds_over_a_restart),
         cmocka_unit_test(what_the_store_kept_takes_no_more_room),
         cmocka_unit_test(counters_of_owners_that_are_gone_are_forgotten),
     };
