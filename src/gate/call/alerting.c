@@ -46,7 +46,7 @@ struct sl_alerting {
     struct sl_worker *worker;
     struct sl_timer timer; /* the next attempt is due; or `letter` must end, which its own callbacks may not do */
     struct sl_alert_list waiting; /* the oldest first, also while it is on its way */
-    size_t n_callers;             /* of these: sl_alert_is_callers */
+    size_t n_chosen;              /* of these: sl_alert_is_chosen */
     struct letter *letter;        /* NULL: none is on its way */
     struct sl_settings *tried;    /* held: of the last attempt; NULL: there was none */
     bool is_gone;                 /* with these settings the receiver wants nothing any more */
@@ -99,7 +99,7 @@ static void drop(struct sl_alerting *alerting, struct sl_alert *alert, const cha
 static struct sl_alert *waiting_take(struct sl_alerting *alerting, struct sl_alert *alert)
 {
     sl_alert_list_remove(&alerting->waiting, alert);
-    alerting->n_callers -= sl_alert_is_callers(alert);
+    alerting->n_chosen -= sl_alert_is_chosen(alert);
     return alert;
 }
 
@@ -352,12 +352,12 @@ static void on_timer(struct sl_timer *timer)
 
 /* --- taking --- */
 
-/* Callers choose how many alerts of their own there are: these push out no others. */
+/* Callers and admins of groups choose how many alerts of their own there are: these push out no others. */
 static void waiting_add(struct sl_alerting *alerting, struct sl_alert *alert)
 {
-    bool is_callers = sl_alert_is_callers(alert);
-    if (is_callers && alerting->n_callers == SL_ALERTS_CALLERS) {
-        drop(alerting, alert, "too many of single callers wait");
+    bool is_chosen = sl_alert_is_chosen(alert);
+    if (is_chosen && alerting->n_chosen == SL_ALERTS_CHOSEN) {
+        drop(alerting, alert, "too many of callers, keys and lower groups wait");
         return;
     }
     if (alerting->waiting.n == SL_ALERTS_MAX) {
@@ -366,7 +366,7 @@ static void waiting_add(struct sl_alerting *alerting, struct sl_alert *alert)
         drop(alerting, waiting_take(alerting, oldest), "too many wait");
     }
     sl_alert_list_add(&alerting->waiting, alert);
-    alerting->n_callers += is_callers;
+    alerting->n_chosen += is_chosen;
 }
 
 void sl_alerting_take(struct sl_worker *worker)

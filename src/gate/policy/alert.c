@@ -21,7 +21,7 @@ struct sl_alerts {
     pthread_mutex_t lock; /* guards all below; taken under a shard's lock of the limiter, and takes no other lock but
                              those of `on_raised` */
     struct sl_alert_list queue;
-    size_t n_callers; /* of the queue: sl_alert_is_callers */
+    size_t n_chosen; /* of the queue: sl_alert_is_chosen */
     void (*on_raised)(void *arg);
     void *raised_arg;
     size_t n_sending;
@@ -96,7 +96,7 @@ static struct sl_alert *alert_new(const struct sl_limit_record *record, unsigned
 static struct sl_alert *take(struct sl_alerts *alerts)
 {
     struct sl_alert *alert = sl_alert_list_take_first(&alerts->queue);
-    alerts->n_callers -= alert && sl_alert_is_callers(alert);
+    alerts->n_chosen -= alert && sl_alert_is_chosen(alert);
     return alert;
 }
 
@@ -105,7 +105,7 @@ void sl_alerts_raise(struct sl_alerts *alerts, const struct sl_limit_record *rec
     struct sl_alert *alert = alert_new(record, at), *lost = NULL;
     pthread_mutex_lock(&alerts->lock);
     alerts->counts.raised[record->owner][record->kind][at]++;
-    bool is_one_too_many = alert && sl_alert_is_callers(alert) && alerts->n_callers == SL_ALERTS_CALLERS;
+    bool is_one_too_many = alert && sl_alert_is_chosen(alert) && alerts->n_chosen == SL_ALERTS_CHOSEN;
     if (!alert || is_one_too_many || alerts->queue.n == SL_ALERTS_MAX) { /* no memory, or no room */
         lost = is_one_too_many ? alert : alert ? take(alerts) : NULL;
         alerts->n_lost++;
@@ -113,7 +113,7 @@ void sl_alerts_raise(struct sl_alerts *alerts, const struct sl_limit_record *rec
     }
     if (alert && !is_one_too_many) {
         sl_alert_list_add(&alerts->queue, alert);
-        alerts->n_callers += sl_alert_is_callers(alert);
+        alerts->n_chosen += sl_alert_is_chosen(alert);
     }
     if (alerts->on_raised) {
         alerts->on_raised(alerts->raised_arg);

@@ -18,10 +18,12 @@ struct sl_alert_marks {
     uint8_t at[SL_ALERT_MARKS_MAX];
 };
 
-/* How many alerts wait at most, to be taken, or to be sent; and how many of them may be of single callers and sessions,
- * whose number callers choose. */
-#define SL_ALERTS_MAX     1024
-#define SL_ALERTS_CALLERS 512
+/* Limits of keys and groups with a shorter window have no alerts. */
+#define SL_ALERT_OWN_PERIOD_MIN (3600 * SL_USEC_PER_SEC)
+/* How many alerts wait at most, to be taken, or to be sent; and how many of them may be of counters whose number
+ * callers and admins of groups choose. */
+#define SL_ALERTS_MAX    1024
+#define SL_ALERTS_CHOSEN 512
 
 /* One threshold that was reached. */
 struct sl_alert {
@@ -39,10 +41,11 @@ struct sl_alert {
 SL_LIST_HEAD(sl_alert_list);
 SL_LIST_FUNCTIONS(sl_alert_list, struct sl_alert, link);
 
-/* True: it is of one caller or session; else of all calls of its owner. */
-SL_INLINE bool sl_alert_is_callers(const struct sl_alert *alert)
+/* True: it is of one caller or session, of a key, or of a group in another; else of a route or a topmost group. */
+SL_INLINE bool sl_alert_is_chosen(const struct sl_alert *alert)
 {
-    return alert->rule.key != SL_LIMIT_WHOLE;
+    bool is_low = alert->owner == SL_LIMIT_OF_GROUP && sl_str_find_char(alert->name, '/', 0) >= 0;
+    return alert->rule.key != SL_LIMIT_WHOLE || alert->owner == SL_LIMIT_OF_KEY || is_low;
 }
 
 /* What became of alerts on their way to the operator's webhook. */
@@ -61,8 +64,8 @@ SL_MUST int sl_alerts_new(struct sl_alerts **ret);
 void sl_alerts_free(struct sl_alerts *alerts);
 /* Calls `fn` from now on when an alert comes; on the raising thread, under locks. NULL: no more. */
 void sl_alerts_watch(struct sl_alerts *alerts, void (*fn)(void *arg), void *arg);
-/* Copies the record. When the queue is full, the oldest alert is dropped; one of a caller or a session already when
- * there are many of those. */
+/* Copies the record. When the queue is full, the oldest alert is dropped; one of those that are chosen already when
+ * there are many of them. */
 void sl_alerts_raise(struct sl_alerts *alerts, const struct sl_limit_record *record, unsigned at);
 /* The oldest one, which the caller frees; NULL: none waits. *ret_lost: how many were dropped since the last call. */
 struct sl_alert *sl_alerts_take(struct sl_alerts *alerts, uint64_t *ret_lost);

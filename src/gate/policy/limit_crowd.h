@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The counters of a shard whose number callers choose, those of callers and those of sessions: each sort is a crowd of
- * bounded size, or of so many counters for each tenant. A crowd knows whose they are, so that whoever makes many of them pushes out only its own. Only the
- * limiter uses this, under the shard's lock. */
+ * bounded size, or of so many counters for each tenant. A crowd knows whose they are, so that whoever makes many of
+ * them pushes out only its own. Only the limiter uses this, under the shard's lock. */
 #ifndef SL_GATE_LIMIT_CROWD_H
 #define SL_GATE_LIMIT_CROWD_H
 

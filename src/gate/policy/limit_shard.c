@@ -250,10 +250,17 @@ static uint8_t reached(const struct sl_limit_shard *shard, const struct sl_count
     return n;
 }
 
+/* False: it tells nothing. Admins of groups give their keys and groups limits of any window, and an operator who is
+ * told of each second sees nothing else. */
+static bool is_told(const struct sl_counter *c)
+{
+    return c->owner == SL_LIMIT_OF_ROUTE || c->period_usec >= SL_ALERT_OWN_PERIOD_MIN;
+}
+
 /* A counter without a window has no alerts, and a cap of 0 cannot be reached. */
 static void aim(const struct sl_limit_shard *shard, struct sl_counter *c)
 {
-    bool is_watched = c->cap && c->kind != SL_LIMIT_CONCURRENT && c->n_alerted < shard->marks.n;
+    bool is_watched = c->cap && is_told(c) && c->kind != SL_LIMIT_CONCURRENT && c->n_alerted < shard->marks.n;
     c->alert_at = is_watched ? mark_of(c->cap, shard->marks.at[c->n_alerted]) : UINT64_MAX;
 }
 

@@ -221,15 +221,15 @@ static void a_full_queue_drops_the_oldest(void **state)
     assert_int_equal(sl_limiter_new(1000000, &w.limiter), 0);
     sl_limiter_watch(w.limiter, w.alerts, &end);
     /* Those of callers, whose number callers choose, push out no others. */
-    for (unsigned i = 0; i < SL_ALERTS_CALLERS + 10; i++) {
+    for (unsigned i = 0; i < SL_ALERTS_CHOSEN + 10; i++) {
         snprintf(name, sizeof(name), "p-%u", i);
         assert_true(take(&w, name, &of_each, T0));
     }
     sl_alerts_look(w.alerts, &look);
-    assert_int_equal(look.n_waiting, SL_ALERTS_CALLERS);
+    assert_int_equal(look.n_waiting, SL_ALERTS_CHOSEN);
     assert_int_equal(look.fates[SL_ALERT_DROPPED], 10);
     /* Of all others the oldest goes. */
-    for (unsigned i = 0; i < SL_ALERTS_MAX - SL_ALERTS_CALLERS + 10; i++) {
+    for (unsigned i = 0; i < SL_ALERTS_MAX - SL_ALERTS_CHOSEN + 10; i++) {
         assert_true(take(&w, "p", &rule, T0 + i * DAY));
     }
     sl_alerts_look(w.alerts, &look);
@@ -247,6 +247,60 @@ static void a_full_queue_drops_the_oldest(void **state)
     }
     free(sl_alerts_take(w.alerts, &n_lost));
     assert_int_equal(n_lost, 11);
+    world_end(&w);
+}
+
+/* One call that reaches the limit of such an owner. */
+static void reach(struct world *w, enum sl_limit_owner owner, const char *name, const struct sl_limit_rule *rule)
+{
+    struct one_call one;
+    struct sl_limit_view view;
+    uint32_t n_held;
+    one_call_make(&one, name, 0, "p", rule, 1);
+    sl_limits_init(&one.limits, owner, sl_str_c(name), 0, rule, 1);
+    assert_int_equal(sl_limiter_take(w->limiter, &one.call, T0, NULL, &n_held, &view), 0);
+}
+
+/* Else one customer's admin could tell the operator of each second. */
+static void short_windows_of_keys_and_groups_are_not_told(void **state)
+{
+    (void)state;
+    static const struct sl_limit_rule rules[] = { REQUESTS(1, SEC, SL_LIMIT_WHOLE, 1, "second"),
+                                                  REQUESTS(1, 59 * MINUTE, SL_LIMIT_USER, 59, "minute"),
+                                                  REQUESTS(1, 60 * MINUTE, SL_LIMIT_WHOLE, 1, "hour") };
+    static const enum sl_limit_owner owners[] = { SL_LIMIT_OF_ROUTE, SL_LIMIT_OF_KEY, SL_LIMIT_OF_GROUP };
+    struct world w;
+    world_make(&w, &(struct sl_alert_marks){ 1, { 100 } });
+    for (size_t i = 0; i < SL_ARRAY_LEN(owners); i++) {
+        for (size_t k = 0; k < SL_ARRAY_LEN(rules); k++) {
+            reach(&w, owners[i], "acme", &rules[k]);
+            assert_string_equal(told_of(&w), i == 0 || k == 2 ? "100 " : "");
+        }
+    }
+    world_end(&w);
+}
+
+/* Their number is what admins of groups want. */
+static void keys_and_lower_groups_push_out_no_others(void **state)
+{
+    (void)state;
+    static const struct sl_limit_rule rule = REQUESTS(1, DAY, SL_LIMIT_WHOLE, 1, "day");
+    struct sl_alerts_look look;
+    struct world w;
+    char name[32];
+    uint64_t n_lost;
+    world_make(&w, &(struct sl_alert_marks){ 1, { 100 } });
+    reach(&w, SL_LIMIT_OF_GROUP, "calm", &rule);
+    for (unsigned i = 0; i < SL_ALERTS_MAX; i++) {
+        snprintf(name, sizeof(name), "acme/%u", i);
+        reach(&w, i % 2 ? SL_LIMIT_OF_GROUP : SL_LIMIT_OF_KEY, i % 2 ? name : name + 5, &rule);
+    }
+    sl_alerts_look(w.alerts, &look);
+    assert_int_equal(look.n_waiting, 1 + SL_ALERTS_CHOSEN);
+    assert_int_equal(look.fates[SL_ALERT_DROPPED], SL_ALERTS_MAX - SL_ALERTS_CHOSEN);
+    struct sl_alert *first = sl_alerts_take(w.alerts, &n_lost);
+    assert_true(sl_str_eq_c(first->name, "calm"));
+    free(first);
     world_end(&w);
 }
 
@@ -362,6 +416,8 @@ int main(void)
         cmocka_unit_test(nothing_is_told_twice),
         cmocka_unit_test(places_have_no_window_and_no_alerts),
         cmocka_unit_test(a_full_queue_drops_the_oldest),
+        cmocka_unit_test(short_windows_of_keys_and_groups_are_not_told),
+        cmocka_unit_test(keys_and_lower_groups_push_out_no_others),
         cmocka_unit_test(whoever_watches_is_called),
         cmocka_unit_test(an_alert_is_json),
         cmocka_unit_test(a_webhook_is_signed_as_the_standard_says),
