@@ -369,6 +369,12 @@ static int text_keep(struct sl_arena *arena, struct sl_str text, struct sl_str *
     return text.p && !ret->p ? SL_E_NOMEM : 0;
 }
 
+static bool few_or_refuse(struct sl_xchg *x, const struct asked *asked, const struct sl_group *group)
+{
+    return sl_api_few_or_refuse(x, "limits", asked->limits, group ? group->def->limits : NULL) &&
+           sl_api_few_or_refuse(x, "children: limits", asked->children, group ? group->def->children : NULL);
+}
+
 /* Makes the group, or changes `group`. */
 static void asked_put(struct sl_xchg *x, enum sl_store_group_verb verb, const struct sl_group *group,
                       const struct asked *asked, struct sl_str above)
@@ -397,7 +403,7 @@ static void asked_create(struct sl_xchg *x, enum sl_store_group_verb verb, const
     if (groups && groups->n >= SL_GROUPS_MAX) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "There are %d groups already, and there may be no more.",
                           SL_GROUPS_MAX);
-    } else if (above_or_refuse(x, groups, asked, &above)) {
+    } else if (few_or_refuse(x, asked, NULL) && above_or_refuse(x, groups, asked, &above)) {
         asked_put(x, verb, NULL, asked, above);
     }
 }
@@ -429,9 +435,9 @@ static void handle_group_replace(struct sl_xchg *x)
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "the path of the group: %s", fault);
     } else if (group && sl_group_is_of_file(group)) {
         file_refuse(x, group);
-    } else if (group) {
+    } else if (group && few_or_refuse(x, &asked, group)) {
         asked_put(x, SL_STORE_GROUP_REPLACE, group, &asked, SL_STR(""));
-    } else {
+    } else if (!group) {
         asked_create(x, SL_STORE_GROUP_REPLACE, groups, &asked);
     }
 }

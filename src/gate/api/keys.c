@@ -9,6 +9,7 @@
 #include "gate/api/api.h"
 #include "gate/api/key_body.h"
 #include "gate/api/limit_counts.h"
+#include "gate/api/limits.h"
 #include "gate/api/question.h"
 #include "gate/call/access.h"
 #include "gate/call/auth.h"
@@ -126,7 +127,7 @@ static int token_make(struct sl_question *question)
 static void handle_key_create(struct sl_xchg *x)
 {
     struct sl_key_body body = { 0 };
-    if (!sl_key_body_or_refuse(x, &body)) {
+    if (!sl_key_body_or_refuse(x, &body) || !sl_api_few_or_refuse(x, "limits", body.limits, NULL)) {
         return;
     }
     struct sl_question *question = sl_question_new_key(x, SL_STORE_KEY_CREATE, NULL);
@@ -350,7 +351,10 @@ static void handle_key_replace(struct sl_xchg *x)
         return;
     }
     struct sl_question *question = question_or_refuse(x, SL_STORE_KEY_REPLACE);
-    if (question && key_fill(&question->key, &body) < 0) {
+    const struct sl_key *key = sl_keyset_find(sl_worker_snapshot(x->worker)->keys, number_of(x->match.arg));
+    if (question && !sl_api_few_or_refuse(x, "limits", body.limits, key ? key->limits : NULL)) {
+        sl_question_free(question);
+    } else if (question && key_fill(&question->key, &body) < 0) {
         sl_question_free(question);
         sl_xchg_fail_nomem(x);
     } else if (question) {

@@ -9,6 +9,7 @@
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/key.h"
 #include "gate/config/limits_json.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
@@ -114,6 +115,20 @@ bool sl_api_own_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, con
     }
     *ret = limits;
     return true;
+}
+
+bool sl_api_few_or_refuse(struct sl_xchg *x, const char *member, const struct sl_limits *asked,
+                          const struct sl_limits *now)
+{
+    uint32_t max = now ? SL_MAX(now->n, (uint32_t)SL_OWN_RULES_MAX) : SL_OWN_RULES_MAX;
+    if (!asked || asked->n <= max || !x->caller.key || !x->caller.key->group.n) {
+        return true;
+    }
+    sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
+                      "%s: an admin of a group sets at most %d limits for a key or a group (a session's calls, tokens "
+                      "and money are one each), and these are %u: leave some out, or ask whoever runs this gateway.",
+                      member, SL_OWN_RULES_MAX, asked->n);
+    return false;
 }
 
 /* Stores what holds for the route beside its definition; "": nothing. */

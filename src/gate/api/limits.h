@@ -19,6 +19,12 @@ bool sl_api_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const s
 /* The same for the list of a key or a group. *ret: the rules, on the same arena; NULL: none. */
 bool sl_api_own_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits **ret,
                                  struct sl_str *ret_stored);
+/* How many rules an admin of a group gives a key or a group: all of them are counted at each call. With groups of
+ * SL_GROUP_DEPTH_MAX names these are 32 at a call. */
+#define SL_OWN_RULES_MAX 4
+/* Refuses more than that, and more than there are, from a caller in a group. `now`: the rules in force; NULL: none. */
+bool sl_api_few_or_refuse(struct sl_xchg *x, const char *member, const struct sl_limits *asked,
+                          const struct sl_limits *now);
 /* Sets the limits of a route and answers with them, under the caller's names. */
 void sl_api_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_val list,
                        const struct sl_limits_words *words);

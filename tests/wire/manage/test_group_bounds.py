@@ -82,6 +82,30 @@ def test_an_admin_of_a_group_makes_no_groups_without_end(gate):
     assert ask(daemon, "POST", GROUPS, {"name": "acme/e"}, BOSS).status == 201
 
 
+def test_an_admin_of_a_group_sets_few_limits(gate):
+    """All of them are counted at each call of the keys below."""
+    daemon = gate()
+    four, five = ([{"requests": 100, "per": f"{n} hours"} for n in range(2, 2 + count)] for count in (4, 5))
+    session = [*four[:2], {"session": {"calls": 5, "tokens": 5, "money": 5}}]
+    low = ask(daemon, "POST", KEYS, key_of(0, "acme", limits=four), BOSS)
+    many = ask(daemon, "POST", KEYS, key_of(1, "acme", limits=five))  # the operator may
+    assert low.status == many.status == 201 == ask(daemon, "PUT", GROUPS + "/acme/a", {"limits": four, "children": {"limits": four}}, BOSS).status
+    assert ask(daemon, "PUT", GROUPS + "/acme/b", {"limits": five, "children": {"limits": five}}).status == 201
+    low, many = (f"{KEYS}/{r.json()['id']}" for r in (low, many))
+    for method, path, body in (("POST", KEYS, key_of(2, "acme", limits=five)), ("POST", KEYS, key_of(2, "acme", limits=session)), ("PUT", low, key_of(0, "acme", limits=five)),
+                               ("PUT", many, key_of(1, "acme", limits=[*five, *session[2:]])), ("POST", GROUPS, {"name": "acme/c", "limits": five}),
+                               ("PUT", GROUPS + "/acme/c", {"limits": five}), ("PUT", GROUPS + "/acme/a", {"limits": five}),
+                               ("PUT", GROUPS + "/acme/a", {"limits": four, "children": {"limits": five}})):
+        r = ask(daemon, method, path, body, BOSS)
+        assert r.status == 400 and "limits: an admin of a group sets at most 4 limits" in r.json()["error"]["message"], (method, path, r.body)
+    # What is there may stay, and new groups begin with what the operator said.
+    assert ask(daemon, "PUT", many, key_of(1, "acme/search", limits=five), BOSS).status == 200
+    assert ask(daemon, "PUT", GROUPS + "/acme/b", {"limits": five, "children": {"limits": four}}, BOSS).status == 200
+    assert ask(daemon, "PUT", GROUPS + "/acme/b", {"limits": four, "children": {"limits": five}}, BOSS).status == 400
+    assert ask(daemon, "PUT", GROUPS + "/acme/b", {"limits": four, "children": {"limits": five}}).status == 200
+    assert len(ask(daemon, "POST", GROUPS, {"name": "acme/b/d"}, BOSS).json()["limits"]) == 5
+
+
 def test_large_keys_are_listed_in_more_pages(gate):
     """Their number alone would not bound a page."""
     daemon = gate()
