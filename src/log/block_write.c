@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "log/block.h"
 #include "log/block_form.h"
 #include "log/crc.h"
@@ -52,36 +53,6 @@ struct writer {
     } columns[SL_RLOG_TEXTS];
 };
 
-/* Up to eight bytes as a number. */
-SL_INLINE uint64_t word_of(const char *p, size_t n)
-{
-    uint64_t v = 0;
-    uint32_t low = 0, high = 0;
-    if (n >= 8) {
-        memcpy(&v, p, 8);
-        return v;
-    }
-    if (n >= 4) {
-        memcpy(&low, p, 4);
-        memcpy(&high, p + n - 4, 4);
-        return (uint64_t)high << 32 | low;
-    }
-    for (size_t i = 0; i < n; i++) {
-        v = v << 8 | (unsigned char)p[i];
-    }
-    return v;
-}
-
-static uint32_t hash_of(struct sl_str text)
-{
-    uint64_t h = text.n;
-    for (size_t i = 0; i < text.n; i += 8) {
-        h = (h ^ word_of(text.p + i, text.n - i)) * 0xff51afd7ed558ccdull;
-        h ^= h >> 32;
-    }
-    return (uint32_t)h;
-}
-
 SL_INLINE bool is_same(struct sl_str a, struct sl_str b)
 {
     return a.n == b.n && sl_str_same_n(a.p, b.p, a.n);
@@ -108,7 +79,7 @@ static void slots_size(struct dictionary *d, uint32_t n_slots)
 
 static uint16_t code_of(struct dictionary *d, struct sl_str text)
 {
-    uint32_t hash = hash_of(text), slot = hash & (d->n_slots - 1);
+    uint32_t hash = (uint32_t)sl_hash(text), slot = hash & (d->n_slots - 1);
     while (d->slots[slot]) {
         uint16_t code = (uint16_t)(d->slots[slot] - 1);
         if (is_same(d->words[code], text)) {

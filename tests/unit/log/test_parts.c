@@ -3,6 +3,7 @@
 #include "help.h"
 
 #include "base/buf.h"
+#include "log/block.h"
 #include "log/crc.h"
 #include "log/filter.h"
 #include "log/pack.h"
@@ -185,6 +186,54 @@ static void the_filter_has_what_it_got(void **state)
     free(bytes);
 }
 
+/* The processor's time for a block of rows with so many different sessions. Two texts of 16 bytes are the same to a
+ * hash that multiplies eight bytes after the other, whatever it began with: of 14 of them there are 16,384 lists. */
+static uint64_t time_of_sessions(bool are_alike)
+{
+    static char texts[SL_BLOCK_ROWS][14 * 16], bytes[SL_BLOCK_ROWS][14 * 16 + 128];
+    static struct sl_str rows[SL_BLOCK_ROWS];
+    for (uint32_t i = 0; i < SL_BLOCK_ROWS; i++) {
+        struct sl_rlog_row row;
+        memset(texts[i], 'a', sizeof(texts[i]));
+        for (int k = 0; k < 14; k++) {
+            char *at = texts[i] + k * 16, flip = (char)(i >> k & 1 ? 0x80 : 0);
+            at[7] ^= flip;
+            at[15] ^= flip;
+            at[11] ^= are_alike ? flip : 0;
+        }
+        sl_rlog_row_clear(&row);
+        row.texts[SL_RLOG_SESSION] = sl_str_make(texts[i], sizeof(texts[i]));
+        char whole[SL_RLOG_ROW_MAX];
+        size_t n = sl_rlog_row_write(&row, whole);
+        assert_in_range(n, sizeof(texts[i]), sizeof(bytes[i]));
+        memcpy(bytes[i], whole, n);
+        rows[i] = sl_str_make(bytes[i], n);
+    }
+    uint64_t best = UINT64_MAX;
+    for (int round = 0; round < 3; round++) {
+        struct sl_buf out = SL_BUF_INIT(64u << 20);
+        struct timespec start, end;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+        sl_block_write(&out, 1, (uint32_t)round, rows, SL_BLOCK_ROWS);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+        assert_int_equal(sl_buf_status(&out), 0);
+        sl_buf_done(&out);
+        uint64_t ns = (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000u + (uint64_t)(end.tv_nsec - start.tv_nsec);
+        best = SL_MIN(best, ns);
+    }
+    return best;
+}
+
+/* Callers choose their sessions. */
+static void sessions_chosen_for_a_hash_cost_no_more(void **state)
+{
+    (void)state;
+    uint64_t usual = time_of_sessions(false), chosen = time_of_sessions(true);
+    print_message("# a block of sessions: %llu us, chosen ones %llu us\n", (unsigned long long)usual / 1000,
+                  (unsigned long long)chosen / 1000);
+    assert_true(chosen < 5 * usual);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +245,7 @@ int main(void)
         cmocka_unit_test(ids),
         cmocka_unit_test(packed_numbers),
         cmocka_unit_test(the_filter_has_what_it_got),
+        cmocka_unit_test(sessions_chosen_for_a_hash_cost_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
