@@ -209,6 +209,7 @@ static void series_read(struct page *page, const char *name, const char *labels,
         { "sluice_config_last_reload_successful", &page->reload_ok },
         { "sluice_config_last_reload_success_timestamp_seconds", &page->reload_at },
         { "sluice_store_up", &page->store_up },
+        { "sluice_counters_up", &page->counters_up },
     };
     char text[LABEL_MAX];
     if (strcmp(name, "sluice_requests_total") == 0) {
@@ -239,7 +240,7 @@ void page_read(struct page *page, const char *text)
 {
     char line[4096];
     memset(page, 0, sizeof(*page));
-    page->reload_ok = page->reload_at = page->store_up = -1;
+    page->reload_ok = page->reload_at = page->store_up = page->counters_up = -1;
     for (size_t len; *text; text += len + (text[len] == '\n')) {
         len = strcspn(text, "\n");
         if (text[0] == '#' || len >= sizeof(line)) {

@@ -37,7 +37,7 @@ struct page {
     size_t n_slots;
     struct page_histogram total, first; /* of all routes */
     double requests, in_flight, started, memory, config_version;
-    double reload_ok, reload_at, store_up; /* -1: the page does not have it */
+    double reload_ok, reload_at, store_up, counters_up; /* -1: the page does not have it */
     double refused_reloads;
     double input, output, cost; /* of all routes */
     char version[PAGE_TEXT];

@@ -71,6 +71,7 @@ void top_json(FILE *out, const struct look *now)
             p->config_version);
     flag_put(out, "last_reload_successful", p->reload_ok);
     flag_put(out, "store_up", p->store_up);
+    flag_put(out, "counters_up", p->counters_up);
     flag_put(out, "draining", now->is_draining);
     fprintf(out, ",\"requests\":%.0f,\"in_flight\":%.0f", p->requests, p->in_flight > 0 ? p->in_flight - 1 : 0);
     seconds_put(out, "total_p50_seconds", &p->total, 0.5);

@@ -315,7 +315,7 @@ static void head_line(FILE *out, const struct view *view, const char *label, con
 static void gateway_text(const struct look *now, bool is_narrow, char *out, size_t size)
 {
     const struct page *p = &now->page;
-    char up[32], ago[32], config[160] = "", loud[96];
+    char up[32], ago[32], config[160] = "", loud[128];
     cli_duration(p->started > 0 ? (int64_t)((now->at_wall - p->started) * 1000) : 0, up);
     if (p->reload_at > 0) {
         snprintf(config, sizeof(config), ", loaded %s ago",
@@ -325,12 +325,13 @@ static void gateway_text(const struct look *now, bool is_narrow, char *out, size
         size_t n = strlen(config);
         snprintf(config + n, sizeof(config) - n, ", %.0f reloads refused", p->refused_reloads);
     }
-    snprintf(loud, sizeof(loud), "%s%s%s", p->reload_ok == 0 ? ", THE FILE NOW IS BAD" : "",
-             p->store_up == 0 ? ", STORE DOWN" : "", now->is_draining ? ", DRAINING" : "");
+    snprintf(loud, sizeof(loud), "%s%s%s%s", p->reload_ok == 0 ? ", THE FILE NOW IS BAD" : "",
+             p->store_up == 0 ? ", STORE DOWN" : "", p->counters_up == 0 ? ", COUNTERS DOWN" : "",
+             now->is_draining ? ", DRAINING" : "");
     bool is_first = is_narrow && loud[0];
-    snprintf(out, size, "%s%ssluice %s, up %s, configuration %.0f%s%s%s", is_first ? loud + 2 : "",
+    snprintf(out, size, "%s%ssluice %s, up %s, configuration %.0f%s%s%s%s", is_first ? loud + 2 : "",
              is_first ? ", " : "", p->version[0] ? p->version : "?", up, p->config_version, config,
-             p->store_up > 0 ? ", store up" : "", is_first ? "" : loud);
+             p->store_up > 0 ? ", store up" : "", p->counters_up > 0 ? ", counters up" : "", is_first ? "" : loud);
 }
 
 static bool is_low(const struct view *view)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/gate.h"
 
+#include "gate/fleet/fleet.h"
 #include "store/store.h"
 
 /* Each report takes a thread of the process's pool for seconds, each look one for moments, again and again; a tail only
@@ -26,4 +27,9 @@ bool sl_gate_is_unsure(const struct sl_gate *gate)
 bool sl_gate_is_store_down(const struct sl_gate *gate)
 {
     return gate->store && !sl_store_is_up(gate->store);
+}
+
+bool sl_gate_is_counters_down(const struct sl_gate *gate)
+{
+    return gate->fleet && !sl_fleet_is_up(gate->fleet);
 }

@@ -78,5 +78,7 @@ bool sl_gate_is_unsure(const struct sl_gate *gate);
 
 /* True: a store is configured, and takes no changes now. */
 bool sl_gate_is_store_down(const struct sl_gate *gate);
+/* The counters that nodes share cannot be asked: each limit does what its on_loss says. */
+bool sl_gate_is_counters_down(const struct sl_gate *gate);
 
 #endif

@@ -22,9 +22,14 @@ static void handle_ready(struct sl_xchg *x)
         sl_xchg_fail_text(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "The gateway's store could not be read yet.");
         return;
     }
-    bool is_down = sl_gate_is_store_down(x->worker->gate);
+    static const struct sl_str texts[2][2] = {
+        { SL_STR("{\"status\":\"OK\"}"), SL_STR("{\"status\":\"OK\",\"counters\":\"down\"}") },
+        { SL_STR("{\"status\":\"OK\",\"store\":\"down\"}"),
+          SL_STR("{\"status\":\"OK\",\"store\":\"down\",\"counters\":\"down\"}") },
+    };
+    const struct sl_gate *gate = x->worker->gate;
     sl_xchg_reply(x, 200, SL_STR("application/json"),
-                  is_down ? SL_STR("{\"status\":\"OK\",\"store\":\"down\"}") : SL_STR("{\"status\":\"OK\"}"));
+                  texts[sl_gate_is_store_down(gate)][sl_gate_is_counters_down(gate)]);
 }
 
 /* Answers 404 to everyone, without a look at keys: an SDK probes this path before every call. */

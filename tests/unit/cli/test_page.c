@@ -297,6 +297,8 @@ static void the_gateway_in_words(void **state)
           "configuration 0\n" },
         { "sluice_store_up 1", false, "configuration 0, store up\n" },
         { "sluice_store_up 0", false, "configuration 0, STORE DOWN\n" },
+        { "sluice_store_up 1\nsluice_counters_up 1", false, "configuration 0, store up, counters up\n" },
+        { "sluice_counters_up 0", false, "configuration 0, COUNTERS DOWN\n" },
         { "", true, "configuration 0, DRAINING\n" },
         { "sluice_store_up 0\nsluice_config_last_reload_successful 0", true,
           ", THE FILE NOW IS BAD, STORE DOWN, DRAINING\n" },
