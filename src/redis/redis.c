@@ -250,11 +250,6 @@ int sl_redis_send(struct sl_redis *redis, struct sl_str command, sl_redis_fn *fn
     return 0;
 }
 
-bool sl_redis_is_busy(const struct sl_redis *redis)
-{
-    return redis->n_sent > 0;
-}
-
 void sl_redis_init(struct sl_redis *redis, struct sl_loop *loop, const struct sl_redis_cbs *cbs)
 {
     *redis = (struct sl_redis){ .loop = loop, .cbs = cbs };

@@ -58,7 +58,5 @@ void sl_redis_close(struct sl_redis *redis);
 /* Sends one whole command; `fn` is called exactly once, but not from here. SL_E_IO: there is no connection; SL_E_LIMIT:
  * too many replies are due; SL_E_NOMEM. On failure `fn` is not called. */
 SL_MUST int sl_redis_send(struct sl_redis *redis, struct sl_str command, sl_redis_fn *fn, void *arg);
-/* True: a command waits for its reply. */
-bool sl_redis_is_busy(const struct sl_redis *redis);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "base/random.h"
+#include "gate/fleet/greet.h"
 #include "gate/fleet/link.h"
 #include "gate/fleet/state.h"
 
@@ -127,7 +128,7 @@ int sl_fleet_try(struct sl_fleet *fleet, struct sl_err *err)
         sl_timer_set(&trial->loop, &trial->timer, sl_loop_now(&trial->loop) + TRY_USEC);
         sl_loop_run(&trial->loop);
         sl_timer_remove(&trial->loop, &trial->timer);
-        const char *fault = trial->fault[0] ? trial->fault : "it does not answer";
+        const char *fault = trial->fault[0] ? trial->fault : sl_fleet_silence(fleet);
         r = trial->is_up ? 0
                          : sl_fail(err, trial->is_final ? SL_E_INVAL : SL_E_IO, "counters: the server %.*s:%u: %s",
                                    SL_STR_ARG(fleet->conf.host), fleet->conf.port, fault);

@@ -106,7 +106,8 @@ static void on_info(void *arg, const struct sl_resp *reply, size_t n)
     if (reply && reply->type == SL_RESP_BULK) {
         info_judge(arg, reply->text);
     } else if (reply) {
-        refused(arg, "it does not answer INFO", reply);
+        bool is_locked = sl_str_has_prefix(reply->text, SL_STR("NOAUTH"));
+        refused(arg, is_locked ? "it wants a password (counters.password)" : "it does not answer INFO", reply);
     }
 }
 
@@ -126,6 +127,12 @@ static void on_loaded(void *arg, const struct sl_resp *reply, size_t n)
     if (!link->n_loading) {
         link->events->greeted(link, NULL, false);
     }
+}
+
+const char *sl_fleet_silence(const struct sl_fleet *fleet)
+{
+    return fleet->conf.tls ? "it does not answer: does it speak TLS on that port, as rediss:// asks?"
+                           : "it does not answer";
 }
 
 /* --- commands --- */

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 
+struct sl_fleet;
 struct sl_fleet_link;
 
 /* Says who we are, asks what the server is, and gives it the scripts. `greeted` of its events follows. SL_E_NOMEM,
@@ -12,5 +13,7 @@ struct sl_fleet_link;
 SL_MUST int sl_fleet_greet(struct sl_fleet_link *link);
 /* Only the scripts: the server has forgotten them. */
 SL_MUST int sl_fleet_scripts_load(struct sl_fleet_link *link);
+/* Says that the server is silent from the start, with what may be the cause. */
+const char *sl_fleet_silence(const struct sl_fleet *fleet);
 
 #endif

@@ -43,11 +43,25 @@ static void wait(struct sl_fleet_link *link, uint64_t usec)
     sl_timer_set(link->loop, &link->timer, link->since_usec + SL_MAX(usec, (uint64_t)1));
 }
 
-/* Once when the first link is away, and once when all are back. */
+/* Another reason is news only if a person must do something about it: the others change by themselves. */
+static bool is_news(struct sl_fleet_link *link)
+{
+    struct sl_fleet *fleet = link->fleet;
+    bool is_first = !atomic_exchange(&fleet->is_told, true);
+    pthread_mutex_lock(&fleet->lock);
+    bool is_new = is_first || (link->is_fault_final && strcmp(fleet->told, link->fault) != 0);
+    if (is_new) {
+        snprintf(fleet->told, sizeof(fleet->told), "%s", link->fault);
+    }
+    pthread_mutex_unlock(&fleet->lock);
+    return is_new;
+}
+
+/* When the first link is away, or the reason is another one; and once when all are back. */
 static void loss_tell(struct sl_fleet_link *link)
 {
     struct sl_fleet *fleet = link->fleet;
-    if (!link->is_ending && !link->on_change && !atomic_exchange(&fleet->is_told, true)) {
+    if (!link->is_ending && !link->on_change && is_news(link)) {
         sl_log(SL_LOG_WARNING, "counters",
                "the shared counters on %.*s:%u cannot be used: %s; until then each limit does what its on_loss says",
                SL_STR_ARG(fleet->conf.host), fleet->conf.port, link->fault);
@@ -318,6 +332,7 @@ static void on_told(void *arg, const struct sl_resp *reply, size_t n)
 {
     struct sl_fleet_link *link = arg;
     int64_t is_open;
+    link->is_telling = false;
     if (!reply || link->state != SL_LINK_TELL || reply_read(link, reply, n, &is_open) < 0) {
         return;
     }
@@ -335,7 +350,8 @@ static void told_send(struct sl_fleet_link *link)
     sl_fleet_command(link, SL_FLEET_TOLD, 0, 3);
     sl_fleet_command_mine(link);
     wait(link, STEP_USEC);
-    if (sl_fleet_command_send(link, on_told, link) < 0) {
+    link->is_telling = sl_fleet_command_send(link, on_told, link) == 0;
+    if (!link->is_telling) {
         link_fail(link, "out of memory", false);
     }
 }
@@ -485,10 +501,11 @@ static void on_timer(struct sl_timer *timer)
         break;
     case SL_LINK_GREET:
     case SL_LINK_JOIN:
-        link_fail(link, link->fault[0] ? memcpy(fault, link->fault, sizeof(fault)) : "it does not answer", false);
+        link_fail(link, link->fault[0] ? memcpy(fault, link->fault, sizeof(fault)) : sl_fleet_silence(link->fleet),
+                  false);
         break;
     case SL_LINK_TELL:
-        if (sl_redis_is_busy(&link->redis)) {
+        if (link->n_shares_due || link->is_telling) { /* commands of calls may be on their way, too */
             link_fail(link, "it does not answer", false);
         } else {
             told_send(link);

@@ -140,6 +140,8 @@ const char *const sl_fleet_scripts[SL_FLEET_SCRIPTS] = {
     "      if period==0 then e=" NEVER "\n"
     "      elseif e==0 then e=now+period\n"
     "      elseif e<=now then e=tonumber(ARGV[a+4]) end\n"
+    "      local most=now+math.floor(period*9/8)\n" /* a calendar's longest; more is a node's clock */
+    "      if period>0 and e>most then e=most end\n"
     "      redis.call('DEL',k)\n"
     "      redis.call('HSET',k,'s',now,'e',e,'u',need,'r',held and need or 0,'u:'..w,need)\n"
     "      if held then redis.call('HSET',k,'r:'..w,need) end\n"

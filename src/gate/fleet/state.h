@@ -42,7 +42,8 @@ struct sl_fleet {
     char process[16];     /* a random word */
     atomic_uint n_up;     /* links */
     atomic_bool is_told;  /* the operator's log says that the server is away */
-    pthread_mutex_t lock; /* guards `epoch` */
+    pthread_mutex_t lock; /* guards what follows */
+    char told[256];       /* why, as the log has it */
     char epoch[SL_FLEET_WORD_MAX];
     atomic_uint_fast64_t n_epochs;
 };
@@ -104,6 +105,7 @@ struct sl_fleet_link {
     uint64_t dead_look_usec; /* when it last asked the server to look for what dead nodes hold */
     uint32_t n_failures;     /* connections in a row that came to nothing */
     bool is_beating;         /* a sign of life waits for its reply */
+    bool is_telling;         /* so does the question whether all have told their shares */
     int64_t offset_usec;     /* from this machine's wall clock to the server's */
     uint32_t n_nodes;
     struct sl_str peers[SL_FLEET_PEERS_MAX]; /* their names are in peer_text */

@@ -102,6 +102,7 @@ class Cutter:
         self.to = port
         self.delay = 0.0
         self.cut_after = None
+        self.rewrite = None  # what is sent to the server
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.pairs = []
@@ -128,6 +129,8 @@ class Cutter:
 
         try:
             while data := a.recv(65536):
+                if self.rewrite and not is_reply:
+                    data = self.rewrite(data)
                 if is_reply and self.delay:
                     time.sleep(self.delay)  # what is tested: a slow way
                 if is_reply and self.cut_after is not None:

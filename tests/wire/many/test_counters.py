@@ -2,8 +2,10 @@
 """Counters that several nodes share, on Redis: a limit of C lets exactly C calls through, whatever happens to the
 server."""
 import json
+import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -175,9 +177,27 @@ def test_closed_limits_refuse_while_the_server_is_away(redis, fleet):
     r = f.nodes[0].call("POST", CHAT_PATH, CHAT)
     assert (r.status, r.get("x-sluice-error-type"), r.get("retry-after")) == (503, "sluice_limit_store_down", "1")
     assert f.n_calls == 0
+    wait_for(lambda: f.nodes[0].call("GET", "/ready").json() == {"status": "OK", "counters": "down"}, "/ready says it")
     server.start()
     f.up_everywhere()
+    assert f.nodes[0].call("GET", "/ready").json() == {"status": "OK"}
     assert f.calls(200) == {200: 100, 429: 100}
+
+
+def test_the_log_says_what_a_person_must_mend(redis, fleet):
+    """The server comes back with a password: that is another reason than the first."""
+    server = redis("--requirepass", "not-to-be-shown")
+    f = fleet(server.port, requests(100), n=1, counters={"password": "not-to-be-shown"})
+    f.up_everywhere()
+    server.kill()
+    wait_for(lambda: "the shared counters on" in f.nodes[0].stderr, "the loss is told")
+    server.args, server.password = ["--requirepass", "other"], "other"
+    server.start()
+    wait_for(lambda: "it refuses the password (counters.password): WRONGPASS" in f.nodes[0].stderr, "the next reason")
+    server.command("CONFIG", "SET", "requirepass", "not-to-be-shown")
+    f.up_everywhere()
+    log = f.nodes[0].stderr
+    assert log.count("WRONGPASS") == 1 and "the shared counters are used again" in log and "not-to-be-shown" not in log
 
 
 @pytest.mark.parametrize("on_loss, most", [("share", 40), ("local", 80), ("open", 1000)])
@@ -254,6 +274,57 @@ def test_a_node_that_dies_gives_its_places_back(redis, fleet):
     wait_for(lambda: f.nodes[1].call("POST", CHAT_PATH, CHAT).status == 200, "its places are free", 40)
 
 
+def test_a_node_and_the_server_die_in_the_same_window(redis, fleet):
+    """What nobody else has seen is lost, and no more."""
+    server = redis()
+    f = fleet(server.port, requests(100, on_loss="closed"))
+    f.know_each_other(server)
+    a, b = f.nodes
+    assert f.calls(40, nodes=[a]) == {200: 40} and f.calls(20, nodes=[b]) == {200: 20}
+    assert f.calls(10, nodes=[a]) == {200: 10}  # of these b does not know
+    a.proc.kill()
+    a.proc.wait()
+    a.stopped = True
+    server.kill()
+    wait_for(lambda: f.metric(b, "sluice_counters_up") == 0, "the loss is seen")
+    server.start()
+    wait_for(lambda: f.metric(b, "sluice_counters_up") == 1, "nobody waits for the dead node any more", 40)
+    assert f.calls(60, nodes=[b]) == {200: 40, 429: 20}
+    assert f.n_calls == 110
+
+
+def test_calls_that_end_while_the_nodes_tell_what_they_know(redis, fleet, cutter):
+    """Their settles are on their way when the link asks again whether all have told: that is no silence."""
+    server = redis()
+    proxy = cutter(server.port)
+    f = fleet(proxy.port, [{"concurrent": 50, "on_loss": "closed"}])
+    go, held = threading.Semaphore(0), []
+
+    def hold(x):
+        held.append(x)
+        go.acquire(timeout=60)
+        x.reply(CHAT_REPLY)
+
+    f.up.handler = hold
+    f.know_each_other(server)
+    a, b = f.nodes
+    conns = [a.connect().request("POST", CHAT_PATH, CHAT) for _ in range(8)]
+    wait_for(lambda: len(held) == 8, "eight calls run")
+    b.proc.send_signal(signal.SIGSTOP)  # so that the others wait for it
+    try:
+        n = len(proxy.pairs)
+        proxy.delay = 0.1
+        server.command("FLUSHALL")
+        told = lambda: [w for w in server.command("HKEYS", "sluice:{sluice}:epoch") if w.startswith(b"d:")]  # noqa: E731
+        wait_for(lambda: len(told()) == 2, "the workers of one node have told what they know")
+        go.release(8)
+        assert [conn.reply().status for conn in conns] == [200] * 8
+        wait_for(lambda: f.metric(a, "sluice_counters_up") == 1, "nobody waits for the other node any more", 40)
+        assert len(proxy.pairs) == n
+    finally:
+        b.proc.send_signal(signal.SIGCONT)
+
+
 def test_a_session_is_one_on_all_nodes(redis, fleet):
     f = fleet(redis().port, [{"session": {"calls": 4}}])
     for name in ("one", "two"):
@@ -278,6 +349,20 @@ def test_a_calendar_is_the_servers(redis, fleet):
     assert f.calls(10) == {200: 5, 429: 5}
     (counter,) = server.counters()
     assert (counter["e"] / 1e6 + 9 * 3600) % 86400 == 0
+
+
+def test_a_calendar_of_a_node_whose_clock_is_wrong(redis, fleet, cutter):
+    """A window that would end in forty days is no day: the server bounds it."""
+    server = redis()
+    proxy = cutter(server.port)
+    f = fleet(proxy.port, [{"requests": 5, "per": "day", "zone": "UTC"}])
+    f.up_everywhere()
+    now = time.time()
+    end = (int(now) // 86400 + 1) * 86400
+    proxy.rewrite = lambda data: data.replace(b"%d000000" % end, b"%d000000" % (end + 40 * 86400))
+    assert f.nodes[0].call("POST", CHAT_PATH, CHAT).status == 200
+    (counter,) = server.counters()
+    assert counter["e"] / 1e6 - now < 86400 * 9 / 8 + 60 and counter["e"] / 1e6 != end
 
 
 def test_a_fallback_route_has_its_limits_too(redis, sluice, upstream, fleet):
@@ -426,7 +511,7 @@ def test_a_password(redis, sluice, fleet, tmp_path):
     server.command("ACL", "SETUSER", "sluice", "on", ">right", "~sluice:{prod}:*", "+@hash", "+@sortedset", "+@scripting", "+@connection", "+info", "+time", "+exists", "+del", "+pexpireat", "+pexpire")
     server.command("CONFIG", "SET", "requirepass", "other")
     (tmp_path / "password").write_text("right\n")
-    assert "NOAUTH" in refused_start(sluice, server.port)
+    assert "it wants a password (counters.password): NOAUTH" in refused_start(sluice, server.port)
     assert "it refuses the user or the password" in refused_start(sluice, server.port, redis=f"redis://sluice@127.0.0.1:{server.port}", password="wrong")
     with_it = {"redis": f"redis://sluice@127.0.0.1:{server.port}", "password": {"file": str(tmp_path / "password")}, "namespace": "prod"}
     assert fleet(server.port, requests(5), counters=with_it).calls(8) == {200: 5, 429: 3}
@@ -439,6 +524,11 @@ def test_tls(redis, fleet, ca):
     redis("--tls-port", str(port), "--tls-cert-file", pem, "--tls-key-file", pem, "--tls-auth-clients", "no")
     f = fleet(port, requests(5), counters={"redis": f"rediss://localhost:{port}"}, authorities=ca.path)
     assert f.calls(8) == {200: 5, 429: 3}
+
+
+def test_tls_with_a_server_that_speaks_none(redis, fleet):
+    f = fleet(redis().port, requests(5), n=1, counters={"redis": f"rediss://localhost:{redis().port}"})
+    wait_for(lambda: "does it speak TLS on that port, as rediss:// asks?" in f.nodes[0].stderr, "the log says what may be the cause")
 
 
 def test_mlflows_variable(redis, sluice):
