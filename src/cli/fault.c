@@ -298,6 +298,13 @@ static void wait_tell(const sluice_error *err)
     }
 }
 
+int cli_no_gateway(const struct cli_args *args)
+{
+    cli_fail(CLI_FAILED, "no gateway's answer: it has not what was asked for");
+    cli_print(stderr, "is %s a gateway's URL? (--server, SLUICE_SERVER)", cli_server(args));
+    return CLI_FAILED;
+}
+
 int cli_report(const struct cli_args *args, sluice_client *client, const char *route, sluice_error *err)
 {
     int status = sluice_error_http_status(err);

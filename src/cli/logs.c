@@ -132,6 +132,7 @@ static int pages_get(const struct cli_args *args, sluice_client *client, size_t 
         path = NULL;
         if (r == 0) {
             const sluice_result *page = pages->v[pages->n++];
+            r = sluice_json_kind(page, "requests") == 'l' ? 0 : cli_no_gateway(args);
             pages->n_rows += sluice_json_count(page, "requests");
             cursor = sluice_json_str(page, "next_cursor", NULL);
         }

@@ -88,6 +88,13 @@ static int table_print(const struct cli_args *args, const char *by, const sluice
     return r;
 }
 
+/* False: a page of another server. */
+static bool is_usage(const struct cli_args *args, const sluice_result *result)
+{
+    return args->is_csv ? strstr(sluice_result_json(result, NULL), "requests") != NULL
+                        : sluice_json_kind(result, "usage") == 'l';
+}
+
 int cli_usage_show(const struct cli_args *args)
 {
     const char *by = args->by ? args->by : "route";
@@ -107,7 +114,9 @@ int cli_usage_show(const struct cli_args *args)
         }
         r = cli_perform(args, client, NULL, request, err, &result);
     }
-    if (r == 0 && args->is_csv) {
+    if (r == 0 && !is_usage(args, result)) {
+        r = cli_no_gateway(args);
+    } else if (r == 0 && args->is_csv) {
         size_t len;
         const char *csv = sluice_result_json(result, &len);
         cli_put(csv, len);

@@ -139,6 +139,14 @@ def test_what_answers_is_no_gateway(upstream, status, body, content_type, code, 
     assert ("a gateway's URL? (--server, SLUICE_SERVER)" in err) == (not status.startswith("200")), err
 
 
+@pytest.mark.parametrize("body, content_type", [(PAGE, "text/html"), ("", "text/plain"), ("{}", "application/json")])
+@pytest.mark.parametrize("command", [["status"], ["top"], ["top", "--json"], ["usage"], ["usage", "--csv"], ["usage", "--json"], ["logs"], ["logs", "--json"]])
+def test_a_success_of_another_server_is_no_answer(upstream, command, body, content_type):
+    up = upstream(lambda x: x.reply(body, "200 OK", content_type))
+    code, out, err = sl(*command, server=f"http://127.0.0.1:{up.port}")
+    assert (code, out) == (3, "") and err.startswith("sluice: no gateway's answer: "), (code, out, err)
+
+
 def test_who_does_not_answer(tmp_path):
     path = tmp_path / "socket"
     for command in ["routes", "list"], ["status"], ["query", "chat", "x"]:
