@@ -125,6 +125,22 @@ static int models_ask(struct init *init)
     return CLI_DONE;
 }
 
+/* A beginning of the word is enough; anything else is asked again. */
+static int callers_ask(struct init *init)
+{
+    char answer[64];
+    size_t n;
+    do {
+        if (!ask("Who may call: everyone on this machine (open), or who has a key (key)", "open", answer,
+                 sizeof(answer))) {
+            return CLI_INTERRUPTED;
+        }
+        n = strlen(answer);
+        init->has_keys = strncasecmp(answer, "keys", n) == 0;
+    } while (!init->has_keys && strncasecmp(answer, "open", n) != 0);
+    return CLI_DONE;
+}
+
 static int questions_ask(struct init *init)
 {
     char usual[512], answer[512];
@@ -146,12 +162,7 @@ static int questions_ask(struct init *init)
         r = providers_add(init, answer);
     } while (r != CLI_DONE || init->n == 0);
     r = models_ask(init);
-    if (r == CLI_DONE &&
-        !ask("Who may call: everyone on this machine (open), or who has a key (key)", "open", answer, sizeof(answer))) {
-        r = CLI_INTERRUPTED;
-    }
-    init->has_keys = answer[0] == 'k' || answer[0] == 'K';
-    return r;
+    return r == CLI_DONE ? callers_ask(init) : r;
 }
 
 static int options_take(struct init *init)
@@ -269,15 +280,32 @@ static bool schema_find(char out[PATH_MAX])
     return n > 0 && realpath(path, out) != NULL;
 }
 
+/* True: the file has exactly this text. */
+static bool is_file(const char *path, struct sl_str text)
+{
+    FILE *file = fopen(path, "re");
+    size_t n = 0;
+    int c = EOF;
+    while (file && (c = getc(file)) != EOF && n < text.n && (char)c == text.p[n]) {
+        n++;
+    }
+    if (file) {
+        fclose(file);
+    }
+    return file && c == EOF && n == text.n;
+}
+
 /* Where none is installed, it is written beside the configuration. */
-static int schema_make(const char *file, struct sl_buf *text)
+static int schema_make(const char *file, bool may_replace, struct sl_buf *text)
 {
     char path[PATH_MAX];
     const char *slash = strrchr(file, '/');
     int folder = slash ? (int)(slash - file) + 1 : 0;
     snprintf(path, sizeof(path), "%.*s" SCHEMA_NAME, folder, file);
     sl_file_schema(text);
-    return sl_buf_status(text) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : file_write(path, true, sl_buf_str(text));
+    return sl_buf_status(text) < 0                           ? cli_fail(CLI_LOCAL, "out of memory")
+           : !may_replace && is_file(path, sl_buf_str(text)) ? CLI_DONE
+                                                             : file_write(path, may_replace, sl_buf_str(text));
 }
 
 static void next_tell(const struct init *init)
@@ -308,7 +336,7 @@ int sl_command_init(const struct cli_args *args)
     int r = is_asking && args->providers.n == 0 ? questions_ask(&init) : options_take(&init);
     bool is_installed = schema_find(schema);
     if (r == CLI_DONE && !is_installed) {
-        r = schema_make(init.file, &schema_text);
+        r = schema_make(init.file, args->is_overwrite, &schema_text);
     }
     if (r == CLI_DONE) {
         config_make(&init, is_installed ? schema : SCHEMA_NAME, &text);

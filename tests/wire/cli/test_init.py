@@ -85,6 +85,16 @@ def test_what_cannot_be(tmp_path, args, said):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_schema_of_another_hand_stays(tmp_path):
+    schema = tmp_path / "sluice.schema.json"
+    schema.write_text("{}")
+    code, _, err = run(tmp_path, "init", "--provider", "openai", "--yes")
+    assert code == 1 and "sluice.schema.json is there already: --overwrite replaces it" in err and schema.read_text() == "{}" and os.listdir(tmp_path) == ["sluice.schema.json"], err
+    assert run(tmp_path, "init", "--provider", "openai", "--yes", "--overwrite")[0] == 0 and len(schema.read_text()) > 1000
+    (tmp_path / "sluice.yaml").unlink()
+    assert run(tmp_path, "init", "--provider", "openai", "--yes")[0] == 0, "its own schema is no obstacle"
+
+
 def test_a_conversation(tmp_path, screen):  # noqa: F811
     s = screen("http://127.0.0.1:1")
     s.type(f"cd {tmp_path}; OPENAI_API_KEY={KEY} {BIN} init talk.yaml", "Enter")
@@ -96,6 +106,8 @@ def test_a_conversation(tmp_path, screen):  # noqa: F811
     s.shows("Model of openai [gpt-4.1]:")
     s.type("gpt-5", "Enter")
     s.shows("(key) [open]:")
+    s.type("keyless", "Enter")
+    s.shows("(key) [open]:", 2)
     s.type("key", "Enter")
     s.shows("wrote talk.yaml; next:")
     s.prompts("$")
