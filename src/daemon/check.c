@@ -10,9 +10,10 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "daemon/daemon.h"
-#include "daemon/node.h"
 #include "daemon/reload.h"
+#include "daemon/shared.h"
 #include "gate/call/auth.h"
+#include "gate/config/certs.h"
 #include "gate/config/instant.h"
 #include "gate/config/key.h"
 #include "gate/config/keyring.h"
@@ -21,6 +22,7 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "llm/price/table.h"
+#include "http/way.h"
 #include "net/bind.h"
 
 static const char *name_of(const struct sl_serve_opts *opts)
@@ -112,6 +114,35 @@ static uint32_t keys_look(const struct sl_config *config, const char *name, uint
         }
     }
     return n_warnings;
+}
+
+struct expired {
+    const char *name;
+    uint64_t now_sec;
+    uint32_t n;
+};
+
+static void on_certificate(void *arg, const char *path, uint64_t end)
+{
+    struct expired *expired = arg;
+    if (end <= expired->now_sec) {
+        fprintf(stderr, "%s: warning: the certificate in %s has expired\n", expired->name, path);
+        expired->n++;
+    }
+}
+
+/* Warns about certificates that have expired; returns their number. */
+static uint32_t certificates_look(const struct sl_config *config, const char *name, uint64_t now_sec)
+{
+    struct expired expired = { name, now_sec, 0 };
+    struct sl_certs certs = { .fn = on_certificate, .arg = &expired };
+    sl_certs_look(&certs, config->settings->server.tls_cert, config->settings->server_tls);
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        const struct sl_route *route = config->routes[i];
+        sl_certs_look(&certs, route->own->tls_cert, route->way ? route->way->tls : NULL);
+    }
+    sl_certs_done(&certs);
+    return expired.n;
 }
 
 /* The most names in one note. */
@@ -208,13 +239,15 @@ int sl_cmd_check(const struct sl_serve_opts *opts)
     struct sl_err err = { 0 };
     uint32_t n_errors = load->problems.n_errors, n_warnings = load->problems.n + load->problems.n_left_out - n_errors;
     sl_problems_print(&load->problems, stderr);
-    if (load->config &&
-        (!log_is_writable(load->config->settings->log_access, &err) ||
-         !addresses_are_allowed(load->config->settings, &err) || sl_node_check(load->config->settings, &err) < 0)) {
+    if (load->config && (!log_is_writable(load->config->settings->log_access, &err) ||
+                         !addresses_are_allowed(load->config->settings, &err) ||
+                         sl_shared_store_check(load->config->settings, &err) < 0)) {
         fprintf(stderr, "%s: error: %s\n", name_of(opts), err.text);
         n_errors++;
     }
     n_warnings += load->config ? keys_look(load->config, name_of(opts), sl_clock_wall_usec() / SL_USEC_PER_SEC) : 0;
+    n_warnings += load->config ? certificates_look(load->config, name_of(opts), sl_clock_wall_usec() / SL_USEC_PER_SEC)
+                               : 0;
     n_warnings += load->config ? openness_look(load->config->settings, name_of(opts)) : 0;
     bool is_bad = !load->config || n_errors || (opts->is_strict && n_warnings);
     if (is_bad) {

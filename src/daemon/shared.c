@@ -46,7 +46,7 @@ int sl_shared_store_check(const struct sl_settings *settings, struct sl_err *err
     struct sl_seal seal = { 0 };
     struct sl_err cause = { 0 };
     int r = sl_node_check(settings, err);
-    if (r == 0 && (r = sl_dir_key(NULL, false, &seal, &cause)) < 0) {
+    if (r == 0 && sl_dir_key_variable() && (r = sl_dir_key(NULL, false, &seal, &cause)) < 0) {
         sl_fail(err, r, "%s", cause.text);
     }
     sl_seal_done(&seal);

@@ -18,7 +18,8 @@ SL_MUST int sl_shared_fleet_new(const struct sl_settings *settings, struct sl_li
 /* Connects to counters.redis once, as a start does, and leaves again. SL_E_INVAL: a start would end; SL_E_IO: it cannot
  * be reached. */
 SL_MUST int sl_shared_counters_try(const struct sl_settings *settings, struct sl_err *err);
-/* What a node must have for store.postgres, without connecting. SL_E_INVAL, SL_E_KEY. */
+/* Without connecting: what a node must have for store.postgres, and that SLUICE_SECRET_KEY, where it is set, can be a
+ * key. SL_E_INVAL. */
 SL_MUST int sl_shared_store_check(const struct sl_settings *settings, struct sl_err *err);
 /* The same, and looks at the database without changing it. */
 SL_MUST int sl_shared_store_try(const struct sl_settings *settings, struct sl_store_report *ret, struct sl_err *err);

@@ -8,6 +8,7 @@ import textwrap
 import pytest
 
 from harness import BIN
+from upstream import Authority
 
 ENV = {"PATH": os.environ["PATH"], "OPENAI_API_KEY": "sk-from-the-environment", "EMPTY": ""}
 
@@ -280,6 +281,22 @@ def test_mlflows_spellings(tmp_path, sluice):
 def test_both_lists_the_newer_wins(tmp_path):
     done = check(tmp_path, FINE + "routes:" + CHAT + CHAT.replace("chat", "other", 1))
     assert done.returncode == 0 and "1 route" in done.stdout and "routes: is ignored: there is `endpoints:`" in done.stderr
+
+
+def test_a_secret_key_that_is_none(tmp_path):
+    done = check(tmp_path, FINE, env={**ENV, "SLUICE_SECRET_KEY": "abc"})
+    assert done.returncode == 1 and "c.yaml: error: SLUICE_SECRET_KEY: " in done.stderr, done.stderr
+    assert check(tmp_path, FINE, env={**ENV, "SLUICE_SECRET_KEY": "ab" * 32}).returncode == 0
+
+
+@pytest.mark.parametrize("days", [-2, 5])
+def test_a_certificate_that_has_expired(tmp_path, days):
+    ca = Authority(tmp_path / "ca")
+    ca.pem("end", days=days)
+    text = f"server: {{ tls: {{ cert: {ca.dir}/end.pem, key: {ca.dir}/end.pem }} }}\n{FINE}"
+    done = check(tmp_path, text)
+    assert done.returncode == 0 and (f"c.yaml: warning: the certificate in {ca.dir}/end.pem has expired" in done.stderr) == (days < 0), done.stderr
+    assert check(tmp_path, text, "--strict").returncode == (1 if days < 0 else 0)
 
 
 def test_check_binds_and_writes_nothing(tmp_path):
