@@ -57,14 +57,18 @@ static int listen_look(const char *listen)
                      listen, port, port);
 }
 
-/* On a terminal a person tries the gateway: unless others could reach it, their keys are of use at once. */
-static bool env_routes_are_usual(const struct sl_serve_opts *opts)
+/* True: other machines could call. */
+static bool is_for_others(const struct sl_serve_opts *opts)
 {
     struct sl_bind_addr addr;
     struct sl_err err = { 0 };
-    bool is_local = !opts->listen ||
-                    (sl_bind_parse(sl_str_c(opts->listen), &addr, &err) == 0 && sl_bind_is_local(&addr));
-    return is_local && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    return opts->listen && (sl_bind_parse(sl_str_c(opts->listen), &addr, &err) < 0 || !sl_bind_is_local(&addr));
+}
+
+/* On a terminal a person tries the gateway: unless others could reach it, their keys are of use at once. */
+static bool env_routes_are_usual(const struct sl_serve_opts *opts)
+{
+    return !is_for_others(opts) && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
 static int env_routes_look(const struct cli_args *args, struct sl_serve_opts *opts)
@@ -74,6 +78,12 @@ static int env_routes_look(const struct cli_args *args, struct sl_serve_opts *op
     }
     if (args->has_env_routes && opts->config) {
         return cli_usage("serve", "--env-routes adds routes where there is no file, and %s is one", opts->config);
+    }
+    if (args->has_env_routes && is_for_others(opts)) {
+        return cli_usage("serve",
+                         "--env-routes makes routes that everyone can call and spend by, and --listen %s is not this "
+                         "machine alone: `sluice init --keys` writes a file whose callers need a key",
+                         opts->listen);
     }
     opts->has_env_routes = !opts->config && !args->has_no_env_routes &&
                            (args->has_env_routes || env_routes_are_usual(opts));

@@ -31,6 +31,12 @@ static bool is_key(const char *text)
     return at > text && !*at;
 }
 
+static bool has_odd_key(const struct sl_provider *provider)
+{
+    const char *key = sl_starter_is(provider) ? getenv(provider->key_variable) : NULL;
+    return key && *key && !is_key(key);
+}
+
 bool sl_starter_has_key(const struct sl_provider *provider)
 {
     const char *key = sl_starter_is(provider) ? getenv(provider->key_variable) : NULL;
@@ -63,6 +69,10 @@ unsigned sl_starter_default(struct sl_buf *out, struct sl_buf *names)
             sl_starter_route(out, provider, NULL);
             sl_buf_printf(names, "%s%s (%s)", n ? ", " : "", provider->name, provider->key_variable);
             n++;
+        } else if (has_odd_key(provider)) {
+            sl_log(SL_LOG_WARNING, "serve",
+                   "no route for %s: %s has a character that no key has (a space, the end of a line)", provider->name,
+                   provider->key_variable);
         }
     }
     return n;
