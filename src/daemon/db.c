@@ -2,6 +2,7 @@
 /* `sluice db check`, `sluice db backup FILE`, `sluice db copy`, `sluice db migrate`, and `sluice secret rotate` without
  * a daemon. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/env.h"
 #include "daemon/daemon.h"
@@ -25,6 +26,25 @@ static int dir_find(const char *given, struct sl_arena *arena, struct sl_str *re
     return r == 0 && !ret->p ? sl_fail(err, SL_E_INVAL, "`--data none` has no database") : r;
 }
 
+/* The same, but the store must be in the directory. */
+static int own_find(const char *given, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
+{
+    char database[4200], node[4200];
+    int r = dir_find(given, arena, ret, err);
+    if (r < 0) {
+        return r;
+    }
+    snprintf(database, sizeof(database), "%s/sluice.db", ret->p);
+    snprintf(node, sizeof(node), "%s/node.id", ret->p);
+    return access(database, F_OK) != 0 && access(node, F_OK) == 0
+               ? sl_fail(
+                     err, SL_E_UNSUPPORTED,
+                     "%s has no database: the store of this node is in PostgreSQL, whose own tools check it and back "
+                     "it up",
+                     ret->p)
+               : 0;
+}
+
 int sl_cmd_db_check(const char *data)
 {
     struct sl_arena arena;
@@ -32,7 +52,7 @@ int sl_cmd_db_check(const char *data)
     struct sl_err err = { 0 };
     struct sl_store_report report;
     sl_arena_init(&arena, NULL);
-    int r = dir_find(data, &arena, &dir, &err);
+    int r = own_find(data, &arena, &dir, &err);
     r = r < 0 ? r : sl_store_check(dir.p, &report, &err);
     if (r == 0) {
         printf("%s: ok, schema %d, %llu route%s, %llu with limits\n", dir.p, report.schema,
@@ -49,7 +69,7 @@ int sl_cmd_db_backup(const char *data, const char *file)
     struct sl_str dir;
     struct sl_err err = { 0 };
     sl_arena_init(&arena, NULL);
-    int r = dir_find(data, &arena, &dir, &err);
+    int r = own_find(data, &arena, &dir, &err);
     r = r < 0 ? r : sl_store_backup(dir.p, file, &err);
     if (r == 0) {
         const char *key = sl_env_secret("SLUICE_SECRET_KEY");
@@ -115,7 +135,7 @@ int sl_cmd_secret_rotate(const char *data, bool *ret_is_running)
     struct sl_err err = { 0 };
     uint64_t n = 0;
     sl_arena_init(&arena, NULL);
-    int r = dir_find(data, &arena, &dir, &err);
+    int r = own_find(data, &arena, &dir, &err);
     r = r < 0 ? r : sl_store_rotate(dir.p, &n, &err);
     sl_arena_done(&arena);
     *ret_is_running = r == SL_E_BUSY;

@@ -202,8 +202,9 @@ void sl_question_fail(struct sl_xchg *x, int r, const struct sl_err *err)
     }
     bool is_told = err && sl_auth_reaches(x, SL_STR("")); /* the store's text may name a host and a user */
     sl_api_refuse(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE",
-                  "The change was not made: the gateway's store is not available%s%s.", is_told ? ": " : "",
-                  is_told ? err->text : "");
+                  "%s: the gateway's store is not available%s%s.",
+                  x->match.method == SL_GET ? "This cannot be read now" : "The change was not made",
+                  is_told ? ": " : "", is_told ? err->text : "");
 }
 
 bool sl_question_done_or_refuse(struct sl_xchg *x, const struct sl_question *question)

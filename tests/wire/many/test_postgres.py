@@ -183,6 +183,7 @@ def test_the_database_goes_and_comes_back(node, postgres_own):
         for method, path, body in [("POST", MAKE, {"name": "x", **MOCK}), ("DELETE", f"{OWN}/made", None), ("POST", KEYS, {"name": "k", "principal": "p", "role": "query"}),
                                    ("GET", AUDIT, None)]:
             reply = do(daemon, method, path, body, 503)
+            assert (b"This cannot be read now: " if method == "GET" else b"The change was not made: ") in reply.body
             assert b"UNAVAILABLE" in reply.body.upper() and b"not-to-be-shown" not in reply.body
         # a key or a route that another node may have made: nobody is told that it does not exist
         assert ask(daemon, "fixed", "sk-perhaps-of-another-node-0123") == 503 and ask(daemon, "unknown") == 503
@@ -388,6 +389,15 @@ def test_a_newer_schema_is_refused_with_words(tmp_path, node, store, postgres_sh
     postgres_shared.sql("UPDATE sluice.meta SET value = 98 WHERE key = 'schema_least'", database)
     text = refused(tmp_path, {"store": {"postgres": "$THE_STORE"}, "endpoints": []}, store, SLUICE_SECRET_KEY=SECRET)
     assert re.search(r"a newer version of sluice made the database.s schema \(99; this one knows up to \d+\)", text), text
+
+
+def test_tools_of_a_database_in_the_directory_say_where_it_is(node, store, tmp_path):
+    a = node(store, FILE)
+    end(a)
+    for words in (["db", "check"], ["db", "backup", str(tmp_path / "copy")], ["secret", "rotate"]):
+        done = subprocess.run([BIN, *words, "--data", a.data], capture_output=True, text=True, timeout=DEADLINE,
+                              env={k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")} | {"SLUICE_SECRET_KEY": SECRET})
+        assert done.returncode == 1 and "the store of this node is in PostgreSQL" in done.stderr, done.stderr
 
 
 def test_usage_of_all_nodes_is_summed_up(node, store):
