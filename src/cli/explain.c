@@ -162,10 +162,14 @@ static void end_tell(const sluice_result *row)
                   *first_text ? ")" : "");
     }
     if (message) {
-        cli_print(stdout, "It was told: %s", message);
+        /* The client got the gateway's own words there: the provider's are about the operator's key. */
+        bool is_theirs = !said && type && strcmp(type, "provider_auth_failed") == 0;
+        cli_print(stdout, "%s: %s", is_theirs ? "What the provider said" : "It was told", message);
     }
     if (error) {
-        cli_print(stdout, "What the provider did: %s", error);
+        int64_t n_all = 0;
+        sluice_json_int(row, "n_attempts", &n_all);
+        cli_print(stdout, "%s: %s", n_all ? "What the provider did" : "Why", error);
     }
     if (said) {
         cli_print(stdout, "What the provider said: %s", said);

@@ -59,6 +59,14 @@ def test_explain(gate):
     assert code == 5 and "no request with this id" in err
 
 
+def test_explain_tells_whose_words_they_are(grouped):
+    refused = grouped.call(key="sk-unknown-0123456789-0123456789").get("x-sluice-id")
+    grouped.rows(1, key=ADMIN)
+    code, out, err = sl("explain", refused, server=grouped.daemon.url, SLUICE_KEY=ADMIN)
+    assert code == 0 and "No provider was asked." in out and "Why: The API key is not known to this gateway." in out, out + err
+    assert "What the provider" not in out, out
+
+
 def test_explain_tells_who_and_which_limits(grouped):
     for _ in range(6):
         grouped.call(key=KEYS["ann"], headers=[("x-sluice-session", "s-1")])
