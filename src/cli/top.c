@@ -293,7 +293,7 @@ int cli_top(const struct cli_args *args)
     int r = cli_open(&own, &client);
     if (r == 0 && look_take(client, &looks[0], &err) < 0) {
         r = cli_report(args, client, NULL, err);
-    } else if (r == 0 && looks[0].page.config_version <= 0) { /* every gateway has one */
+    } else if (r == 0 && looks[0].page.config_version <= 0 && looks[0].page.started <= 0) { /* a gateway has both */
         r = cli_no_gateway(args);
     } else if (r == 0 && is_live) {
         r = top_live(args, client, looks);
