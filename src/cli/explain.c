@@ -161,10 +161,10 @@ static void end_tell(const sluice_result *row)
                   type ? type : "", total_text, *first_text ? " (the first byte after " : "", first_text,
                   *first_text ? ")" : "");
     }
-    if (message) {
-        /* The client got the gateway's own words there: the provider's are about the operator's key. */
-        bool is_theirs = !said && type && strcmp(type, "provider_auth_failed") == 0;
-        cli_print(stdout, "%s: %s", is_theirs ? "What the provider said" : "It was told", message);
+    /* There the client got the gateway's own words: the provider's are about the operator's key. */
+    bool is_theirs = said && type && strcmp(type, "provider_auth_failed") == 0;
+    if (message && !is_theirs) {
+        cli_print(stdout, "It was told: %s", message);
     }
     if (error) {
         int64_t n_all = 0;

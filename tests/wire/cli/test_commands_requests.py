@@ -67,6 +67,14 @@ def test_explain_tells_whose_words_they_are(grouped):
     assert "What the provider" not in out, out
 
 
+def test_explain_tells_what_the_provider_wrote_about_our_key(gate):
+    r = gate.call("denied")
+    gate.rows(1)
+    out = sl("explain", r.get("x-sluice-id"), server=gate.daemon.url)[1]
+    assert "provider_auth_failed" in out and b"Incorrect" not in r.body
+    assert "What the provider said: Incorrect API key provided" in out and "It was told: Incorrect" not in out, out
+
+
 def test_explain_tells_who_and_which_limits(grouped):
     for _ in range(6):
         grouped.call(key=KEYS["ann"], headers=[("x-sluice-session", "s-1")])

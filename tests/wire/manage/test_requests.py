@@ -20,6 +20,8 @@ def answer(x):
     says = body["messages"][0]["content"]
     if says == "fail":
         x.reply({"error": {"message": "the secret insides", "type": "server_error", "code": "boom"}}, status="500 Oops")
+    elif says == "denied":
+        x.reply({"error": {"message": "Incorrect API key provided"}}, status="401 Unauthorized")
     elif body.get("stream"):
         x.stream_head()
         x.event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]})
