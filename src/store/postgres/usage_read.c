@@ -75,7 +75,9 @@ static void sql_make(const struct sl_usage_query *query, struct sl_buf *sql)
     sl_buf_add_c(sql, query->group.p ? " AND (grp = ?4 OR (grp > ?4 || '/' AND grp < ?4 || '0'))" : " AND ?4 = ''");
     sl_buf_add_c(sql, " GROUP BY part");
     for (size_t i = 0; i < SL_ARRAY_LEN(of_columns); i++) {
-        sl_buf_printf(sql, query->by & SL_BIT(i) ? ", %s" : "", of_columns[i]);
+        if (query->by & SL_BIT(i)) {
+            sl_buf_printf(sql, ", %s", of_columns[i]);
+        }
     }
     sl_buf_add_c(sql, " HAVING count(*) > 0");
     if (query->max) {
