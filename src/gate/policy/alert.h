@@ -19,7 +19,7 @@ struct sl_alert_marks {
 };
 
 /* Limits of keys and groups with a shorter window have no alerts. */
-#define SL_ALERT_OWN_PERIOD_MIN (3600 * SL_USEC_PER_SEC)
+#define SL_ALERT_OWN_PERIOD_MIN (60 * SL_USEC_PER_SEC)
 /* How many alerts wait at most, to be taken, or to be sent; and how many of them may be of counters whose number
  * callers and admins of groups choose. */
 #define SL_ALERTS_MAX    1024

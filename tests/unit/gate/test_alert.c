@@ -266,8 +266,8 @@ static void short_windows_of_keys_and_groups_are_not_told(void **state)
 {
     (void)state;
     static const struct sl_limit_rule rules[] = { REQUESTS(1, SEC, SL_LIMIT_WHOLE, 1, "second"),
-                                                  REQUESTS(1, 59 * MINUTE, SL_LIMIT_USER, 59, "minute"),
-                                                  REQUESTS(1, 60 * MINUTE, SL_LIMIT_WHOLE, 1, "hour") };
+                                                  REQUESTS(1, 59 * SEC, SL_LIMIT_USER, 59, "second"),
+                                                  REQUESTS(1, MINUTE, SL_LIMIT_WHOLE, 1, "minute") };
     static const enum sl_limit_owner owners[] = { SL_LIMIT_OF_ROUTE, SL_LIMIT_OF_KEY, SL_LIMIT_OF_GROUP };
     struct world w;
     world_make(&w, &(struct sl_alert_marks){ 1, { 100 } });
