@@ -346,7 +346,7 @@ def test_calls_without_a_key_do_not_flood_the_log(sluice, upstream, tmp_path):
         assert gate.call().status == 401
         assert gate.call(key="sk-sluice-nobody").status == 401
     assert gate.call(key=KEYS["ann"]).status == 200
-    rows = wait_for(lambda: (lambda rows: rows if rows[0]["status"] == 200 else None)(gate.get(key=ADMIN, limit=1000).json()["requests"]), "the call with a key")
+    rows = wait_for(lambda: (lambda rows: rows if rows and rows[0]["status"] == 200 else None)(gate.get(key=ADMIN, limit=1000).json()["requests"]), "the call with a key")
     assert 60 <= sum(r["status"] == 401 for r in rows) <= 120  # a new minute may have begun
     metrics = gate.daemon.call("GET", "/metrics").body.decode()
     assert sum(float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith("sluice_requests_total{") and "caller_unauthenticated" in line) == 150
