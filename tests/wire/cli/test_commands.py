@@ -129,14 +129,16 @@ def test_a_stream_that_breaks(upstream):
     assert (code, out) == (3, "") and "the upstream died" in err
 
 
-def test_routes(server):
+def test_routes(sluice):
+    daemon = sluice(CONFIG)
+    server = daemon.url
     assert sl("routes", "list", server=server) == (0, "chat\tllm/v1/chat\tmock\tmock-chat\t\ncompletions\tllm/v1/completions\tmock\tmock-completions\t\n"
                                                       "embeddings\tllm/v1/embeddings\tmock\tmock-embeddings\t\nrare\tllm/v1/chat\tmock\tmock\t1/hour\n", "")
     code, out, _ = sl("routes", "list", "--json", server=server)
     listed = json.loads(out)
     assert [r["name"] for r in listed["routes"]] == ["chat", "completions", "embeddings", "rare"] and listed["next_page_token"] is None
     code, out, _ = sl("routes", "get", "rare", server=server)
-    assert out == f"name\trare\ntype\tllm/v1/chat\nprovider\tmock\nmodel\tmock\nurl\t{server}/gateway/rare/invocations\nlimit\t1/hour\n"
+    assert out == f"name\trare\ntype\tllm/v1/chat\nprovider\tmock\nmodel\tmock\nurl\t{server}/gateway/rare/invocations\nlimit\t1/hour\nowner\tfile ({daemon.dir}/sluice.yaml:17)\n"
     code, out, _ = sl("routes", "get", "rare", "--json", server=server)
     assert json.loads(out)["limit"] == {"calls": 1, "key": None, "renewal_period": "hour"}
 
@@ -287,7 +289,7 @@ def test_completion_in_bash(server, tmp_path):
 
     assert complete("sluice", "") >= {"serve", "check", "query", "routes", "limits", "completion"}
     assert complete("sluice", "ro") == {"routes"}
-    assert complete("sluice", "routes", "") == {"list", "get", "create", "delete", "export", "apply"}
+    assert complete("sluice", "routes", "") == {"list", "get", "create", "delete", "export", "apply", "diff"}
     assert complete("sluice", "query", "--st") == {"--stream"}
     assert complete("sluice", "routes", "get", "c") == {"chat", "completions"}
     assert complete("sluice", "completion", "b") == {"bash"}

@@ -185,6 +185,8 @@ def test_ctrl_c_ends_a_call(sluice, upstream, python):
     up = upstream(lambda x: x.wait_closed())
     daemon = sluice({"endpoints": [chat_route(up.base)]})
     p = python.start("""
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background ignores it
         try:
             g.GatewayClient(sys.argv[1]).query("chat", {"messages": [{"role": "user", "content": "a"}]})
         except KeyboardInterrupt:
