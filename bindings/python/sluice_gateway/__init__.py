@@ -17,7 +17,7 @@ from typing import Any, Optional
 
 from ._lib import done as _done, encoded as _encoded, lib as _lib, text as _text
 from .aio import AsyncGatewayClient, AsyncStream
-from .client import GatewayClient, Outcome, Stream, gateway_uri as get_gateway_uri
+from .client import GatewayClient, Outcome, Stream, uri_in_force as get_gateway_uri
 from .entities import Endpoint, Limit, LimitsConfig, PagedList, Route, RouteModelInfo
 from .errors import (
     AuthError, Cancelled, ConnectError, GatewayError, InvalidRequest, LimitReached, NotFound, OutOfMemory, PermissionDenied,

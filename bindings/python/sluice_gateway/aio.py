@@ -12,8 +12,9 @@ from typing import Any, Optional
 
 from . import client as calls
 from ._lib import ON_END, ON_EVENT, ON_FD, ON_TEXT, ON_TIMEOUT, ON_USAGE, PAUSE, READ, WRITE, Callbacks, failure, lib, made, opened, piece
-from .client import Outcome, gateway_uri as _default_uri
+from .client import Outcome, uri_in_force
 from .entities import LimitsConfig, PagedList, Route
+from .errors import Cancelled
 
 # Events that wait for their reader; at the first number the stream is paused, at the second it goes on.
 _FULL, _LOW = 64, 16
@@ -44,7 +45,7 @@ class AsyncGatewayClient:
     """As GatewayClient, for the event loop in which it is used first. Cancelling a task cancels its call."""
 
     def __init__(self, gateway_uri: Optional[str] = None, **options: Any) -> None:
-        self._options = {**options, "url": gateway_uri or _default_uri()}
+        self._options = {**options, "url": gateway_uri or uri_in_force()}
         self._client: Any = opened(self._options)
         self._loop: Any = None
         self._timer: Any = None
@@ -125,15 +126,16 @@ class AsyncGatewayClient:
         return number, flight
 
     def _end(self, number: int) -> None:
-        flight = self._flights.pop(number, None)
-        if flight is not None and flight.call is not None and self._client is not None:
+        flight = self._flights.get(number)
+        if flight is not None:
             call, flight.call = flight.call, None
-            self._flights[number] = flight  # the library may still tell the end
-            lib.call_free(call)
+            lib.call_free(call)  # it may tell the end; None is nothing to free
             del self._flights[number]
 
     @staticmethod
     def _finish(flight: _Flight) -> Any:
+        if flight.call is None:
+            raise Cancelled("the client was closed", "SLUICE_ECANCELLED")
         call, flight.call = flight.call, None
         result, err = ctypes.c_void_p(), ctypes.c_void_p()
         if lib.finish(call, ctypes.byref(result), ctypes.byref(err)) < 0:
@@ -227,8 +229,6 @@ class AsyncStream:
                 if flight.is_over:
                     break
                 await flight.changed()
-            if flight.call is None:
-                return  # the client was closed
             result = self._client._finish(flight)
             self.outcome = Outcome(result)
             lib.result_free(result)

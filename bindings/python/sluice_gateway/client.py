@@ -15,7 +15,7 @@ from ._lib import FAULT, NEXT_END, NEXT_EVENT, READ, WRITE, Fd, Tokens, done, en
 from .entities import LimitsConfig, PagedList, Route
 
 
-def gateway_uri() -> str:
+def uri_in_force() -> str:
     """The URI in force: that of set_gateway_uri, else SLUICE_SERVER, else MLFLOW_GATEWAY_URI."""
     room = ctypes.create_string_buffer(65536)
     done(lib.gateway_get_uri, room, len(room))
@@ -127,14 +127,14 @@ class _Connection:
 class GatewayClient:
     """A client of one gateway. Any number of threads may use it; it may be pickled, and used after a fork.
 
-    gateway_uri: None means the one in force (see gateway_uri above). Options, over those of the environment: url's
+    gateway_uri: None means the one in force (see uri_in_force above). Options, over those of the environment: url's
     texts `unix_socket`, `key`, `username`, `password`, `ca`, `ca_path`, `cert`, `cert_key`, `cert_key_password`,
     `proxy`, `user_agent`; numbers `insecure`, `proxy_from_env`, `retries`, `max_connections`, `max_reply_bytes`,
     `max_event_bytes`; seconds `connect_timeout`, `idle_timeout`, `timeout`, `backoff`, `backoff_max`,
     `retry_after_max`. sluice_opts(3) says what each means."""
 
     def __init__(self, gateway_uri: Optional[str] = None, **options: Any) -> None:
-        self._options = {**options, "url": gateway_uri or _default_uri()}
+        self._options = {**options, "url": gateway_uri or uri_in_force()}
         self._begin()
         self._give(self._take())  # a wrong option is told here and not by the first call
 
@@ -317,5 +317,3 @@ class Stream:
         if hasattr(self, "_call"):
             self.close()
 
-
-_default_uri = gateway_uri

@@ -317,6 +317,35 @@ def test_asyncio_cancel(sluice, upstream, python):
     assert gone.get(timeout=DEADLINE)
 
 
+def test_asyncio_close(sluice, upstream, python):
+    """A client that is closed ends what waits on it with an error: nobody takes half a stream for a whole one."""
+    def handler(x):
+        x.stream_head()
+        x.event({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]})
+        x.wait_closed()
+
+    up = upstream(handler)
+    daemon = sluice({"endpoints": [chat_route(up.base)]})
+    got = python("""
+        async def main():
+            client, data = g.AsyncGatewayClient(sys.argv[1]), {"messages": [{"role": "user", "content": "a"}]}
+            said = []
+            try:
+                async for text in client.query_stream("chat", data).texts():
+                    said.append(text)
+                    client.close()
+            except g.Cancelled as e:
+                said.append(e.code)
+            try:
+                await client.query("chat", data)
+            except RuntimeError as e:
+                said.append(str(e))
+            return said
+        print(json.dumps(asyncio.run(main())))
+    """, daemon.url)
+    assert got == ["a", "SLUICE_ECANCELLED", "this client is closed"]
+
+
 def test_without_the_library(package):
     p = subprocess.run([sys.executable, "-c", "import sluice_gateway"], capture_output=True, text=True, env=clean_env(PYTHONPATH=str(package), SLUICE_LIBRARY="/nonexistent/libsluice.so.1"))
     assert p.returncode == 1 and "needs the C library libsluice (/nonexistent/libsluice.so.1): install it, or set SLUICE_LIBRARY" in p.stderr
