@@ -99,10 +99,12 @@ static void state_set(struct sl_fleet_link *link, enum sl_link_state to)
 
 SL_PRINTF(3, 4) static void fault_set(struct sl_fleet_link *link, bool is_final, const char *fmt, ...)
 {
+    char text[sizeof(link->fault)]; /* an argument may be the last fault */
     va_list args;
     va_start(args, fmt);
-    vsnprintf(link->fault, sizeof(link->fault), fmt, args);
+    vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    snprintf(link->fault, sizeof(link->fault), "%s", text);
     link->is_fault_final = is_final;
 }
 
@@ -487,7 +489,6 @@ static void dial(struct sl_fleet_link *link)
 static void on_timer(struct sl_timer *timer)
 {
     struct sl_fleet_link *link = SL_CONTAINER_OF(timer, struct sl_fleet_link, timer);
-    char fault[sizeof(link->fault)];
     if (link->is_ending) {
         sl_redis_close(&link->redis); /* what it waited for hears of it */
         link->on_done(link->arg);
@@ -501,7 +502,7 @@ static void on_timer(struct sl_timer *timer)
         break;
     case SL_LINK_GREET:
     case SL_LINK_JOIN:
-        link_fail(link, link->fault[0] ? memcpy(fault, link->fault, sizeof(fault)) : sl_fleet_silence(link->fleet),
+        link_fail(link, link->fault[0] ? link->fault : sl_fleet_silence(link->fleet),
                   false);
         break;
     case SL_LINK_TELL:
