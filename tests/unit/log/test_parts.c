@@ -224,6 +224,30 @@ static uint64_t time_of_sessions(bool are_alike)
     return best;
 }
 
+/* A file that somebody changed may have rows that name one member many times: each counts once. */
+static void a_word_that_stands_twice_in_a_row_counts_once(void **state)
+{
+    (void)state;
+    static char many[16000];
+    struct sl_str rows[2][8];
+    struct sl_buf out[2] = { SL_BUF_INIT(1u << 20), SL_BUF_INIT(1u << 20) };
+    const char word[] = { (char)(0x80 | SL_RLOG_ROUTE), 1, 0, 'r' };
+    for (size_t at = 0; at < sizeof(many); at += sizeof(word)) {
+        memcpy(many + at, word, sizeof(word));
+    }
+    for (int i = 0; i < 8; i++) { /* together more words than a block has rows */
+        rows[0][i] = sl_str_make(word, sizeof(word));
+        rows[1][i] = sl_str_make(many, sizeof(many));
+    }
+    for (int i = 0; i < 2; i++) {
+        sl_block_write(&out[i], 1, 7, rows[i], 8);
+        assert_int_equal(sl_buf_status(&out[i]), 0);
+    }
+    assert_true(sl_str_eq(sl_buf_str(&out[0]), sl_buf_str(&out[1])));
+    sl_buf_done(&out[0]);
+    sl_buf_done(&out[1]);
+}
+
 /* Callers choose their sessions. */
 static void sessions_chosen_for_a_hash_cost_no_more(void **state)
 {
@@ -245,6 +269,7 @@ int main(void)
         cmocka_unit_test(ids),
         cmocka_unit_test(packed_numbers),
         cmocka_unit_test(the_filter_has_what_it_got),
+        cmocka_unit_test(a_word_that_stands_twice_in_a_row_counts_once),
         cmocka_unit_test(sessions_chosen_for_a_hash_cost_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

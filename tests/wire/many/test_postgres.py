@@ -174,6 +174,8 @@ def test_the_database_goes_and_comes_back(node, postgres_own):
     a, b = node(url, FILE), node(url, FILE)
     make(a, "made")
     key = make_key(a)["key"]
+    do(a, "POST", GROUPS, {"name": "acme"}, 201)
+    tenant = make_key(a, group="acme", principal="acme/p")["key"]
     soon(lambda: ask(b, "made", key) == 200, "the key")
     postgres_own.stop(signal.SIGKILL)
     for daemon in (a, b):
@@ -187,6 +189,9 @@ def test_the_database_goes_and_comes_back(node, postgres_own):
             assert b"UNAVAILABLE" in reply.body.upper() and b"not-to-be-shown" not in reply.body
         # a key or a route that another node may have made: nobody is told that it does not exist
         assert ask(daemon, "fixed", "sk-perhaps-of-another-node-0123") == 503 and ask(daemon, "unknown") == 503
+    told = {who: a.call("GET", "/api/sluice/v1/usage", None, bearer(who)) for who in (tenant, ADMIN)}
+    assert {reply.status for reply in told.values()} == {503}
+    assert b"127.0.0.1" in told[ADMIN].body and b"127.0.0.1" not in told[tenant].body  # where the database is, is the operator's to know
     postgres_own.start()
     soon(lambda: metric(a, "sluice_store_up") == [1.0] == metric(b, "sluice_store_up"), "it is back")
     make(b, "later")
