@@ -502,8 +502,7 @@ static void on_timer(struct sl_timer *timer)
         break;
     case SL_LINK_GREET:
     case SL_LINK_JOIN:
-        link_fail(link, link->fault[0] ? link->fault : sl_fleet_silence(link->fleet),
-                  false);
+        link_fail(link, link->fault[0] ? link->fault : sl_fleet_silence(link->fleet), false);
         break;
     case SL_LINK_TELL:
         if (link->n_shares_due || link->is_telling) { /* commands of calls may be on their way, too */
