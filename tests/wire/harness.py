@@ -17,6 +17,9 @@ import time
 
 import yaml
 
+# A daemon that is told no data directory makes the default one; no test may leave it in the home of whoever runs the tests.
+os.environ["XDG_STATE_HOME"] = "/dev/null"
+
 BIN = os.environ.get("SLUICE_BIN", "build/src/daemon/sluice")
 DEADLINE = 20.0
 COMPLAINTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer|assertion failed")

@@ -17,7 +17,7 @@ CHAT = json.dumps({"messages": [{"role": "user", "content": "hello"}]})
 
 def clean_env(**env):
     environ = {k: v for k, v in os.environ.items() if not re.match("(SLUICE|MLFLOW)_|(https?|no|all)_proxy$", k, re.I)}
-    environ["HOME"] = "/nonexistent"
+    environ["HOME"] = "/dev/null"  # nobody, not even root, can make a file below it
     environ.update(env)
     return environ
 

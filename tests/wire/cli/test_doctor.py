@@ -4,6 +4,7 @@ import datetime
 import email.utils
 import json
 import os
+import re
 import resource
 import subprocess
 
@@ -140,6 +141,13 @@ def test_a_data_directory_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     code, rows = doctor(tmp_path, "endpoints: []", data=tmp_path / "file" / "data")
     assert code == 1 and of(rows, "data")[0][0] == "error", rows
+
+
+def test_no_test_can_make_the_default_directory(tmp_path):
+    """Where a broken daemon starts that should have refused to."""
+    for env in clean_env(), dict(os.environ), {"HOME": clean_env()["HOME"]}:
+        done = subprocess.run([BIN, "doctor", "--offline"], capture_output=True, text=True, timeout=DEADLINE, env=env)
+        assert done.returncode == 0 and re.search(r"^warning  data +/dev/null/\S+ cannot be made: nothing can be made in /dev/null: ", done.stdout, re.M), done.stdout
 
 
 def test_a_secret_key_without_its_database(tmp_path):

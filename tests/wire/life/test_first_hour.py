@@ -134,5 +134,5 @@ def test_a_key_that_cannot_be_one_is_told(sluice):
 
 @pytest.mark.parametrize("args, said", [(["--env-routes", "--listen", "0.0.0.0:0"], "--listen 0.0.0.0:0 is not this machine alone"), (["--env-routes", "-c", "x.yaml"], "--env-routes adds routes where there is no file, and x.yaml is one"), (["--env-routes", "--no-env-routes"], "say opposite things")])
 def test_they_do_not_go_with_a_file(args, said):
-    done = subprocess.run([BIN, "serve", *args], capture_output=True, text=True, timeout=DEADLINE, env=clean_env())
+    done = subprocess.run([BIN, "serve", "--data", "none", *args], capture_output=True, text=True, timeout=DEADLINE, env=clean_env())
     assert done.returncode == 2 and said in done.stderr, done.stderr
