@@ -190,7 +190,8 @@ def test_words_that_are_for_us(sluice, stdin, code, out, err):
     assert (got, said) == (code, out) and err in told and bool(err) == bool(told), told
 
 
-def test_settings_of_a_conversation(sluice, upstream):
+def yes(upstream):
+    """The base of an upstream that says yes, and the list of what it is asked."""
     seen = []
 
     def handler(x):
@@ -200,7 +201,12 @@ def test_settings_of_a_conversation(sluice, upstream):
         x.event("[DONE]")
         x.last_chunk()
 
-    daemon = sluice({"endpoints": [chat_route(upstream(handler).base)]})
+    return upstream(handler).base, seen
+
+
+def test_settings_of_a_conversation(sluice, upstream):
+    base, seen = yes(upstream)
+    daemon = sluice({"endpoints": [chat_route(base)]})
     assert sl("chat", "chat", "--system", "brief", "--temperature", "0.5", "--max-tokens", "9", server=daemon.url, stdin="one\ntwo\n/reset\nthree\n")[:2] == (0, "yes\nyes\nyes\n")
     assert [[m["content"] for m in x["messages"]] for x in seen] == [["brief", "one"], ["brief", "one", "yes", "two"], ["brief", "three"]]
     assert all(x["temperature"] == 0.5 and x["max_tokens"] == 9 for x in seen)
@@ -208,16 +214,7 @@ def test_settings_of_a_conversation(sluice, upstream):
 
 def test_a_conversation_goes_on_elsewhere(sluice, upstream):
     """With another system message, and at another route."""
-    seen = []
-
-    def handler(x):
-        seen.append(x.json())
-        x.stream_head()
-        x.event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}]})
-        x.event("[DONE]")
-        x.last_chunk()
-
-    base = upstream(handler).base
+    base, seen = yes(upstream)
     other = chat_route(base, "other")
     other["model"] = {**other["model"], "name": "gpt-5"}
     daemon = sluice({"endpoints": [chat_route(base), other]})
