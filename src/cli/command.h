@@ -8,6 +8,7 @@
 #ifndef SLUICE_CLI_COMMAND_H
 #define SLUICE_CLI_COMMAND_H
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -126,6 +127,11 @@ bool cli_choice_has(const char *choices, const char *word);
 int cli_help(const char *name, FILE *out);
 /* The command `version`, of both programs. */
 int cli_version(const struct cli_args *args);
+
+/* --- beside.c --- */
+
+/* Makes the path of a file beside this program, such as "../share/sluice/x"; false: it is not known. */
+bool cli_beside(const char *name, char out[PATH_MAX]);
 
 /* --- suggest.c --- */
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client commands of `sluice`. */
 #include <langinfo.h>
-#include <limits.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +13,8 @@
 static int daemon_exec(char **argv, const char *command)
 {
     static const char *const places[] = { "../../sbin/sluice", "../../bin/sluice", "../daemon/sluice" };
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
-    while (n > 0 && path[n - 1] != '/') {
-        n--;
-    }
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && n > 0; i++) {
-        char self[PATH_MAX], other[PATH_MAX];
-        strcpy(path + n, places[i]);
+    char path[PATH_MAX], self[PATH_MAX], other[PATH_MAX];
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && cli_beside(places[i], path); i++) {
         /* bin/sluice may be a link to this program. */
         if (realpath(path, other) && realpath("/proc/self/exe", self) && strcmp(self, other) != 0) {
             execv(path, argv);

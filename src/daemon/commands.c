@@ -189,13 +189,8 @@ int sl_command_schema(const struct cli_args *args)
 int sl_client_exec(char **argv)
 {
     static const char *const places[] = { "../libexec/sluice/sluice-client", "../cli/sluice-client" };
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
-    while (n > 0 && path[n - 1] != '/') {
-        n--;
-    }
-    for (size_t i = 0; i < SL_ARRAY_LEN(places) && n > 0; i++) {
-        strcpy(path + n, places[i]);
+    char path[PATH_MAX];
+    for (size_t i = 0; i < SL_ARRAY_LEN(places) && cli_beside(places[i], path); i++) {
         execv(path, argv);
     }
     return cli_fail(CLI_LOCAL, "'%s' needs the client program libexec/sluice/sluice-client, which is not installed",

@@ -270,14 +270,7 @@ static int file_write(const char *path, bool may_replace, struct sl_str text)
 static bool schema_find(char out[PATH_MAX])
 {
     char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
-    while (n > 0 && path[n - 1] != '/') {
-        n--;
-    }
-    if (n > 0) {
-        strcpy(path + n, "../share/sluice/" SCHEMA_NAME);
-    }
-    return n > 0 && realpath(path, out) != NULL;
+    return cli_beside("../share/sluice/" SCHEMA_NAME, path) && realpath(path, out) != NULL;
 }
 
 /* True: the file has exactly this text. */
