@@ -94,12 +94,12 @@ static void usual_names(char *out, size_t size)
 
 /* --- questions --- */
 
-/* Writes the answer, or what stands in brackets. False: the input ended. */
+/* Writes the answer, or what stands in brackets, which may be nothing. False: the input ended. */
 static bool ask(const char *question, const char *usual, char *out, size_t size)
 {
     char *line = NULL;
     size_t room = 0;
-    fprintf(stderr, "%s [%s]: ", question, usual);
+    fprintf(stderr, "%s%s%s%s: ", question, *usual ? " [" : "", usual, *usual ? "]" : "");
     ssize_t n = getline(&line, &room, stdin);
     while (n > 0 && strchr("\r\n \t", line[n - 1])) {
         line[--n] = '\0';
@@ -114,13 +114,16 @@ static int models_ask(struct init *init)
     for (uint32_t i = 0; i < init->n; i++) {
         const char *usual = first_model(init->providers[i]);
         char question[96];
-        snprintf(question, sizeof(question), "Model of %s", init->providers[i]->name);
-        if (usual && init->providers[i]->local) {
+        if (init->providers[i]->local) {
             continue; /* every model of the mock is the same */
         }
-        if (!ask(question, usual ? usual : "its name there", init->models[i], sizeof(init->models[i]))) {
-            return CLI_INTERRUPTED;
-        }
+        snprintf(question, sizeof(question), "Model of %s%s", init->providers[i]->name,
+                 usual ? "" : " (its name there)");
+        do {
+            if (!ask(question, usual ? usual : "", init->models[i], sizeof(init->models[i]))) {
+                return CLI_INTERRUPTED;
+            }
+        } while (!init->models[i][0]);
     }
     return CLI_DONE;
 }

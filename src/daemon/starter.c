@@ -14,6 +14,7 @@
 #include "gate/config/config.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "json/write.h"
 #include "llm/core/provider.h"
 
 bool sl_starter_is(const struct sl_provider *provider)
@@ -44,6 +45,24 @@ bool sl_starter_has_key(const struct sl_provider *provider)
     return key && is_key(key) && sl_provider_is_allowed(provider, sl_str_c(allowed ? allowed : ""));
 }
 
+/* Writes a text of YAML: with quotes where it could be read as something else. */
+static void text_put(struct sl_buf *out, const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t n = strlen(text);
+    bool is_plain = strspn(text, letters) > 0 && strchr(letters, text[n - 1]);
+    for (size_t i = 0; i < n && is_plain; i++) {
+        is_plain = strchr(letters, text[i]) || strchr("-_./:@+", text[i]);
+    }
+    if (is_plain) {
+        sl_buf_add_c(out, text);
+        return;
+    }
+    struct sl_jw w;
+    sl_jw_init(&w, out);
+    sl_jw_str_c(&w, text);
+}
+
 void sl_starter_route(struct sl_buf *out, const struct sl_provider *provider, const char *model)
 {
     const char *key = sl_opt_required(provider->opts);
@@ -52,8 +71,10 @@ void sl_starter_route(struct sl_buf *out, const struct sl_provider *provider, co
                   "    endpoint_type: llm/v1/chat\n"
                   "    model:\n"
                   "      provider: %s\n"
-                  "      name: %s\n",
-                  provider->name, provider->name, model ? model : provider->first_model);
+                  "      name: ",
+                  provider->name, provider->name);
+    text_put(out, model ? model : provider->first_model);
+    sl_buf_add_char(out, '\n');
     if (key) {
         sl_buf_printf(out, "      config:\n        %s: $%s\n", key, provider->key_variable);
     }

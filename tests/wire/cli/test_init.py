@@ -72,6 +72,12 @@ def test_options(tmp_path):
     assert [p for p, _, _ in providers(judged(tmp_path))] == ["openai", "groq"]
 
 
+@pytest.mark.parametrize("model", ["llama3:8b", "@cf/meta/llama", "a: b # c", "- x", '"quoted" \\ name', "ends:", "{x}", "*"])
+def test_any_name_of_a_model(tmp_path, model):
+    assert run(tmp_path, "init", "--provider", "ollama", "--model", model, "--yes")[0] == 0
+    assert providers(judged(tmp_path)) == [("ollama", model, None)]
+
+
 @pytest.mark.parametrize("args, said", [
     (["--provider", "opnai", "--yes"], "there is no provider 'opnai': did you mean 'openai'?"),
     (["--provider", "bedrock", "--yes"], "bedrock needs more than a key"),
@@ -113,3 +119,18 @@ def test_a_conversation(tmp_path, screen):  # noqa: F811
     s.prompts("$")
     document = judged(tmp_path, "talk.yaml")
     assert [p[:2] for p in providers(document)] == [("openai", "gpt-5"), ("mock", "mock")] and document["auth"] == {}
+
+
+def test_a_model_without_a_usual_one_is_asked_again(tmp_path, screen):  # noqa: F811
+    s = screen("http://127.0.0.1:1")
+    s.type(f"cd {tmp_path}; {BIN} init talk.yaml", "Enter")
+    s.shows("Which, with commas between them [")
+    s.type("ollama", "Enter")
+    s.shows("Model of ollama (its name there):")
+    s.type("Enter")
+    s.shows("Model of ollama (its name there):", 2)
+    s.type("llama3.2", "Enter")
+    s.shows("(key) [open]:")
+    s.type("Enter")
+    s.shows("wrote talk.yaml; next:")
+    assert providers(judged(tmp_path, "talk.yaml")) == [("ollama", "llama3.2", None)]
