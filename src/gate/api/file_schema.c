@@ -19,16 +19,9 @@
 #define PART      "#/components/schemas/"
 #define REF(name) "{\"$ref\":\"" PART name "\"}"
 
-/* --- rows --- */
+/* --- values --- */
 
-static void map_members(struct sl_jw *w, const struct sl_opt *rows);
-
-static void map_write(struct sl_jw *w, const struct sl_opt *rows)
-{
-    sl_jw_object(w);
-    map_members(w, rows);
-    sl_jw_end(w);
-}
+static void value_write(struct sl_jw *w, const struct sl_opt *row);
 
 /* A text with a pattern; NULL: any, and a number counts as it is written. */
 static void text_write(struct sl_jw *w, const char *pattern)
@@ -69,7 +62,7 @@ static void forms_write(struct sl_jw *w, const struct sl_opt *row, const char *f
     struct sl_jw of_sub;
     if (row->sub) {
         sl_jw_init(&of_sub, &sub);
-        map_write(&of_sub, row->sub);
+        sl_opt_map_schema(&of_sub, row->sub, value_write);
     }
     sl_buf_add_c(&all, row->flags & SL_OPT_REQUIRED ? "[" : "[{\"type\":\"null\"},");
     for (const char *at = forms; *at; at++) {
@@ -85,7 +78,17 @@ static void forms_write(struct sl_jw *w, const struct sl_opt *row, const char *f
     sl_buf_done(&all);
 }
 
-static void type_write(struct sl_jw *w, const struct sl_opt *row)
+/* NULL: nothing says which forms it has. */
+static const char *forms_of(const struct sl_opt *row)
+{
+    return row->forms                   ? row->forms
+           : !row->sub                  ? NULL
+           : row->flags & SL_OPT_OR_OFF ? "%,{\"enum\":[\"off\",\"no\",false]}"
+                                        : "%";
+}
+
+/* What the file may have: most values in several forms, and null, which means the default. */
+static void value_write(struct sl_jw *w, const struct sl_opt *row)
 {
     switch (row->type) {
     case SL_OPT_BOOL:
@@ -121,56 +124,14 @@ static void type_write(struct sl_jw *w, const struct sl_opt *row)
         forms_write(w, row, REF("FileSecret"));
         break;
     case SL_OPT_MAP:
-        forms_write(w, row, row->flags & SL_OPT_OR_OFF ? "%,{\"enum\":[\"off\",\"no\",false]}" : "%");
-        break;
     case SL_OPT_CUSTOM:
-        if (row->forms) {
-            forms_write(w, row, row->forms);
-        } else if (row->sub) {
-            forms_write(w, row, row->flags & SL_OPT_OR_OFF ? "%,{\"enum\":[\"off\",\"no\",false]}" : "%");
+        if (forms_of(row)) {
+            forms_write(w, row, forms_of(row));
         }
         break;
     case SL_OPT_ROWS:
         break;
     }
-}
-
-static void rows_write(struct sl_jw *w, const struct sl_opt *rows)
-{
-    for (const struct sl_opt *row = rows; row->key; row++) {
-        if (row->type == SL_OPT_ROWS) {
-            rows_write(w, row->sub);
-        } else if (!(row->flags & SL_OPT_HIDDEN)) {
-            sl_jw_key(w, row->key);
-            sl_jw_object(w);
-            type_write(w, row);
-            sl_jw_member_str(w, "description", sl_str_c(row->help ? row->help : ""));
-            sl_jw_end(w);
-        }
-    }
-}
-
-static void required_write(struct sl_jw *w, const struct sl_opt *rows)
-{
-    sl_jw_key(w, "required");
-    sl_jw_array(w);
-    for (const struct sl_opt *row = rows; row->key; row++) {
-        if (row->flags & SL_OPT_REQUIRED && !row->unless) {
-            sl_jw_str_c(w, row->key);
-        }
-    }
-    sl_jw_end(w);
-}
-
-static void map_members(struct sl_jw *w, const struct sl_opt *rows)
-{
-    sl_jw_member_str(w, "type", SL_STR("object"));
-    sl_jw_key(w, "properties");
-    sl_jw_object(w);
-    rows_write(w, rows);
-    sl_jw_end(w);
-    required_write(w, rows);
-    sl_jw_member_bool(w, "additionalProperties", false);
 }
 
 /* --- models --- */
@@ -265,11 +226,11 @@ static void made_parts_write(struct sl_jw *w)
         { NULL },
     };
     sl_jw_key(w, "FileKey");
-    map_write(w, sl_file_key_rows());
+    sl_opt_map_schema(w, sl_file_key_rows(), value_write);
     sl_jw_key(w, "FileTarget");
-    map_write(w, sl_target_rows);
+    sl_opt_map_schema(w, sl_target_rows, value_write);
     sl_jw_key(w, "FileRouteSettings");
-    map_write(w, of_route);
+    sl_opt_map_schema(w, of_route, value_write);
     sl_jw_key(w, "FileModel");
     model_write(w);
 }
@@ -326,7 +287,7 @@ void sl_file_schema(struct sl_buf *out)
     sl_jw_member_raw(&w, "routes",
                      SL_STR("{\"description\":\"MLflow 3's routes, or an older name of endpoints\",\"type\":\"array\","
                             "\"items\":{\"anyOf\":[" REF("FileSplit") "," REF("FileRoute") "]}}"));
-    rows_write(&w, sl_settings_rows());
+    sl_opt_rows_schema(&w, sl_settings_rows(), value_write);
     sl_jw_end(&w);
     sl_jw_member_raw(&w, "patternProperties", SL_STR("{\"^x-\":{}}"));
     sl_jw_member_bool(&w, "additionalProperties", false);

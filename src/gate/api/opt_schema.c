@@ -25,6 +25,61 @@ const char *sl_opt_pattern(const struct sl_opt *row)
     }
 }
 
+/* --- the walk --- */
+
+void sl_opt_rows_schema(struct sl_jw *w, const struct sl_opt *rows, sl_opt_value_fn *value)
+{
+    for (const struct sl_opt *row = rows; row->key; row++) {
+        if (row->type == SL_OPT_ROWS) {
+            sl_opt_rows_schema(w, row->sub, value);
+        } else if (!(row->flags & SL_OPT_HIDDEN)) {
+            sl_jw_key(w, row->key);
+            sl_jw_object(w);
+            value(w, row);
+            if (row->help) {
+                sl_jw_member_str(w, "description", sl_str_c(row->help));
+            }
+            sl_jw_end(w);
+        }
+    }
+}
+
+static void required_write(struct sl_jw *w, const struct sl_opt *rows)
+{
+    for (const struct sl_opt *row = rows; row->key; row++) {
+        if (row->type == SL_OPT_ROWS) {
+            required_write(w, row->sub);
+        } else if (row->flags & SL_OPT_REQUIRED && !row->unless) {
+            sl_jw_str_c(w, row->key);
+        }
+    }
+}
+
+static void map_members(struct sl_jw *w, const struct sl_opt *rows, sl_opt_value_fn *value)
+{
+    sl_jw_member_str(w, "type", SL_STR("object"));
+    sl_jw_key(w, "properties");
+    sl_jw_object(w);
+    sl_opt_rows_schema(w, rows, value);
+    sl_jw_end(w);
+    if (sl_opt_required(rows)) {
+        sl_jw_key(w, "required");
+        sl_jw_array(w);
+        required_write(w, rows);
+        sl_jw_end(w);
+    }
+    sl_jw_member_bool(w, "additionalProperties", false);
+}
+
+void sl_opt_map_schema(struct sl_jw *w, const struct sl_opt *rows, sl_opt_value_fn *value)
+{
+    sl_jw_object(w);
+    map_members(w, rows, value);
+    sl_jw_end(w);
+}
+
+/* --- values of a call --- */
+
 static void names_write(struct sl_jw *w, const char *const *names)
 {
     sl_jw_key(w, "enum");
@@ -52,8 +107,6 @@ static void number_write(struct sl_jw *w, const struct sl_opt *row)
     }
 }
 
-static void map_members(struct sl_jw *w, const struct sl_opt *rows);
-
 /* A map, or off. */
 static void or_off_write(struct sl_jw *w, const struct sl_opt *row)
 {
@@ -64,8 +117,13 @@ static void or_off_write(struct sl_jw *w, const struct sl_opt *row)
     sl_jw_end(w);
 }
 
-static void type_write(struct sl_jw *w, const struct sl_opt *row)
+/* What a call may send: each value in one form. */
+static void value_write(struct sl_jw *w, const struct sl_opt *row)
 {
+    if (row->flags & SL_OPT_OR_OFF) {
+        or_off_write(w, row);
+        return;
+    }
     switch (row->type) {
     case SL_OPT_BOOL:
         sl_jw_member_str(w, "type", SL_STR("boolean"));
@@ -102,7 +160,7 @@ static void type_write(struct sl_jw *w, const struct sl_opt *row)
         sl_jw_member_bool(w, "writeOnly", true);
         break;
     case SL_OPT_MAP:
-        map_members(w, row->sub);
+        map_members(w, row->sub, value_write);
         break;
     case SL_OPT_CUSTOM: /* a reader of its own decides */
     case SL_OPT_ROWS:
@@ -110,64 +168,9 @@ static void type_write(struct sl_jw *w, const struct sl_opt *row)
     }
 }
 
-static void row_write(struct sl_jw *w, const struct sl_opt *row)
-{
-    sl_jw_object(w);
-    if (row->flags & SL_OPT_OR_OFF) {
-        or_off_write(w, row);
-    } else {
-        type_write(w, row);
-    }
-    if (row->help) {
-        sl_jw_member_str(w, "description", sl_str_c(row->help));
-    }
-    sl_jw_end(w);
-}
-
-static void rows_write(struct sl_jw *w, const struct sl_opt *rows)
-{
-    for (const struct sl_opt *row = rows; row->key; row++) {
-        if (row->type == SL_OPT_ROWS) {
-            rows_write(w, row->sub);
-        } else if (!(row->flags & SL_OPT_HIDDEN)) {
-            sl_jw_key(w, row->key);
-            row_write(w, row);
-        }
-    }
-}
-
-static void required_write(struct sl_jw *w, const struct sl_opt *rows)
-{
-    for (const struct sl_opt *row = rows; row->key; row++) {
-        if (row->type == SL_OPT_ROWS) {
-            required_write(w, row->sub);
-        } else if (row->flags & SL_OPT_REQUIRED && !row->unless) {
-            sl_jw_str_c(w, row->key);
-        }
-    }
-}
-
-static void map_members(struct sl_jw *w, const struct sl_opt *rows)
-{
-    sl_jw_member_str(w, "type", SL_STR("object"));
-    sl_jw_key(w, "properties");
-    sl_jw_object(w);
-    rows_write(w, rows);
-    sl_jw_end(w);
-    if (sl_opt_required(rows)) {
-        sl_jw_key(w, "required");
-        sl_jw_array(w);
-        required_write(w, rows);
-        sl_jw_end(w);
-    }
-    sl_jw_member_bool(w, "additionalProperties", false);
-}
-
 void sl_opt_schema(struct sl_jw *w, const struct sl_opt *rows)
 {
-    sl_jw_object(w);
-    map_members(w, rows);
-    sl_jw_end(w);
+    sl_opt_map_schema(w, rows, value_write);
 }
 
 /* --- models --- */
