@@ -22,7 +22,6 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "llm/price/table.h"
-#include "http/way.h"
 #include "net/bind.h"
 
 static const char *name_of(const struct sl_serve_opts *opts)
@@ -137,10 +136,7 @@ static uint32_t certificates_look(const struct sl_config *config, const char *na
     struct expired expired = { name, now_sec, 0 };
     struct sl_certs certs = { .fn = on_certificate, .arg = &expired };
     sl_certs_look(&certs, config->settings->server.tls_cert, config->settings->server_tls);
-    for (uint32_t i = 0; i < config->n_routes; i++) {
-        const struct sl_route *route = config->routes[i];
-        sl_certs_look(&certs, route->own->tls_cert, route->way ? route->way->tls : NULL);
-    }
+    sl_certs_look_routes(&certs, config);
     sl_certs_done(&certs);
     return expired.n;
 }

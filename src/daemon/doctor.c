@@ -26,7 +26,6 @@
 #include "gate/config/certs.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
-#include "http/way.h"
 #include "json/write.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
@@ -120,10 +119,7 @@ static void certificates_look(struct doctor *d)
 {
     struct sl_certs certs = { .fn = on_certificate, .arg = d };
     sl_certs_look(&certs, d->config->settings->server.tls_cert, d->config->settings->server_tls);
-    for (uint32_t i = 0; i < d->config->n_routes; i++) {
-        const struct sl_route *route = d->config->routes[i];
-        sl_certs_look(&certs, route->own->tls_cert, route->way ? route->way->tls : NULL);
-    }
+    sl_certs_look_routes(&certs, d->config);
     sl_certs_done(&certs);
 }
 

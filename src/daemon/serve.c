@@ -38,7 +38,6 @@
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
-#include "http/way.h"
 #include "log/rlog.h"
 #include "net/bind.h"
 #include "store/store.h"
@@ -208,10 +207,7 @@ static void certificates_tell(const struct sl_config *config)
     struct sl_certs certs = { .fn = on_certificate, .arg = "clients refuse to connect" };
     sl_certs_look(&certs, config->settings->server.tls_cert, config->settings->server_tls);
     certs.arg = "upstreams refuse it";
-    for (uint32_t i = 0; i < config->n_routes; i++) {
-        const struct sl_route *route = config->routes[i];
-        sl_certs_look(&certs, route->own->tls_cert, route->way ? route->way->tls : NULL);
-    }
+    sl_certs_look_routes(&certs, config);
     sl_certs_done(&certs);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 
+struct sl_config;
 struct sl_tls_ctx;
 
 /* All zero but for `fn` and `arg` at first. */
@@ -18,6 +19,8 @@ struct sl_certs {
 
 /* `path` ends with a NUL and lives until sl_certs_done. Nothing is told where it is empty, or `tls` is NULL. */
 void sl_certs_look(struct sl_certs *certs, struct sl_str path, const struct sl_tls_ctx *tls);
+/* Looks at those that the routes of a file show to their upstreams. */
+void sl_certs_look_routes(struct sl_certs *certs, const struct sl_config *config);
 void sl_certs_done(struct sl_certs *certs);
 
 #endif
