@@ -41,10 +41,10 @@ int cli_perform(const struct cli_args *args, sluice_client *client, const char *
  * after a failure). 0, or an exit code. */
 int cli_call(const struct cli_args *args, sluice_client *client, const char *method, const char *path, const char *json,
              sluice_result **result);
-/* True: the server's list has no end, because `page`, the n-th one, leads to itself as `before` did, or there are too
- * many. `before` may be NULL. */
 /* Says that an answer without a fault is not a gateway's; returns CLI_FAILED. */
 int cli_no_gateway(const struct cli_args *args);
+/* True: the server's list has no end, because `page`, the n-th one, leads to itself as `before` did, or there are too
+ * many. `before` may be NULL. */
 bool cli_is_endless(const sluice_result *before, const sluice_result *page, unsigned n_pages);
 /* Gets one route. */
 int cli_route_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **result);

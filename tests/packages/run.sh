@@ -25,7 +25,7 @@ root() {
 }
 clean="env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8"
 inside() { chroot "$work/$1" $clean "${@:2}"; }
-# port NAME: one that is free now
+# A port that is free now.
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 fail() {
     echo "FAILED: $*" >&2
