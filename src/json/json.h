@@ -99,6 +99,11 @@ SL_MUST int sl_json_parse_at(struct sl_json *doc, struct sl_str text, uint32_t r
 SL_MUST int sl_json_parse_short(struct sl_json *doc, struct sl_str text, uint32_t fold_depth, uint32_t room);
 /* "expected ',' or '}' at offset 17", for people. */
 const char *sl_json_fault_text(enum sl_json_fault fault);
+/* True: that very text is what was parsed. A document that several users share may have another one's by now. */
+SL_INLINE bool sl_json_holds(const struct sl_json *doc, struct sl_str text)
+{
+    return doc->text.p == text.p && doc->text.n == text.n && doc->n_toks > 0;
+}
 
 /* A value: a document and an index. `v.doc == NULL` is "absent"; every getter accepts it. */
 struct sl_json_val {

@@ -316,8 +316,7 @@ static bool doc_again_or_refuse(struct sl_xchg *x)
 {
     struct sl_json *doc = x->desk->doc;
     const struct sl_call *call = x->call;
-    bool is_same = doc->text.p == call->body.p && doc->text.n == call->body.n && doc->n_toks;
-    if (SL_LIKELY(!call->doc || is_same) || sl_json_parse(doc, call->body) == 0) {
+    if (SL_LIKELY(!call->doc || sl_json_holds(doc, call->body)) || sl_json_parse(doc, call->body) == 0) {
         return true;
     }
     sl_xchg_fail_nomem(x); /* it was valid before */

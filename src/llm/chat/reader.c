@@ -37,7 +37,7 @@ int sl_chat_root(struct sl_chat_reader *rd, struct sl_json_val *ret)
 {
     const struct sl_call *call = rd->call;
     const struct sl_json *doc = call->doc;
-    bool is_here = doc->text.p == call->body.p && doc->text.n == call->body.n && doc->n_toks > 0;
+    bool is_here = sl_json_holds(doc, call->body);
     struct sl_str text = call->body;
     if (call->edits.n) {
         struct sl_buf buf = SL_BUF_INIT(UINT32_MAX);

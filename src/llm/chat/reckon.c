@@ -185,7 +185,7 @@ static bool tokens_scan(struct scan *scan, const struct sl_json *doc)
 void sl_reckon(struct sl_str body, const struct sl_json *doc, struct sl_reckoning *ret)
 {
     struct scan scan = { .body = body, .max_output = -1 };
-    if (!doc || !tokens_scan(&scan, doc)) {
+    if (!doc || !sl_json_holds(doc, body) || !tokens_scan(&scan, doc)) {
         scan = (struct scan){ .body = body, .max_output = -1 };
         text_scan(&scan);
     }

@@ -17,7 +17,7 @@ struct sl_reckoning {
     int64_t max_output;  /* the most tokens of the answer that the call asks for; -1: not said */
 };
 
-/* `body`: JSON, or nothing. `doc`: the same, parsed, if it is; else NULL. */
+/* `body`: JSON, or nothing. `doc`: where it was parsed, if it was; by now that may hold another text. Or NULL. */
 void sl_reckon(struct sl_str body, const struct sl_json *doc, struct sl_reckoning *ret);
 
 #endif

@@ -184,7 +184,7 @@ struct sl_str sl_req_flat(const struct sl_http_req *req, struct sl_arena *arena)
 static int root_get(const struct sl_call *call, struct sl_json *spare, struct sl_json_val *ret_root)
 {
     const struct sl_json *doc = call->doc;
-    if (doc->text.p != call->body.p || doc->text.n != call->body.n || doc->n_toks == 0) {
+    if (!sl_json_holds(doc, call->body)) {
         if (!spare->cap) {
             spare->budget = doc->budget;
         }

@@ -214,8 +214,7 @@ int sl_host_pass(const struct sl_openai_host *host, const struct sl_call *call, 
 
 int sl_host_halves_mend(const struct sl_call *call, struct sl_arena *arena, struct sl_http_req *io_req)
 {
-    bool is_here = call->doc->text.p == call->body.p && call->doc->text.n == call->body.n;
-    if (is_here && !call->doc->has_halves) {
+    if (sl_json_holds(call->doc, call->body) && !call->doc->has_halves) {
         return 0;
     }
     struct sl_str text = call->body;

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -34,6 +36,23 @@ static struct sl_reckoning reckon_str(struct sl_str body)
 static struct sl_reckoning reckon(const char *body)
 {
     return reckon_str(sl_str_c(body));
+}
+
+/* The document of a call is used for others, too: what they say does not count. */
+static void a_document_of_another_body_is_not_read(void **state)
+{
+    (void)state;
+    struct sl_json doc;
+    struct sl_reckoning r;
+    char *body = strdup("{\"max_tokens\":5}"); /* a sanitizer knows its end */
+    sl_json_init(&doc, NULL);
+    assert_int_equal(sl_json_parse(&doc, SL_STR("{\"messages\":[{\"content\":\"more than that\"}],\"max_tokens\":7}")),
+                     0);
+    sl_reckon(sl_str_c(body), &doc, &r);
+    assert_int_equal(r.max_output, 5);
+    assert_int_equal(r.n_images, 0);
+    sl_json_done(&doc);
+    free(body);
 }
 
 static void the_most_of_an_answer_is_found(void **state)
@@ -110,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_of_an_answer_is_found),
+        cmocka_unit_test(a_document_of_another_body_is_not_read),
         cmocka_unit_test(images_count_for_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

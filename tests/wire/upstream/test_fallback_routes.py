@@ -235,6 +235,19 @@ def test_limits_of_both_routes_hold(lab):
     assert (a.n, b.n, c.n) == (4, 2, 2)
 
 
+def test_what_a_call_needs_at_another_route_is_read_from_its_own_body(lab):
+    """Another call was read since its own target was asked."""
+    c = lab.target()
+
+    def fail(x):
+        assert lab.call(route="busy", messages=[{"role": "user", "content": "x" * 100000}]).status == 200
+        error("500 Oops")(x)
+
+    a, b = lab.target(fail), lab.target()
+    lab.start(route("chat", a, ["x"]), route("x", b, entry={"limits": [{"tokens": 100, "per": "hour"}]}), route("busy", c), server={"workers": 1})
+    assert (lab.call(max_tokens=9).status, b.n) == (200, 1)
+
+
 def test_where_the_others_limit_is_reached_the_error_is_the_routes_own(lab):
     a, b = lab.target(error("500 Oops")), lab.target()
     lab.start(route("chat", a, ["x"], breaker="off"), route("x", b, entry={"limit": {"calls": 0, "renewal_period": "hour"}}))
