@@ -118,8 +118,11 @@ static void text_look(struct scan *scan, struct sl_str text, bool is_at_name)
         if (is_most) {
             number_note(scan);
         }
-    } else if (scan->depth == 2 && scan->is_in_config && is_one_of(text, most_inside, SL_ARRAY_LEN(most_inside))) {
-        number_note(scan);
+    } else if (scan->depth == 2 && scan->is_in_config) {
+        scan->is_strange |= scan->is_escaped && text.n <= NAME_MAX_ESCAPED && is_name(scan);
+        if (is_one_of(text, most_inside, SL_ARRAY_LEN(most_inside))) {
+            number_note(scan);
+        }
     }
     scan->before = text;
 }

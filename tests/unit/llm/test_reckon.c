@@ -83,6 +83,8 @@ static void the_most_of_an_answer_is_found(void **state)
         { "{\"max_tokens\":1.5}", -1 },
         { "{\"max\\u005ftokens\":9000,\"max_output_tokens\":1}", -1 },
         { "{\"prompt\":\"a\\nb\",\"max_tokens\":3}", 3 },
+        { "{\"generationConfig\":{\"maxOutput\\u0054okens\":9000,\"maxOutputTokens\":1}}", -1 },
+        { "{\"generationConfig\":{\"responseMimeType\":\"text\\/plain\",\"maxOutputTokens\":4}}", 4 },
         /* Where it stands in a text or deep inside, it is not the call's own. */
         { "{\"messages\":[{\"content\":\"\\\"max_tokens\\\":1\"}]}", -1 },
         { "{\"messages\":[{\"role\":\"assistant\",\"input\":{\"max_tokens\":1}}],\"max_tokens\":900}", 900 },
