@@ -52,9 +52,12 @@ static bool owner_show(struct walk *walk, const char *sort, struct sl_str name, 
 {
     char text[OWNER_MAX];
     bool has = false;
+    if (!limits) {
+        return true; /* most keys have none */
+    }
     int n = snprintf(text, sizeof(text), "%s/%.*s", sort, SL_STR_ARG(name));
     struct sl_str owner = sl_str_make(text, SL_MIN((size_t)SL_MAX(n, 0), sizeof(text) - 1));
-    for (unsigned kind = 0; limits && walk->left && kind < SL_LIMIT_KINDS; kind++) {
+    for (unsigned kind = 0; walk->left && kind < SL_LIMIT_KINDS; kind++) {
         struct sl_account account = { .owner = owner,
                                       .kind = sl_limit_kind_names[kind],
                                       .scale = kind == SL_LIMIT_MONEY ? NANO : 1 };
