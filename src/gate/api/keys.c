@@ -332,13 +332,13 @@ static void on_replaced(struct sl_xchg *x, struct sl_question *question)
     sl_api_reply(x, 200);
 }
 
-/* Calls that are running stay in the group that they began in. */
 /* A key of a group does not change itself: who is above it said its limits and its end. */
 static bool is_itself(const struct sl_xchg *x)
 {
     return x->caller.key && x->caller.key->group.n && sl_str_eq(x->caller.key->id, x->match.arg);
 }
 
+/* Calls that are running stay in the group that they began in. */
 static void handle_key_replace(struct sl_xchg *x)
 {
     struct sl_key_body body = { 0 };
