@@ -13,8 +13,8 @@
 
 /* The most parameters of a statement. */
 #define PARAMS_MAX 48
-/* A server that says nothing for this long is gone; its own time limits end sooner. */
-#define SILENCE_USEC (7 * SL_USEC_PER_SEC)
+/* A server that says nothing for this long is gone: its own time limits for writes end sooner. */
+#define PATIENCE_USEC (7 * SL_USEC_PER_SEC)
 
 /* Oids of pg_type, which never change. */
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25 };
@@ -94,7 +94,7 @@ static int result_fail(struct sl_pg_conn *conn, const PGresult *result, struct s
 /* Waits until bytes come or can be sent, and takes those that came. */
 static int bytes_wait(struct sl_pg_conn *conn, short events, struct sl_err *err)
 {
-    uint64_t now = sl_clock_usec(), end = now + SILENCE_USEC;
+    uint64_t now = sl_clock_usec(), end = now + (conn->patience_usec ? conn->patience_usec : PATIENCE_USEC);
     struct pollfd fd = { .fd = conn->pq->PQsocket(conn->conn), .events = events };
     int n = -1;
     while (fd.fd >= 0 && n < 0 && now < end) { /* a signal ends a wait, too */

@@ -22,9 +22,10 @@ struct sl_pg_conn {
     struct sl_pg_stmt *stmts[SL_PG_STMTS_MAX];
     uint32_t n_stmts;
     int64_t n_changed;
-    bool is_lost;       /* it must be opened again */
-    bool was_timed_out; /* the last failure was the server's time limit for a statement */
-    bool may_again;     /* the last failure passes when the transaction is run again */
+    uint64_t patience_usec; /* how long the server may say nothing; 0: as long as a write may take */
+    bool is_lost;           /* it must be opened again */
+    bool was_timed_out;     /* the last failure was the server's time limit for a statement */
+    bool may_again;         /* the last failure passes when the transaction is run again */
     char host[128];
 };
 

@@ -3,10 +3,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "base/random.h"
 #include "store/dir.h"
 #include "store/postgres/priv.h"
 #include "store/tool.h"
+
+/* A whole table is read at once, and written elsewhere before the next one. */
+#define READ_SEC      "600"
+#define PATIENCE_USEC (605 * SL_USEC_PER_SEC)
+#define BEGIN_READ                                                \
+    SL_PG_BEGIN_READ "; SET LOCAL statement_timeout = '" READ_SEC \
+                     "s'; SET LOCAL idle_in_transaction_session_timeout = 0"
 
 struct end {
     struct sl_pg_conn conn;
@@ -63,11 +71,12 @@ static int end_open(struct end *end, const char *url, struct sl_err *err)
     r = sl_pg_open(conn, url, err);
     r = r < 0 ? r : sl_pg_migrate(conn, err);
     r = r < 0 ? r : sl_pg_key_check(conn, &end->seal, err);
-    r = r < 0 ? r : sl_pg_script(conn, end->is_target ? SL_PG_BEGIN : SL_PG_BEGIN_READ, err);
+    r = r < 0 ? r : sl_pg_script(conn, end->is_target ? SL_PG_BEGIN : BEGIN_READ, err);
     if (r == 0 && end->is_target) {
         r = empty_check(conn, err);
         r = r < 0 ? r : mark_make(end, err);
     }
+    conn->patience_usec = end->is_target ? 0 : PATIENCE_USEC;
     return r;
 }
 

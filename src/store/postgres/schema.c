@@ -7,10 +7,14 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/num.h"
 #include "store/dir.h"
 #include "store/postgres/priv.h"
 #include "store/tool.h"
 
+/* The server ends a longer step, and is waited for a little longer. */
+#define STEP_SEC      "300"
+#define PATIENCE_USEC (305 * SL_USEC_PER_SEC)
 /* Any number of our own: "SLUC". */
 #define LOCK "1397511491"
 
@@ -214,12 +218,14 @@ int sl_pg_migrate(struct sl_pg_conn *conn, struct sl_err *err)
     if (r < 0 || version >= NEWEST) {
         return r;
     }
+    conn->patience_usec = PATIENCE_USEC;
     r = sl_pg_script(conn,
-                     "BEGIN; SET LOCAL statement_timeout = 300000; SET LOCAL lock_timeout = 60000; "
+                     "BEGIN; SET LOCAL statement_timeout = '" STEP_SEC "s'; SET LOCAL lock_timeout = 60000; "
                      "SELECT pg_advisory_xact_lock(" LOCK ")",
                      &cause);
     r = r < 0 ? r : migrate_locked(conn, &cause);
     r = r < 0 ? r : sl_pg_script(conn, "COMMIT", &cause);
+    conn->patience_usec = 0;
     if (r < 0) {
         sl_pg_rollback(conn);
         return sl_fail(err, r,

@@ -2,12 +2,14 @@
 /* Reads the usage of all nodes on a connection of its own. The database sums up; here arrive only the sums. */
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "store/postgres/priv.h"
 #include "store/usage.h"
 
 #define SQL_MAX 8192
-/* A longer walk is ended. */
-#define RUN_SEC "10"
+/* The server ends a longer walk, and is waited for a little longer. */
+#define RUN_SEC       "10"
+#define PATIENCE_USEC (12 * SL_USEC_PER_SEC)
 
 struct reader {
     struct sl_usage_reader base;
@@ -124,6 +126,7 @@ int sl_pg_usage_run(struct sl_usage_reader *base, const struct sl_usage_query *q
     struct sl_pg_conn *conn = &reader_of(base)->conn;
     struct sl_buf sql = SL_BUF_INIT(SQL_MAX);
     sql_make(query, &sql);
+    conn->patience_usec = PATIENCE_USEC;
     int r = sl_buf_status(&sql) < 0 ? sl_fail_nomem(err) : rows_give(conn, sql.p, query, on_row, arg, err);
     if (r == SL_E_IO && conn->was_timed_out) {
         r = sl_fail(err, SL_E_LIMIT, "reading takes longer than " RUN_SEC " s");

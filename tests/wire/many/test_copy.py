@@ -2,12 +2,13 @@
 """`sluice db copy`: a store of SQLite goes to PostgreSQL and back, with everything in it; `sluice db migrate`."""
 import os
 import subprocess
+import threading
 
 import pytest
 
 from conftest import ADMIN, SECRET
-from harness import BIN, DEADLINE
-from test_postgres import AUDIT, FILE, GROUPS, KEYS, MAKE, OWN, ask, do, end, make, make_key, soon
+from harness import BIN, DEADLINE, wait_for
+from test_postgres import AUDIT, FILE, GROUPS, KEYS, MAKE, OWN, ask, do, end, holder_of, make, make_key, soon
 
 CONFIG = {"auth": {"admin_key": "$SLUICE_TEST_ADMIN"}, "endpoints": FILE["endpoints"], "upstream": {"allow": ["127.0.0.0/8"]}}
 
@@ -109,6 +110,23 @@ def test_what_is_refused(alone, node, store, tmp_path):
     assert other.returncode == 1 and "is not the key of the database's store" in other.stderr
     assert not (tmp_path / "two" / "sluice.db").exists()
     assert ask(node(store, CONFIG), "made") == 200
+
+
+def test_a_table_that_takes_long_to_read(alone, store, postgres_shared, tmp_path):
+    a = alone(tmp_path / "one")
+    make(a, "made")
+    end(a)
+    assert db("copy", "--to", store, "--data", tmp_path / "one", SLUICE_SECRET_KEY=SECRET).returncode == 0
+    database = store.rsplit("/", 1)[1]
+    done = []
+    with holder_of(postgres_shared, database, "LOCK TABLE usage IN ACCESS EXCLUSIVE MODE") as holder:
+        thread = threading.Thread(target=lambda: done.append(db("copy", "--from", store, "--data", tmp_path / "two", SLUICE_SECRET_KEY=SECRET)))
+        thread.start()
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND now() - query_start > '8 s'"
+        wait_for(lambda: done or postgres_shared.sql(waiting, database) != [["0"]], "the copy waits longer than a change would")
+        holder.stdin.close()
+        thread.join(DEADLINE)
+    assert done[0].returncode == 0, done[0].stderr
 
 
 def test_migrate(store, node, postgres_shared):

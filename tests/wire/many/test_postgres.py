@@ -64,6 +64,17 @@ def maps(daemon):
     return pathlib.Path(f"/proc/{daemon.proc.pid}/maps").read_text()
 
 
+def holder_of(server, database, statement):
+    """A session that holds the locks of the statement until its input ends."""
+    holder = subprocess.Popen([BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(server.port), "-U", "postgres", "-d", database],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    holder.stdin.write(f"BEGIN; SET search_path = sluice; {statement}; SELECT 'locked';\n")
+    holder.stdin.flush()
+    while "locked" not in holder.stdout.readline():
+        pass
+    return holder
+
+
 def test_what_one_node_changes_is_in_force_on_all(node, store):
     a, b = node(store, FILE), node(store, FILE)
     make(a, "made")
@@ -133,12 +144,7 @@ def test_a_slow_transaction_holds_others_up_and_loses_none(node, store, postgres
     a, b = node(store), node(store)
     database = store.rsplit("/", 1)[1]
     make(a, "first")
-    slow = subprocess.Popen(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(postgres_shared.port), "-U", "postgres", "-d", database],
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    slow.stdin.write("BEGIN; SET search_path = sluice; SELECT 'locked' FROM meta WHERE key = 'change' FOR UPDATE;\n")
-    slow.stdin.flush()
-    while "locked" not in slow.stdout.readline():
-        pass
+    slow = holder_of(postgres_shared, database, "SELECT value FROM meta WHERE key = 'change' FOR UPDATE")
     done = []
     thread = threading.Thread(target=lambda: done.append(do(b, "POST", MAKE, {"name": "second", **MOCK}).status))
     thread.start()
@@ -157,12 +163,7 @@ def test_a_slow_transaction_holds_others_up_and_loses_none(node, store, postgres
 def test_a_row_that_is_locked_for_long_is_an_answer_in_time(node, store, postgres_shared):
     a = node(store)
     database = store.rsplit("/", 1)[1]
-    with subprocess.Popen(["psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(postgres_shared.port), "-U", "postgres", "-d", database], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, text=True) as holder:
-        holder.stdin.write("BEGIN; SELECT 'locked' FROM sluice.meta WHERE key = 'change' FOR UPDATE;\n")
-        holder.stdin.flush()
-        while "locked" not in holder.stdout.readline():
-            pass
+    with holder_of(postgres_shared, database, "SELECT value FROM meta WHERE key = 'change' FOR UPDATE") as holder:
         reply = do(a, "POST", MAKE, {"name": "late", **MOCK})
         assert reply.status == 503 and b"TEMPORARILY_UNAVAILABLE" in reply.body
         holder.stdin.close()
@@ -419,6 +420,16 @@ def test_usage_of_all_nodes_is_summed_up(node, store):
         soon(lambda d=daemon: total(d) == 7, "seven calls")
 
 
+def test_a_report_that_takes_too_long_says_so(node, store, postgres_shared):
+    """The server ends it, and until then its silence is no loss of the database."""
+    a = node(store, FILE)
+    with holder_of(postgres_shared, store.rsplit("/", 1)[1], "LOCK TABLE usage_series IN ACCESS EXCLUSIVE MODE") as holder:
+        reply = do(a, "GET", "/api/sluice/v1/usage")
+        assert reply.status == 400 and b"more than can be read in ten seconds" in reply.body, (reply.status, reply.body)
+        holder.stdin.close()
+    do(a, "GET", "/api/sluice/v1/usage", None, 200)
+
+
 def test_a_text_that_is_no_utf8_holds_nothing_up(node, store):
     """A caller chooses the session's name. The server would refuse it, and with it all that is written beside it."""
     limited = {"endpoints": [{**FILE["endpoints"][0], "limits": [{"session": {"calls": 9}}]}]}
@@ -570,12 +581,7 @@ def test_a_change_that_another_transaction_overtakes_is_made_again(node, postgre
     postgres_own.sql("ALTER ROLE gateway SET deadlock_timeout = '2s'")
     a = node(url, FILE)
     key = make_key(a)
-    with subprocess.Popen([BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(postgres_own.port), "-U", "postgres", "-d", "overtaken"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as other:
-        other.stdin.write("SET deadlock_timeout = '60s'; SET search_path = sluice; BEGIN; SELECT 'locked' FROM keys FOR UPDATE;\n")
-        other.stdin.flush()
-        while "locked" not in other.stdout.readline():
-            pass
+    with holder_of(postgres_own, "overtaken", "SET deadlock_timeout = '60s'; SELECT id FROM keys FOR UPDATE") as other:
         done = []
         thread = threading.Thread(target=lambda: done.append(do(a, "DELETE", f"{KEYS}/{key['id']}")))
         thread.start()
