@@ -84,11 +84,23 @@ static void times_write(struct sl_jw *w, const struct asked *asked)
     sl_jw_member_str(w, "to", asked->to_sec <= SL_INSTANT_MAX ? sl_instant_format(asked->to_sec, time) : SL_STR_NONE);
 }
 
+static void failure_tell(struct sl_xchg *x, const struct sl_store_job *job)
+{
+    if (!job->is_write || job->n_done < 2) { /* the first transaction has no sums */
+        sl_question_fail(x, job->r, &job->err);
+        return;
+    }
+    sl_api_refuse(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE",
+                  "A part of the usage may have its new prices, the rest has not: price it once more. The gateway's "
+                  "store failed: %s",
+                  job->err.text);
+}
+
 static void on_repriced(struct sl_xchg *x, struct sl_question *question)
 {
     const struct sl_store_reprice_job *job = &question->reprice_job;
     if (question->base.r < 0) {
-        sl_question_fail(x, question->base.r, &question->base.err);
+        failure_tell(x, &question->base);
         return;
     }
     const struct asked asked = { job->from_sec, job->to_sec, !question->base.is_write };

@@ -117,9 +117,7 @@ int sl_sql_reprice_run(struct sl_db *db, struct sl_store_job *base, struct sl_er
     struct changed changed[ROWS];
     uint32_t n_changed = 0, n = 0;
     if (job->n_runs++ != base->n_done) { /* its transaction was lost, but what `price` has counted was not */
-        return sl_fail(err, SL_E_CANCELLED,
-                       "a transaction was lost, and a part of the usage has its new prices: "
-                       "price it once more");
+        return sl_fail(err, SL_E_CANCELLED, "another transaction was in the way");
     }
     if (base->n_done == 0) {
         return begin(db, job, err);

@@ -468,6 +468,21 @@ def test_usage_of_all_nodes_is_priced_anew(node, store):
     assert do(c, "POST", reprice, {}, 200).json()["changed"] == 0
 
 
+def test_pricing_anew_that_fails_on_the_way_says_so(node, store, postgres_shared):
+    a = node(store, {**FILE, "prices": {"models": {"mock/m": {"input_cost_per_token": 1e-06, "output_cost_per_token": 4e-06}}}})
+    assert ask(a) == 200
+    database = store.rsplit("/", 1)[1]
+    soon(lambda: postgres_shared.sql("SELECT count(*) FROM sluice.usage", database) == [["1"]], "the call's minute")
+    postgres_shared.sql("CREATE TEMP TABLE t AS SELECT * FROM sluice.usage; UPDATE t SET span = 3600, at = at - at % 3600; INSERT INTO sluice.usage SELECT * FROM t; "
+                        "UPDATE sluice.usage SET cost_nano = 1", database)
+    reprice = "/api/sluice/v1/usage/reprice"
+    with holder_of(postgres_shared, database, "SELECT at FROM usage WHERE span = 3600 FOR UPDATE") as holder:
+        reply = do(a, "POST", reprice, {}, 503)
+        assert b"A part of the usage may have its new prices" in reply.body and b"was not made" not in reply.body, reply.body
+        holder.stdin.close()
+    assert do(a, "POST", reprice, {}, 200).json()["changed"] == 1  # the minute has its price
+
+
 def test_a_node_finds_its_counters_after_a_restart_and_no_other_nodes(node, store):
     limited = {"endpoints": [{**FILE["endpoints"][0], "limit": {"renewal_period": "hour", "calls": 3}}]}
     a = node(store, limited)
