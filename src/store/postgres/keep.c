@@ -33,7 +33,8 @@ struct sl_keep {
     uint64_t series; /* random: chunks of two files do not fit together */
     uint32_t n;
     int fd;
-    int r;
+    int r;   /* of the first failure, after which nothing more is written … */
+    int why; /* … and its errno */
 };
 
 static void path_make(const char *dir, const char *end, char *out, size_t cap)
@@ -81,15 +82,15 @@ static void chunk_write(struct sl_keep *keep, bool is_last)
     char place[80];
     struct sl_str name = place_make(keep->series, keep->n++, is_last, place);
     sl_buf_reset(&keep->sealed);
-    int r = sl_buf_status(&keep->plain);
+    int r = keep->r < 0 ? keep->r : sl_buf_status(&keep->plain);
     r = r < 0 ? r : sl_seal_close(keep->seal, name, sl_buf_str(&keep->plain), &keep->sealed);
-    uint32_t n = (uint32_t)keep->sealed.len;
-    int why = r < 0 ? 0 : all_write(keep->fd, (const char *)&n, sizeof(n));
-    why = r < 0 || why ? why : all_write(keep->fd, keep->sealed.p, n);
-    if (keep->r == 0) {
-        keep->r = r < 0 ? r : why ? SL_E_IO : 0;
-        errno = why;
+    if (r == 0) {
+        uint32_t n = (uint32_t)keep->sealed.len;
+        keep->why = all_write(keep->fd, (const char *)&n, sizeof(n));
+        keep->why = keep->why ? keep->why : all_write(keep->fd, keep->sealed.p, n);
+        r = keep->why ? SL_E_IO : 0;
     }
+    keep->r = r;
     sl_wipe(keep->plain.p, keep->plain.cap);
     sl_buf_reset(&keep->plain);
 }
@@ -196,15 +197,16 @@ void sl_keep_note(struct sl_buf *noted, const struct sl_store_event *event)
 
 int sl_keep_end(struct sl_keep *keep, bool is_whole, struct sl_err *err)
 {
-    int r = is_whole ? 0 : SL_E_CANCELLED;
+    int r = SL_E_CANCELLED;
     if (is_whole) {
         chunk_write(keep, true);
         r = keep->r;
         if (r == 0 && (fsync(keep->fd) < 0 || rename(keep->temporary, keep->path) < 0)) {
+            keep->why = errno;
             r = SL_E_IO;
         }
         if (r < 0) {
-            sl_fail(err, r, "cannot write %s: %s", keep->temporary, strerror(errno ? errno : ENOMEM));
+            sl_fail(err, r, "cannot write %s: %s", keep->temporary, strerror(keep->why ? keep->why : ENOMEM));
         }
     }
     if (keep->fd >= 0) {
@@ -433,7 +435,7 @@ int sl_keep_read(const char *dir, const struct sl_seal *seal, uint64_t max_stale
     sl_buf_init(&reading.plain, CHUNK_MAX);
     reading.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (reading.fd < 0) {
-        return sl_fail(err, SL_E_NOTFOUND, "%s: %s", path, strerror(errno));
+        return sl_fail(err, errno == ENOENT ? SL_E_NOTFOUND : SL_E_IO, "%s: %s", path, strerror(errno));
     }
     int r = age_check(reading.fd, path, max_stale_usec, err);
     r = r < 0 ? r : walk(&reading, NULL, NULL, ret, err);

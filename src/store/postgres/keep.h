@@ -34,8 +34,8 @@ SL_MUST int sl_keep_end(struct sl_keep *keep, bool is_whole, struct sl_err *err)
 void sl_keep_confirm(const char *dir, uint64_t wall_usec);
 
 /* Reports a copy that was confirmed within `max_stale_usec` (0: whenever): a load, then the later changes.
- * SL_E_NOTFOUND: there is none; SL_E_STALE: it is too old; SL_E_KEY, SL_E_DAMAGED. Nothing is reported before the whole
- * copy was found to be sound. */
+ * SL_E_NOTFOUND: there is none; SL_E_STALE: it is too old; SL_E_KEY, SL_E_DAMAGED, SL_E_IO. Nothing is reported before
+ * the whole copy was found to be sound. */
 SL_MUST int sl_keep_read(const char *dir, const struct sl_seal *seal, uint64_t max_stale_usec, sl_keep_fn *on_event,
                          void *arg, struct sl_kept_at *ret, struct sl_err *err);
 

@@ -308,6 +308,7 @@ def old(path):
 @pytest.mark.parametrize("fault, env, said", [(cut, {}, "is cut off"), (flip, {}, "is damaged"), (old, {}, "store.max_stale allows 60 s"),
                                              (lambda path: path.write_bytes(b"x" * 50), {}, "has not the form"),
                                              (lambda path: None, {"SLUICE_SECRET_KEY": "e" * 64}, "another secret key encrypted it"),
+                                             (lambda path: (path.unlink(), path.symlink_to("elsewhere")), {}, "error store: no kept copy stands in"),
                                              (lambda path: path.unlink(), {}, "No such file")])
 def test_a_copy_that_cannot_stand_in(node, store, fault, env, said):
     more = {"store": {"max_stale": "60s"}}
