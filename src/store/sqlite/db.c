@@ -155,11 +155,11 @@ static const struct sl_db_ops sqlite_ops = {
                        "end_usec FROM counters WHERE key = 'session' ORDER BY end_usec DESC LIMIT 1 OFFSET ?2))",
 };
 
-/* SQLite's own word for it is min, which is a sum over rows elsewhere. */
+/* Of whole numbers. SQLite's own word for it is min, which is a sum over rows elsewhere. */
 static void fn_least(sqlite3_context *context, int n, sqlite3_value **values)
 {
     (void)n;
-    bool is_first = sqlite3_value_double(values[0]) <= sqlite3_value_double(values[1]);
+    bool is_first = sqlite3_value_int64(values[0]) <= sqlite3_value_int64(values[1]);
     sqlite3_result_value(context, values[is_first ? 0 : 1]);
 }
 

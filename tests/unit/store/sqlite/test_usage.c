@@ -241,6 +241,21 @@ static void a_reader_sees_the_moment_of_its_mark(void **state)
     assert_int_equal(mark, 78);
 }
 
+static int64_t sql_number(const char *sql)
+{
+    char path[100];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    snprintf(path, sizeof(path), "%s/" SL_DIR_DB, dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return n;
+}
+
 static void large_sums_stay_whole(void **state)
 {
     (void)state;
@@ -254,6 +269,8 @@ static void large_sums_stay_whole(void **state)
         assert_int_equal(sl_store_usage_put(store, &row, &is_other, &err), 0);
     }
     assert_string_equal(ask(0, 0), "0=9007199254740992;");
+    put(DAY0, "a", "k", "p"); /* one more than a double can tell */
+    assert_int_equal(sql_number("SELECT max(requests) FROM usage"), SL_USAGE_SUM_MAX);
     put(DAY0 + 60, "a", "k", "p");
     assert_string_equal(ask(0, 0), "0=9007199254740992;");
 }
@@ -343,21 +360,6 @@ static void callers_without_a_key_are_bounded(void **state)
 }
 
 /* --- pricing anew --- */
-
-static int64_t sql_number(const char *sql)
-{
-    char path[100];
-    sqlite3 *db;
-    sqlite3_stmt *stmt;
-    snprintf(path, sizeof(path), "%s/" SL_DIR_DB, dir);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    sqlite3_close(db);
-    return n;
-}
 
 struct pricing {
     int64_t n_rows, n_changed, each;
