@@ -53,11 +53,12 @@ int sl_pq_load(const struct sl_pq **ret, struct sl_err *err)
     if (result != 0) {
         result = load();
     }
-    int r = result;
+    int r = result < 0 ? sl_fail(err, result,
+                                 "a store on PostgreSQL needs the library libpq (Debian's package libpq5): %s", why)
+                       : 0;
     pthread_mutex_unlock(&lock);
-    if (r < 0) {
-        return sl_fail(err, r, "a store on PostgreSQL needs the library libpq (Debian's package libpq5): %s", why);
+    if (r == 0) {
+        *ret = &loaded;
     }
-    *ret = &loaded;
-    return 0;
+    return r;
 }

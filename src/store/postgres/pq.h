@@ -35,7 +35,6 @@
     X(PQsendQueryParams)    \
     X(PQserverVersion)      \
     X(PQsetNoticeProcessor) \
-    X(PQsetSingleRowMode)   \
     X(PQsetnonblocking)     \
     X(PQsocket)             \
     X(PQstatus)             \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread that owns the connection:
  *
- *   submit ──> queue ──> BEGIN, lock the change number ─ a savepoint for each job ─ COMMIT ──> change events ──>
- * answers NOTIFY of another node, or a second is over ──> what is new in the change log ──> change events
+ *   submit ──> queue ──> BEGIN, lock the change number ─ a savepoint for each job ─ COMMIT ──> events ──> answers
+ *   NOTIFY of another node, or a second is over ──> what is new in the change log ──> events
  *
  * While the database is away, what was read stays in force, and jobs are answered with SL_E_IO. */
 #include <errno.h>
@@ -80,6 +80,15 @@ static int conn_open(struct sl_pg *store, struct sl_err *err)
     return r;
 }
 
+/* Accepts NULL. */
+static void url_free(char *url)
+{
+    if (url) {
+        sl_wipe(url, strlen(url));
+        free(url);
+    }
+}
+
 static void store_free(struct sl_pg *store)
 {
     sl_pg_close(&store->conn);
@@ -94,11 +103,8 @@ static void store_free(struct sl_pg *store)
     sl_jobs_done(&store->jobs);
     sl_wipe(store->unkept.p, store->unkept.cap);
     sl_buf_done(&store->unkept);
-    for (size_t i = 0; store->url && store->url[i]; i++) {
-        store->url[i] = '\0';
-    }
-    free(store->url);
-    free(store->notify_url);
+    url_free(store->url);
+    url_free(store->notify_url);
     free(store->dir);
     free(store->node);
     free(store);
