@@ -114,8 +114,7 @@ struct sl_store_cbs {
     void (*describe)(const struct sl_store_route *route, const struct sl_seal *seal, struct sl_buf *out);
     /* These report everything in the database, at the start, and when the file was opened again after a failure; it
      * replaces what was known before. Limits, groups (a group before those in it) and keys come first, then routes by
-     * creation. Not `is_whole`: reading
-     * failed; what was known before stays. */
+     * creation. Not `is_whole`: reading failed; what was known before stays. */
     void (*on_load_begin)(void *arg);
     void (*on_load)(void *arg, const struct sl_store_event *event);
     void (*on_load_end)(void *arg, bool is_whole);

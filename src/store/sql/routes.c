@@ -365,7 +365,6 @@ static int route_exists(struct sl_db *db, struct sl_str name, struct sl_err *err
     return r;
 }
 
-/* Describes the row for the audit before it changes. */
 static int set_limits(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
     int r = job->is_file_route ? 1 : route_exists(db, job->route.name, err);
