@@ -148,6 +148,7 @@ void sl_log(enum sl_log_level level, const char *area, const char *fmt, ...)
     line_clean(line + n, end - n);
     if (form == LF_JSON) {
         end = text_escape(line, n, end, sizeof(line) - 4);
+        line_clean(line + n, end - n); /* the last character may be cut in two */
         line[end++] = '"';
         line[end++] = '}';
     }

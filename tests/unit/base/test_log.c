@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "base/str.h"
 
 /* One message on a pipe or a terminal as standard error. Returns what is there. */
 static const char *logged(bool on_terminal, enum sl_log_format format, enum sl_log_level level, const char *text)
@@ -99,6 +100,15 @@ static void a_long_message_is_cut(void **state)
         size_t n = strlen(got);
         assert_true(n > 1900 && n < 2048);
         assert_string_equal(got + n - 4, "\\\"\"}");
+    }
+    for (size_t shift = 0; shift < 3; shift++) { /* escapes make the text longer, so that another place is cut */
+        memset(text, '"', 500);
+        for (size_t i = 500; i + 1 < sizeof(text); i++) {
+            text[i] = "\xe2\x82\xac"[(i + shift) % 3];
+        }
+        memset(text + 500, 'x', 3);
+        const char *got = logged(false, SL_LOG_JSON, SL_LOG_INFO, text);
+        assert_true(strlen(got) > 1900 && sl_str_is_utf8(sl_str_c(got)));
     }
 }
 
