@@ -159,7 +159,7 @@ static void own_add(struct cli_table *table, const sluice_result *own)
     time_add(table, "updated", own, "updated_at");
     for (size_t i = 0; (key = sluice_json_key(own, "secrets", i)); i++) {
         char path[320];
-        snprintf(path, sizeof(path), "secrets.%.250s.fingerprint", key);
+        snprintf(path, sizeof(path), "secrets[\"%.250s\"].fingerprint", key);
         const char *print = sluice_json_str(own, path, NULL);
         snprintf(text, sizeof(text), "%.250s %s", key, print ? print : "?");
         cli_table_add(table, "secret");

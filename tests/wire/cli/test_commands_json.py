@@ -175,3 +175,8 @@ def test_a_secret_is_known_by_its_fingerprint(run):
     assert "sk-one" not in shown + json.dumps(whole) and whole["owner"] == "api" and whole["limit"] is None
     check("routes get", json.dumps(whole))
     check("routes get", run("routes", "get", "chat", "--json"))
+    aws = {"aws_region": "eu-west-1", "aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "canary-0123456789"}
+    run("routes", "create", "-d", json.dumps({"name": "b", "route_type": "llm/v1/chat", "model": {"provider": "bedrock", "name": "m", "config": {"aws_config": aws}}}))
+    nested = json.loads(run("routes", "get", "b", "--json"))["secrets"]
+    assert sorted(nested) == ["aws_config.aws_access_key_id", "aws_config.aws_secret_access_key"]
+    assert all(f"secret\t{name} {s['fingerprint']}\n" in run("routes", "get", "b") for name, s in nested.items())
