@@ -65,28 +65,18 @@ int sl_limiter_take(struct sl_limiter *limiter, const struct sl_limit_call *call
 {
     struct sl_claims claims;
     sl_claims_make(&claims, limiter, call, now_wall_usec);
-    for (;; sl_claims_scope(&claims)) {
-        sl_limit_shards_lock(limiter, claims.mask);
-        if (!sl_claims_find(&claims)) {
-            /* The sweep may free counters that were found above. */
-            if (sl_claims_are_crowded(&claims)) {
-                sl_limit_shards_unlock(limiter, claims.mask);
-                continue; /* happens once for each rule at most: a shared counter always has room */
-            }
-            SL_IGNORE(sl_claims_find(&claims)); /* what is still missing is added */
-        }
-        int r = 0;
-        *ret_n_held = 0;
-        bool is_taken = !is_any_refusing(&claims);
-        if (is_taken) {
-            r = charge(&claims, held, ret_n_held);
-        }
-        if (r == 0) {
-            sl_claims_view(&claims, is_taken, ret_view);
-        }
-        sl_limit_shards_unlock(limiter, claims.mask);
-        return r;
+    sl_claims_lock(&claims);
+    int r = 0;
+    *ret_n_held = 0;
+    bool is_taken = !is_any_refusing(&claims);
+    if (is_taken) {
+        r = charge(&claims, held, ret_n_held);
     }
+    if (r == 0) {
+        sl_claims_view(&claims, is_taken, ret_view);
+    }
+    sl_limit_shards_unlock(limiter, claims.mask);
+    return r;
 }
 
 void sl_limiter_peek(struct sl_limiter *limiter, const struct sl_limit_call *call, uint64_t now_wall_usec,
@@ -95,7 +85,7 @@ void sl_limiter_peek(struct sl_limiter *limiter, const struct sl_limit_call *cal
     struct sl_claims claims;
     sl_claims_make(&claims, limiter, call, now_wall_usec);
     sl_limit_shards_lock(limiter, claims.mask);
-    SL_IGNORE(sl_claims_find(&claims)); /* a missing counter has used nothing */
+    sl_claims_find(&claims); /* a missing counter has used nothing */
     sl_claims_view(&claims, false, ret_view);
     sl_limit_shards_unlock(limiter, claims.mask);
 }

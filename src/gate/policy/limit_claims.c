@@ -42,7 +42,9 @@ static void scope_make(struct sl_claim *claim, const struct sl_limit_call *call,
     claim->id.hash = sl_limit_scope_hash(claim->id.owner, key, hash ? hash_once(hash, claim->id.who) : 0);
 }
 
-void sl_claims_scope(struct sl_claims *claims)
+/* Finds the scopes and their shards. Rules of one owner that count the same calls have one scope, which is hashed once.
+ */
+static void scopes_find(struct sl_claims *claims)
 {
     struct who_hashes hashes = { 0 };
     claims->mask = 0;
@@ -95,7 +97,7 @@ void sl_claims_make(struct sl_claims *claims, struct sl_limiter *limiter, const 
             claim->is_shared = false;
         }
     }
-    sl_claims_scope(claims);
+    scopes_find(claims);
 }
 
 bool sl_claims_find(struct sl_claims *claims)
@@ -251,7 +253,9 @@ static bool room_make(struct sl_claim *claim, size_t max)
     return crowd->n < max;
 }
 
-bool sl_claims_are_crowded(struct sl_claims *claims)
+/* True: a rule's counter does not exist and its shard is full. The call then uses the owner's shared counter, and its
+ * scopes have to be found anew. */
+static bool are_crowded(struct sl_claims *claims)
 {
     bool found = false;
     for (uint32_t i = 0; i < claims->n; i++) {
@@ -296,19 +300,17 @@ bool sl_claims_has_before(const struct sl_claims *claims, uint32_t i)
     return false;
 }
 
-int sl_claims_lock(struct sl_claims *claims)
+void sl_claims_lock(struct sl_claims *claims)
 {
-    for (;; sl_claims_scope(claims)) {
+    for (;; scopes_find(claims)) {
         sl_limit_shards_lock(claims->limiter, claims->mask);
-        if (!sl_claims_find(claims) && sl_claims_are_crowded(claims)) {
-            sl_limit_shards_unlock(claims->limiter, claims->mask);
-            continue; /* as in sl_limiter_take */
+        if (sl_claims_find(claims)) {
+            return;
         }
-        SL_IGNORE(sl_claims_find(claims)); /* the sweep may have freed some */
-        int r = sl_claims_add(claims);
-        if (r < 0) {
-            sl_limit_shards_unlock(claims->limiter, claims->mask);
+        if (!are_crowded(claims)) {
+            sl_claims_find(claims); /* the sweep may have freed counters that were found above */
+            return;
         }
-        return r;
+        sl_limit_shards_unlock(claims->limiter, claims->mask); /* once for each rule: a shared counter has room */
     }
 }

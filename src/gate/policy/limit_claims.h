@@ -30,18 +30,14 @@ struct sl_claims {
 
 void sl_claims_make(struct sl_claims *claims, struct sl_limiter *limiter, const struct sl_limit_call *call,
                     uint64_t now);
-/* Finds the scopes anew, after sl_claims_are_crowded. Rules of one owner that count the same calls have one scope,
- * which is hashed once. */
-void sl_claims_scope(struct sl_claims *claims);
-/* Locks the shards, and finds or adds every counter. SL_E_NOMEM: nothing is locked. */
-SL_MUST int sl_claims_lock(struct sl_claims *claims);
+/* Locks the shards, and finds the counters that exist. There is room for all others: where there was none, the call
+ * uses the owner's shared counter. */
+void sl_claims_lock(struct sl_claims *claims);
 
 /* --- under the locks --- */
 
 /* False: a counter is missing. */
-SL_MUST bool sl_claims_find(struct sl_claims *claims);
-/* True: a rule's counter does not exist and its shard is full. The principal then uses the owner's shared counter. */
-SL_MUST bool sl_claims_are_crowded(struct sl_claims *claims);
+bool sl_claims_find(struct sl_claims *claims);
 /* Adds what is missing. SL_E_NOMEM. */
 SL_MUST int sl_claims_add(struct sl_claims *claims);
 /* True: an earlier rule of the same owner has the same counter. */

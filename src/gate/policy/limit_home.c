@@ -176,10 +176,8 @@ int sl_limiter_pin(struct sl_limiter *limiter, const struct sl_limit_call *call,
             return SL_E_LIMIT;
         }
     }
-    int r = sl_claims_lock(&claims);
-    if (r < 0) {
-        return r;
-    }
+    sl_claims_lock(&claims);
+    int r = sl_claims_add(&claims);
     for (uint32_t i = 0; r == 0 && i < claims.n; i++) {
         r = !remote_get(limiter, claims.v[i].counter) ? SL_E_NOMEM : 0;
     }
