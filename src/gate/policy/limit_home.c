@@ -235,17 +235,15 @@ void sl_limiter_doubt(struct sl_limiter *limiter, uint32_t worker, const struct 
 
 /* --- verdicts --- */
 
-/* The same claims as when they were pinned. Under the locks. */
-static void view_make(struct sl_limiter *limiter, const struct sl_limit_call *call, uint64_t now,
-                      const struct sl_limit_pin *pins, uint32_t n, bool is_taken, struct sl_limit_view *ret_view)
+/* The same claims as when they were pinned. */
+static void claims_again(struct sl_claims *claims, struct sl_limiter *limiter, const struct sl_limit_call *call,
+                         uint64_t now, const struct sl_limit_pin *pins, uint32_t n)
 {
-    struct sl_claims claims;
-    sl_claims_make(&claims, limiter, call, now);
-    SL_ASSERT(claims.n == n);
+    sl_claims_make(claims, limiter, call, now);
+    SL_ASSERT(claims->n == n);
     for (uint32_t i = 0; i < n; i++) {
-        claims.v[i].counter = pins[i].counter;
+        claims->v[i].counter = pins[i].counter;
     }
-    sl_claims_view(&claims, is_taken, ret_view);
 }
 
 static bool is_held(enum sl_limit_kind kind)
@@ -308,7 +306,9 @@ void sl_limiter_answered(struct sl_limiter *limiter, const struct sl_limit_call 
                          const struct sl_limit_answer *answers, bool is_taken, struct sl_limit_held *held,
                          uint32_t *ret_n_held, struct sl_limit_view *ret_view)
 {
+    struct sl_claims claims;
     uint64_t mask = mask_of(pins, n);
+    claims_again(&claims, limiter, call, at->now_usec, pins, n);
     *ret_n_held = 0;
     sl_limit_shards_lock(limiter, mask);
     for (uint32_t i = 0; i < n; i++) {
@@ -325,7 +325,7 @@ void sl_limiter_answered(struct sl_limiter *limiter, const struct sl_limit_call 
         }
         answers++;
     }
-    view_make(limiter, call, at->now_usec, pins, n, is_taken, ret_view);
+    sl_claims_view(&claims, is_taken, ret_view);
     for (uint32_t i = 0; !is_taken && i < n; i++) {
         unpin(&pins[i]);
     }
@@ -353,14 +353,13 @@ static uint64_t own_used(const struct sl_limiter *limiter, const struct sl_count
 static uint64_t left_alone(const struct sl_limiter *limiter, const struct sl_limit_rule *rule,
                            const struct sl_counter *c, const struct sl_limit_home_at *at)
 {
-    uint64_t now = at->now_usec, used = used_now(c, now);
-    if (sl_limit_loss_of(rule) == SL_LIMIT_LOSS_LOCAL) {
-        used = own_used(limiter, c, now);
-        return used < rule->cap ? rule->cap - used : 0;
-    }
-    uint64_t left = used < rule->cap ? (rule->cap - used) / SL_MAX(at->n_nodes, 1u) : 0;
-    return c->remote->is_alone && is_open(c, now) ? SL_MIN(c->remote->alone_left, left * SL_MAX(at->n_nodes, 1u))
-                                                  : left;
+    uint64_t now = at->now_usec;
+    bool is_local = sl_limit_loss_of(rule) == SL_LIMIT_LOSS_LOCAL;
+    uint64_t used = is_local ? own_used(limiter, c, now) : used_now(c, now);
+    uint64_t left = used < rule->cap ? rule->cap - used : 0;
+    return is_local                                 ? left
+           : c->remote->is_alone && is_open(c, now) ? SL_MIN(c->remote->alone_left, left)
+                                                    : left / at->n_nodes;
 }
 
 static void take_alone(struct sl_limiter *limiter, const struct sl_claim *claim, const struct sl_limit_pin *pin,
@@ -435,13 +434,9 @@ int sl_limiter_take_alone(struct sl_limiter *limiter, const struct sl_limit_call
 {
     struct sl_claims claims;
     uint64_t mask = mask_of(pins, n);
-    sl_claims_make(&claims, limiter, call, at->now_usec);
-    SL_ASSERT(claims.n == n);
+    claims_again(&claims, limiter, call, at->now_usec, pins, n);
     *ret_n_held = 0;
     sl_limit_shards_lock(limiter, mask);
-    for (uint32_t i = 0; i < n; i++) {
-        claims.v[i].counter = pins[i].counter;
-    }
     int r = judge_alone(limiter, &claims, pins, at);
     for (uint32_t i = 0; r == 0 && i < n; i++) {
         if (!pins[i].is_twin) {
