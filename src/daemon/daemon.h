@@ -64,7 +64,7 @@ struct sl_thread {
     uint32_t n_open; /* listeners that are not yet closed */
     struct sl_post post_announce, post_drain, post_end, post_abort, post_refresh, post_alerts;
     atomic_bool is_refresh_posted, is_alert_posted;
-    bool is_draining, is_aborting, is_finished, is_leaving;
+    bool is_draining, is_aborting, is_finished;
     uint32_t number;            /* of this thread, from 0 */
     void (*on_done)(void *arg); /* called from this thread when it ends */
     void *on_done_arg;

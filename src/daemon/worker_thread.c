@@ -52,11 +52,10 @@ static void on_fleet_ended(void *arg)
     sl_worker_answered(&thread->worker);
 }
 
-/* The calls have ended; the last of what they used is on its way. */
+/* The calls and their shadows have ended; the last of what they used is on its way. */
 static void fleet_end(struct sl_thread *thread)
 {
-    if (thread->worker.fleet && !thread->is_leaving) {
-        thread->is_leaving = true;
+    if (thread->worker.fleet) {
         thread->worker.n_questions++;
         sl_fleet_link_end(thread->worker.fleet, on_fleet_ended, thread);
     }
@@ -67,8 +66,8 @@ static void on_server_empty(struct sl_hserver *server)
     struct sl_worker *worker = server->user;
     struct sl_thread *thread = SL_CONTAINER_OF(worker, struct sl_thread, worker);
     if (!worker->engine->client.is_closing && thread->n_open == 0) {
-        fleet_end(thread);
         sl_front_end_shadows(worker);
+        fleet_end(thread);
         sl_credentials_end(worker);
         alerting_stop(thread);
         sl_hclient_close(&worker->engine->client);

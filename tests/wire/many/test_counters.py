@@ -583,6 +583,22 @@ def test_a_node_that_ends_leaves(redis, fleet):
     assert [(c["u"], c["r"]) for c in server.counters()] == [(0, 0)]
 
 
+def test_a_shadow_that_runs_to_the_end(redis, fleet, upstream):
+    """The end of a node ends it, and gives back what it holds, before the node leaves."""
+    server = redis()
+    slow = upstream(lambda x: x.hold())
+    f = fleet(server.port, None, n=1, routes=lambda base: [
+        chat_route(base, shadow={"route": "other", "share": "100%"}),
+        chat_route(slow.base, name="other", limits=[{"concurrent": 5}])])
+    assert f.nodes[0].call("POST", CHAT_PATH, CHAT).status == 200
+    slow.next()
+    assert [(c["u"], c["r"]) for c in server.counters()] == [(1, 1)]
+    f.nodes[0].stop()
+    f.nodes[0].stopped = True
+    assert server.command("ZCARD", "sluice:{sluice}:nodes") == 0
+    assert [(c["u"], c["r"]) for c in server.counters()] == [(0, 0)]
+
+
 def test_clients_that_leave_while_their_call_waits(redis, fleet, cutter):
     """Nobody waits for the answer: what the server counts is given back."""
     server = redis()
