@@ -22,6 +22,12 @@
     "  if e<" NEVER " then redis.call('PEXPIREAT',k,math.floor(e/1000)+1000)\n" \
     "  else redis.call('PEXPIRE',k,604800000) end\n"                            \
     "end\n"
+/* Adds to a worker's own part. What is 0 goes: else one without an end would keep the name of every worker that ever
+ * was. */
+#define ADD                                                                 \
+    "local function add(k,f,n)\n"                                           \
+    "  if redis.call('HINCRBY',k,f,n)==0 then redis.call('HDEL',k,f) end\n" \
+    "end\n"
 #define LIVING "redis.call('ZRANGEBYSCORE',KEYS[2],now-" DEAD ",'+inf')"
 
 const char *const sl_fleet_scripts[SL_FLEET_SCRIPTS] = {
@@ -96,7 +102,7 @@ const char *const sl_fleet_scripts[SL_FLEET_SCRIPTS] = {
                                "redis.call('ZREMRANGEBYSCORE',KEYS[2],'-inf',now-" FORGOTTEN ")\n"
                                "return {1,now," LIVING "}\n",
     [SL_FLEET_ADMIT] = MINE
-    "if h[3]~='1' then return {-2} end\n" NOW KEEP "local function dead(k)\n"
+    "if h[3]~='1' then return {-2} end\n" NOW KEEP ADD "local function dead(k)\n"
     "  local all=redis.call('HGETALL',k)\n"
     "  for j=1,#all,2 do\n"
     "    if string.sub(all[j],1,2)=='r:' and tonumber(all[j+1])>0 then\n"
@@ -105,7 +111,7 @@ const char *const sl_fleet_scripts[SL_FLEET_SCRIPTS] = {
     "      if not seen or tonumber(seen)<now-" DEAD " then\n"
     "        local n=-tonumber(all[j+1])\n"
     "        redis.call('HINCRBY',k,'u',n) redis.call('HINCRBY',k,'r',n)\n"
-    "        redis.call('HINCRBY',k,'u:'..who,n) redis.call('HDEL',k,all[j])\n"
+    "        add(k,'u:'..who,n) redis.call('HDEL',k,all[j])\n"
     "      end\n"
     "    end\n"
     "  end\n"
@@ -166,18 +172,17 @@ const char *const sl_fleet_scripts[SL_FLEET_SCRIPTS] = {
     "table.insert(c,1,ok)\n"
     "table.insert(c,2,now)\n"
     "return c\n",
-    [SL_FLEET_SETTLE] = MINE
-    "for i=3,#KEYS do\n"
-    "  local k,a=KEYS[i],4+(i-3)*3\n"
-    "  local v=redis.call('HMGET',k,'s','r:'..w)\n"
-    "  if v[1]==ARGV[a] then\n"
-    "    local give=math.min(tonumber(ARGV[a+1]),tonumber(v[2]) or 0)\n"
-    "    local more=tonumber(ARGV[a+2])-give\n"
-    "    if more~=0 then redis.call('HINCRBY',k,'u',more) redis.call('HINCRBY',k,'u:'..w,more) end\n"
-    "    if give~=0 then redis.call('HINCRBY',k,'r',-give) redis.call('HINCRBY',k,'r:'..w,-give) end\n"
-    "  end\n"
-    "end\n"
-    "return {1}\n",
+    [SL_FLEET_SETTLE] = MINE ADD "for i=3,#KEYS do\n"
+                                 "  local k,a=KEYS[i],4+(i-3)*3\n"
+                                 "  local v=redis.call('HMGET',k,'s','r:'..w)\n"
+                                 "  if v[1]==ARGV[a] then\n"
+                                 "    local give=math.min(tonumber(ARGV[a+1]),tonumber(v[2]) or 0)\n"
+                                 "    local more=tonumber(ARGV[a+2])-give\n"
+                                 "    if more~=0 then redis.call('HINCRBY',k,'u',more) add(k,'u:'..w,more) end\n"
+                                 "    if give~=0 then redis.call('HINCRBY',k,'r',-give) add(k,'r:'..w,-give) end\n"
+                                 "  end\n"
+                                 "end\n"
+                                 "return {1}\n",
     [SL_FLEET_LEAVE] =
         "redis.call('ZREM',KEYS[2],ARGV[1])\n"
         "if redis.call('EXISTS',KEYS[1])==1 then redis.call('HDEL',KEYS[1],'x:'..ARGV[1],'g:'..ARGV[1]) end\n"

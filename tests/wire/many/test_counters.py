@@ -251,6 +251,7 @@ def test_calls_at_a_time_over_all_nodes(redis, fleet):
     go.set()
     assert [c.reply().status for c in conns] == [200, 200, 200]
     wait_for(lambda: [(c["u"], c["r"]) for c in server.counters()] == [(0, 0)], "their places are free")
+    assert set(server.counters()[0]) == {"s", "e", "u", "r"}, "a counter without an end keeps no names of workers"
     assert f.nodes[1].call("POST", CHAT_PATH, CHAT).status == 200
 
 
