@@ -9,8 +9,6 @@
 struct reading {
     struct sl_str bytes;
     size_t at;
-    struct sl_resp *items;
-    size_t n, max;
 };
 
 /* The next line, without its end. */
@@ -124,9 +122,9 @@ static int item_read(struct reading *reading, struct sl_resp *item)
 
 int sl_resp_read(struct sl_str bytes, struct sl_resp *items, size_t max, size_t *ret_used)
 {
-    struct reading reading = { .bytes = bytes, .items = items, .max = max };
+    struct reading reading = { .bytes = bytes };
     int64_t left[SL_RESP_DEPTH_MAX + 1] = { 1 }; /* items that each open list still lacks */
-    size_t depth = 0;
+    size_t depth = 0, n = 0;
     while (true) {
         while (depth && left[depth] == 0) {
             depth--;
@@ -134,15 +132,15 @@ int sl_resp_read(struct sl_str bytes, struct sl_resp *items, size_t max, size_t 
         if (left[depth] == 0) {
             break;
         }
-        if (reading.n == max || reading.n == SL_RESP_ITEMS_MAX) {
+        if (n == max || n == SL_RESP_ITEMS_MAX) {
             return SL_E_LIMIT;
         }
-        struct sl_resp *item = &items[reading.n];
+        struct sl_resp *item = &items[n];
         int r = item_read(&reading, item);
         if (r < 0) {
             return r;
         }
-        reading.n++;
+        n++;
         left[depth]--;
         if (item->type == SL_RESP_LIST && item->number) {
             if (depth == SL_RESP_DEPTH_MAX) {
@@ -152,7 +150,7 @@ int sl_resp_read(struct sl_str bytes, struct sl_resp *items, size_t max, size_t 
         }
     }
     *ret_used = reading.at;
-    return (int)reading.n;
+    return (int)n;
 }
 
 /* --- writing --- */
@@ -183,16 +181,4 @@ void sl_resp_word_u64(struct sl_buf *out, uint64_t v)
 {
     char text[20];
     sl_resp_word(out, sl_str_make(text, sl_format_u64(v, text)));
-}
-
-void sl_resp_command(struct sl_buf *out, const char *const *words)
-{
-    size_t n = 0;
-    while (words[n]) {
-        n++;
-    }
-    sl_resp_begin(out, n);
-    for (size_t i = 0; i < n; i++) {
-        sl_resp_word(out, sl_str_c(words[i]));
-    }
 }

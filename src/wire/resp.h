@@ -31,7 +31,5 @@ SL_MUST int sl_resp_read(struct sl_str bytes, struct sl_resp *items, size_t max,
 void sl_resp_begin(struct sl_buf *out, size_t n_words);
 void sl_resp_word(struct sl_buf *out, struct sl_str word);
 void sl_resp_word_u64(struct sl_buf *out, uint64_t v);
-/* A whole command; the list of words ends with NULL. */
-void sl_resp_command(struct sl_buf *out, const char *const *words);
 
 #endif
