@@ -5,9 +5,6 @@
 
 #include "gate/fleet/state.h"
 
-/* A window's end that will never be. */
-#define NEVER ((int64_t)9007199254740991)
-
 static struct sl_str key_make(const struct sl_fleet_link *link, const char *name, size_t n, char out[128])
 {
     int len = snprintf(out, 128, "sluice:{%.*s}:%.*s", SL_STR_ARG(link->fleet->conf.ns), (int)n, name);
@@ -56,7 +53,9 @@ void sl_fleet_clock(struct sl_fleet_link *link, int64_t server_usec, uint64_t no
 
 static uint64_t local(const struct sl_fleet_link *link, int64_t usec)
 {
-    return usec >= NEVER ? UINT64_MAX : usec > link->offset_usec ? (uint64_t)(usec - link->offset_usec) : 0;
+    return usec >= SL_FLEET_NUMBER_MAX ? UINT64_MAX
+           : usec > link->offset_usec  ? (uint64_t)(usec - link->offset_usec)
+                                       : 0;
 }
 
 struct sl_limit_answer sl_fleet_answer(const struct sl_fleet_link *link, const struct sl_resp *at)

@@ -6,6 +6,9 @@
 #include "gate/fleet/script.h"
 #include "redis/redis.h"
 
+/* The largest whole number of the scripts; as the end of a window: it has none. */
+#define SL_FLEET_NUMBER_MAX ((int64_t)9007199254740991)
+
 struct sl_fleet_link;
 struct sl_limit_answer;
 struct sl_limit_home_at;

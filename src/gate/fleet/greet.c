@@ -137,7 +137,7 @@ const char *sl_fleet_silence(const struct sl_fleet *fleet)
 
 /* --- commands --- */
 
-/* SL_E_NOMEM or SL_E_IO; empty words at the end are left out. */
+/* SL_E_NOMEM or SL_E_IO. */
 static int words_send(struct sl_fleet_link *link, sl_redis_fn *fn, const struct sl_str *words, size_t n)
 {
     sl_buf_reset(&link->out);

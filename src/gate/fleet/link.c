@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/fleet/link.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -80,10 +79,11 @@ static void state_set(struct sl_fleet_link *link, enum sl_link_state to)
 {
     bool was_up = link->state == SL_LINK_UP, is_up = to == SL_LINK_UP;
     link->state = to;
-    if (was_up != is_up && !link->on_change) {
-        SL_IGNORE(is_up ? !atomic_fetch_add(&link->fleet->n_up, 1) : !atomic_fetch_sub(&link->fleet->n_up, 1));
+    if (!was_up && is_up) {
+        atomic_fetch_add(&link->fleet->n_up, link->on_change ? 0 : 1);
     }
     if (was_up && !is_up) {
+        atomic_fetch_sub(&link->fleet->n_up, link->on_change ? 0 : 1);
         link->patience_usec = to == SL_LINK_SLOW ? 0 : sl_loop_now(link->loop) + link->fleet->conf.deadline_usec;
     }
     if (is_up) {
@@ -97,14 +97,12 @@ static void state_set(struct sl_fleet_link *link, enum sl_link_state to)
     }
 }
 
-SL_PRINTF(3, 4) static void fault_set(struct sl_fleet_link *link, bool is_final, const char *fmt, ...)
+/* `text` may be the link's own: the fault stays. */
+static void fault_set(struct sl_fleet_link *link, const char *text, bool is_final)
 {
-    char text[sizeof(link->fault)]; /* an argument may be the last fault */
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    snprintf(link->fault, sizeof(link->fault), "%s", text);
+    if (text != link->fault) {
+        snprintf(link->fault, sizeof(link->fault), "%s", text);
+    }
     link->is_fault_final = is_final;
 }
 
@@ -132,7 +130,7 @@ static void on_down(struct sl_redis *redis, const char *text)
 {
     struct sl_fleet_link *link = SL_CONTAINER_OF(redis, struct sl_fleet_link, redis);
     if (!link->fault[0] || link->state == SL_LINK_UP || link->state == SL_LINK_DIAL) {
-        fault_set(link, false, "%s", text);
+        fault_set(link, text, false);
     }
     if (link->state != SL_LINK_UP) {
         link->host[0] = '\0'; /* that node may be gone: the configured one knows better */
@@ -143,7 +141,7 @@ static void on_down(struct sl_redis *redis, const char *text)
 /* Gives the connection up, and says why. */
 static void link_fail(struct sl_fleet_link *link, const char *text, bool is_final)
 {
-    fault_set(link, is_final, "%s", text);
+    fault_set(link, text, is_final);
     sl_redis_close(&link->redis);
     link_lost(link);
 }
@@ -153,7 +151,7 @@ static void slow(struct sl_fleet_link *link, const char *text)
     if (link->state != SL_LINK_UP) {
         return;
     }
-    fault_set(link, false, "%s", text);
+    fault_set(link, text, false);
     loss_tell(link);
     wait(link, jitter(link, PROBE_USEC));
     state_set(link, SL_LINK_SLOW);
@@ -233,7 +231,7 @@ static void trouble(struct sl_fleet_link *link, struct sl_str text)
     } else if (link->state == SL_LINK_JOIN || link->state == SL_LINK_TELL) {
         /* It was slow before, or does not let us in: a full server may take it later. */
         bool is_refused = has_code(text, "ERR") || has_code(text, "NOPERM") || has_code(text, "WRONGTYPE");
-        fault_set(link, is_refused, "%s", shown);
+        fault_set(link, shown, is_refused);
         loss_tell(link);
         wait(link, jitter(link, PROBE_USEC));
         state_set(link, SL_LINK_SLOW);
@@ -322,10 +320,7 @@ static void beat(struct sl_fleet_link *link)
     sl_fleet_command(link, SL_FLEET_BEAT, 0, 3);
     sl_fleet_command_mine(link);
     link->is_beating = sl_fleet_command_send(link, on_beat, link) == 0;
-    wait(link, link->is_beating ? STEP_USEC : BEAT_USEC);
-    if (link->is_beating) {
-        wait(link, jitter(link, BEAT_USEC) + BEAT_USEC / 2);
-    }
+    wait(link, jitter(link, BEAT_USEC) + BEAT_USEC / 2);
 }
 
 /* --- joining --- */
@@ -370,17 +365,15 @@ static void told(struct sl_fleet_link *link, bool is_whole)
     told_send(link);
 }
 
-/* True: no other link of this process has seen the epoch before. */
-static bool epoch_note(struct sl_fleet *fleet, const char *epoch)
+/* Counts it, unless another link of this process has seen it before. */
+static void epoch_note(struct sl_fleet *fleet, const char *epoch)
 {
     pthread_mutex_lock(&fleet->lock);
-    bool is_new = strcmp(fleet->epoch, epoch) != 0;
-    if (is_new) {
+    if (strcmp(fleet->epoch, epoch) != 0) {
         atomic_fetch_add(&fleet->n_epochs, fleet->epoch[0] ? 1 : 0); /* the first one is no change */
         snprintf(fleet->epoch, sizeof(fleet->epoch), "%s", epoch);
     }
     pthread_mutex_unlock(&fleet->lock);
-    return is_new;
 }
 
 static void on_joined(void *arg, const struct sl_resp *reply, size_t n)
@@ -410,7 +403,7 @@ static void on_joined(void *arg, const struct sl_resp *reply, size_t n)
     snprintf(link->epoch, sizeof(link->epoch), "%.*s", SL_STR_ARG(reply[1].text));
     sl_fleet_clock(link, reply[3].number, sl_clock_wall_usec());
     workers_note(link, &reply[5], n - 5);
-    SL_IGNORE(!epoch_note(link->fleet, link->epoch));
+    epoch_note(link->fleet, link->epoch);
     link->is_new_epoch = reply[2].number == 0;
     wait(link, STEP_USEC);
     state_set(link, SL_LINK_TELL);
@@ -461,7 +454,6 @@ static void on_up(struct sl_redis *redis)
 {
     struct sl_fleet_link *link = SL_CONTAINER_OF(redis, struct sl_fleet_link, redis);
     wait(link, STEP_USEC);
-    link->is_beating = false;
     state_set(link, SL_LINK_GREET);
     if (sl_fleet_greet(link) < 0) {
         link_fail(link, "out of memory", false);
@@ -479,7 +471,7 @@ static void dial(struct sl_fleet_link *link)
                                     is_sent_on ? link->port : conf->port, conf->tls };
     state_set(link, SL_LINK_DIAL);
     if (sl_redis_connect(&link->redis, &at, sl_loop_now(link->loop) + CONNECT_USEC) < 0) {
-        fault_set(link, false, "out of memory");
+        fault_set(link, "out of memory", false);
         link_lost(link);
     }
 }

@@ -5,7 +5,7 @@
 #define DEAD "15000000"
 /* Workers are forgotten after this. */
 #define FORGOTTEN "60000000"
-/* The end of a window that has none. */
+/* The end of a window that has none: SL_FLEET_NUMBER_MAX. */
 #define NEVER "9007199254740991"
 
 #define NOW                        \

@@ -96,7 +96,6 @@ struct sl_fleet_link {
     uint32_t n_loading; /* scripts whose names are still to come */
     bool is_new_epoch;  /* the shares are told with floors */
     bool is_share_lost; /* a part of the shares was not taken */
-    bool was_up;        /* the operator's log has said that it is lost, when it is */
     uint32_t n_shares_due;
     struct sl_timer timer;   /* what the state waits for */
     struct sl_timer expiry;  /* of the first ask */

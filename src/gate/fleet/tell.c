@@ -71,10 +71,9 @@ static void on_shared(void *arg, const struct sl_resp *reply, size_t n)
     }
 }
 
-/* A server's whole number; a longer one only means that the window has no end. */
 static uint64_t bounded(uint64_t v)
 {
-    return SL_MIN(v, (uint64_t)9007199254740991);
+    return SL_MIN(v, (uint64_t)SL_FLEET_NUMBER_MAX);
 }
 
 static int batch_send(struct sl_fleet_link *link, struct batch *batch)
