@@ -40,7 +40,8 @@ SL_UNUSED static void text_set(struct made_row *made, enum sl_rlog_text text, co
     made->row.texts[text] = sl_str_make(made->texts[text], (size_t)len);
 }
 
-/* Row `n` of the tests: mostly good calls of a few routes, some errors, some callers with ids of their own. */
+/* Row `n` of the tests: mostly good calls of a few routes, some errors, some callers with ids of their own, or
+ * with the id of the row before. */
 SL_UNUSED static void row_make(struct made_row *made, uint64_t n)
 {
     sl_rlog_row_clear(&made->row);
@@ -74,6 +75,14 @@ SL_UNUSED static void row_make(struct made_row *made, uint64_t n)
     }
     if (n % 4 == 1) {
         text_set(made, SL_RLOG_REQUEST_ID, "caller-", n);
+    }
+    if (n % 40 == 3) {
+        struct made_row before;
+        char hex[SL_RLOG_ID_HEX + 1] = "";
+        row_make(&before, n - 1);
+        struct sl_rlog_id id = sl_rlog_row_id(&before.row);
+        sl_rlog_id_format(&id, hex);
+        text_set(made, SL_RLOG_REQUEST_ID, hex, NO_NUMBER);
     }
 }
 

@@ -149,6 +149,27 @@ static void either_id_finds_the_row(void **state)
     }
 }
 
+static void an_id_of_ours_is_told_from_a_callers(void **state)
+{
+    (void)state;
+    static const uint64_t rows[] = { 2, 16402, 39962 }; /* two of them are sealed */
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct made_row made;
+        row_make(&made, rows[i] + 1);
+        struct sl_rlog_query query = SL_RLOG_QUERY_ALL;
+        query.id = made.row.texts[SL_RLOG_REQUEST_ID];
+        struct found found;
+        uint64_t n_damaged;
+        for (int is_own = 0; is_own <= 1; is_own++) {
+            query.is_own_id = is_own;
+            scan_all(shared, &query, 0, &found, &n_damaged);
+            assert_int_equal(found.n, is_own ? 1 : 2);
+            assert_int_equal(found.numbers[found.n - 1], rows[i]);
+            free(found.numbers);
+        }
+    }
+}
+
 static void facets_check(const struct sl_rlog_query *query)
 {
     static uint64_t wanted[ROWS];
@@ -451,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_status_may_have_any_digit),
         cmocka_unit_test(filters_that_fit_nothing),
         cmocka_unit_test(either_id_finds_the_row),
+        cmocka_unit_test(an_id_of_ours_is_told_from_a_callers),
         cmocka_unit_test(facets_are_exact),
         cmocka_unit_test(new_rows_come_in_order),
         cmocka_unit_test(a_log_is_read_again),
