@@ -433,10 +433,15 @@ static void tick(struct sl_pg *store, bool is_last)
     }
     bool was_failing = store->base.is_failing;
     int r = tick_write(store, &err);
+    bool may_again = r < 0 && store->conn.may_again; /* the rollback has an outcome of its own */
     store->was_tick_lost = r < 0;
     if (r < 0) {
         store->in_tick = false;
         sl_pg_rollback(&store->conn);
+    }
+    if (may_again) {
+        store->tick_usec = now;
+    } else if (r < 0) {
         broken(store, &err);
     } else if (was_failing) {
         works(store);

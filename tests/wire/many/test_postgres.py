@@ -591,6 +591,22 @@ def test_the_database_dies_among_commits(node, postgres_own):
     assert numbers == list(range(len(stored) + 1))
 
 
+def test_a_tick_that_another_transaction_overtakes_is_no_fault(node, postgres_own):
+    """As below: the node is the victim of a deadlock with what writes usage beside it."""
+    url = postgres_own.database("overtaken")
+    postgres_own.sql("ALTER ROLE gateway SET deadlock_timeout = '2s'")
+    a = node(url, FILE)
+    with holder_of(postgres_own, "overtaken", "SET deadlock_timeout = '60s'; LOCK TABLE usage IN SHARE MODE") as other:
+        assert ask(a) == 200
+        wait_for(lambda: postgres_own.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'gateway'", "overtaken") != [["0"]], "the tick waits")
+        other.stdin.write("SELECT value FROM meta WHERE key = 'tick' FOR UPDATE; COMMIT;\n")
+        other.stdin.close()
+        assert other.wait(DEADLINE) == 0, other.stdout.read()
+    soon(lambda: postgres_own.sql("SELECT sum(requests) FROM sluice.usage", "overtaken") == [["1"]], "the call, once")
+    assert "deadlock" in (postgres_own.dir / "log").read_text()
+    assert "Until it works again" not in a.stderr
+
+
 def test_a_change_that_another_transaction_overtakes_is_made_again(node, postgres_own):
     """A deadlock, of which the node is the victim: it looks for one after two seconds, the other side after a minute."""
     url = postgres_own.database("overtaken")
