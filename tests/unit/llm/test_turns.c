@@ -87,6 +87,8 @@ static void other_conversations_are_not(void **state)
         "{\"messages\":[" SYS HI "]}",
         "{\"messages\":[{\"role\":\"user\",\"content\":\"hi!\"}]}",
         "{\"system\":\"S\",\"messages\":[" HI "]}",
+        "{\"instructions\":\"T\",\"input\":\"hi\"}",
+        "{\"instructions\":\"U\",\"input\":\"hi\"}",
         "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:1\"}}]}]"
         "}",
         "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:2\"}}]}]"
@@ -97,6 +99,18 @@ static void other_conversations_are_not(void **state)
             assert_true(read(others[i]).print != read(others[k]).print);
         }
     }
+}
+
+static void a_key_of_the_cache_is_found(void **state)
+{
+    (void)state;
+    struct sl_json doc;
+    struct sl_turns turns;
+    sl_json_init(&doc, NULL);
+    assert_int_equal(sl_json_parse(&doc, SL_STR("{\"prompt_cache_key\":\"k\",\"messages\":[" HI "]}")), 0);
+    sl_turns_read(sl_json_root(&doc), NULL, &turns);
+    assert_true(sl_json_str_eq(turns.cache_key, SL_STR("k")));
+    sl_json_done(&doc);
 }
 
 /* Of a long text its length and its ends count. */
@@ -139,9 +153,8 @@ static void what_is_no_conversation_has_no_print(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(turns_of_one_conversation_are_alike),
-        cmocka_unit_test(other_conversations_are_not),
-        cmocka_unit_test(long_texts_are_told_apart),
+        cmocka_unit_test(turns_of_one_conversation_are_alike),  cmocka_unit_test(other_conversations_are_not),
+        cmocka_unit_test(a_key_of_the_cache_is_found),          cmocka_unit_test(long_texts_are_told_apart),
         cmocka_unit_test(what_is_no_conversation_has_no_print),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
