@@ -634,6 +634,30 @@ def test_a_reload_does_not_change_the_counters(redis, fleet):
 # --- a cluster ---
 
 
+def test_a_call_that_waited_is_read_from_its_own_body(redis, fleet):
+    """Another call was read meanwhile: what binds a conversation to its target is not the other's."""
+    server = redis()
+
+    def routes(base):
+        model = chat_route(base)["model"]
+        targets = [{"name": "a"}, {"name": "b"}]
+        pair = {"name": "chat", "endpoint_type": "llm/v1/chat", "limits": requests(9), "sluice": {"targets": [{**t, "model": model} for t in targets]}}
+        return [pair, chat_route(base, "free")]
+
+    f = fleet(server.port, None, n=1, routes=routes, server={"workers": 1})
+    node = f.nodes[0]
+    mine, other = ({**CHAT, "prompt_cache_key": key} for key in ("mine", "another"))
+    server.pause()
+    conn = node.connect().request("POST", CHAT_PATH, mine)
+    wait_for(lambda: b"\nsluice_requests_in_flight 2\n" in node.call("GET", "/metrics").body, "it waits for the counters")
+    assert node.call("POST", CHAT_PATH, {**other, "model": "free"}).status == 200
+    server.resume()
+    first = conn.reply()
+    assert first.status == 200, first.body
+    targets = [node.call("POST", CHAT_PATH, mine).get("x-sluice-target") for _ in range(3)]
+    assert targets == [first.get("x-sluice-target")] * 3
+
+
 @pytest.fixture
 def cluster(redis, tmp_path):
     """Three masters with a third of the slots each, and the number of the one that has our keys."""
