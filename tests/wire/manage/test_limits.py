@@ -206,6 +206,17 @@ def test_our_limit_replaces_the_providers_and_its_token_headers_stay(sluice, ups
     assert numbers(r) == ("999", "998", "8ms")
 
 
+@pytest.mark.parametrize("ours", [("requests",), ("tokens",), ("requests", "tokens")])
+def test_each_sort_of_limits_replaces_the_providers_headers_of_that_sort(sluice, upstream, ours):
+    names = [f"x-ratelimit-{n}-{sort}" for sort in ("requests", "tokens") for n in ("limit", "remaining", "reset")]
+    up = upstream(lambda ex: ex.reply(CHAT_REPLY, headers=[(name.title(), "theirs") for name in names]))
+    daemon = sluice({"endpoints": [chat_route(up.base) | {"limits": [{sort: 100000, "per": "hour"} for sort in ours]}]})
+    r = daemon.call("POST", "/v1/chat/completions", CHAT)
+    for name in names:
+        values = [v for k, v in r.headers if k.lower() == name]
+        assert len(values) == 1 and (values == ["theirs"]) == (name.rsplit("-", 1)[1] not in ours), (name, values)
+
+
 def said_limit(limit, remaining, reset, wait=None):
     names = [f"x-ratelimit-{n}-requests" for n in ("limit", "remaining", "reset")]
     return [(n, v) for n, v in zip(names + ["retry-after"], (limit, remaining, reset, wait)) if v]

@@ -383,6 +383,17 @@ def test_a_tail_ends_with_its_key(guarded):
     assert conn.chunk().startswith(b"data: ")
 
 
+def test_a_tail_ends_when_its_key_goes_to_another_group(grouped):
+    admin = [("Authorization", f"Bearer {ADMIN}")]
+    key = {"name": "k", "principal": "acme/k", "role": "viewer"}
+    made = grouped.daemon.call("POST", "/api/sluice/v1/keys", {**key, "group": "acme"}, admin).json()
+    conn = grouped.daemon.connect().request("GET", OWN + "/tail", headers=[("Authorization", f"Bearer {made['key']}")])
+    assert conn.head().status == 200
+    assert grouped.daemon.call("PUT", f"/api/sluice/v1/keys/{made['id']}", {**key, "group": "rival"}, admin).status == 200
+    while conn.chunk():
+        pass
+
+
 def test_one_tenant_has_not_all_tails(guarded):
     def tail(key):
         conn = guarded.daemon.connect().request("GET", OWN + "/tail", headers=[("Authorization", f"Bearer {key}")])
