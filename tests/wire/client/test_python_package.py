@@ -176,9 +176,10 @@ def test_a_stream_that_is_left_ends_the_call(sluice, upstream, python):
             print(json.dumps(next(stream.texts())), flush=True)
         sys.stdin.read()
     """, daemon.url)
+    said = p.stdout.readline()
+    assert gone.get(timeout=DEADLINE), "the program still runs"
     out, err = p.communicate(timeout=DEADLINE)
-    assert (p.returncode, json.loads(out)) == (0, "a"), err
-    assert gone.get(timeout=DEADLINE)
+    assert (p.returncode, json.loads(said), out) == (0, "a", ""), err
 
 
 def test_ctrl_c_ends_a_call(sluice, upstream, python):
@@ -308,13 +309,17 @@ def test_asyncio_cancel(sluice, upstream, python):
                 try:
                     await task
                 except asyncio.CancelledError:
-                    return [(await client.query("chat", data("go on")))["choices"][0]["message"]["content"], len(client._flights)]
+                    said = [(await client.query("chat", data("go on")))["choices"][0]["message"]["content"], len(client._flights)]
+                    sys.stdin.readline()
+                    return said
         print(json.dumps(asyncio.run(main())))
     """, daemon.url)
     up.next()
-    out, err = p.communicate("cancel\n", timeout=DEADLINE)
+    p.stdin.write("cancel\n")
+    p.stdin.flush()
+    assert gone.get(timeout=DEADLINE), "the program and its client still run"
+    out, err = p.communicate("end\n", timeout=DEADLINE)
     assert (p.returncode, json.loads(out)) == (0, ["hi é", 0]), err
-    assert gone.get(timeout=DEADLINE)
 
 
 def test_asyncio_close(sluice, upstream, python):
