@@ -30,6 +30,7 @@ static const struct status {
 } statuses[] = {
     { "200", "It is done.", 0, NULL },
     { "201", "It is made.", 0, NULL },
+    { "304", "It is as if-none-match says.", 0, "etag" },
     { "307", "It is at the `location`.", 0, "location" },
     { "400", "The request, or its body, is not valid.", ALL, NULL },
     { "401", "A valid API key is needed.", KEYED, "www-authenticate" },
@@ -211,7 +212,7 @@ static void success_write(struct sl_jw *w, const struct sl_path *row, const stru
     headers_add(w, told->headers);
     headers_add(w, row->handle ? NULL : OF_INVOKED);
     sl_jw_end(w);
-    if (!is_head && (told->reply || told->media)) {
+    if (!is_head && status->status[0] == '2' && (told->reply || told->media)) {
         sl_jw_key(w, "content");
         sl_jw_object(w);
         media_write(w, told->media ? told->media : JSON, told->reply);

@@ -245,5 +245,7 @@ const struct sl_opt sl_server_rows[] = {
            "how long a client's connection may be silent before TCP asks whether it is still there; 0s: never"),
     SERVER("headers", SL_OPT_BOOL, headers, "true", 0, 0, SL_OPT_RELOAD, NULL,
            "false hides the x-sluice-… and server-timing headers"),
+    SERVER("console", SL_OPT_BOOL, console, "true", 0, 0, SL_OPT_RELOAD, NULL,
+           "false: there is no console at /console"),
     { NULL },
 };

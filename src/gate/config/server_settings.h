@@ -33,6 +33,7 @@ struct sl_server_settings {
     struct sl_str spool; /* a folder */
     struct sl_strs cors; /* origins of web pages that may make calls; origins.h */
     bool headers;        /* false: no x-sluice-… headers in replies */
+    bool console;        /* false: no /console */
     uint64_t tcp_keepalive_usec;
     uint64_t heartbeat_usec; /* 0: none */
 };

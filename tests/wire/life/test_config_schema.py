@@ -49,7 +49,7 @@ def test_examples_fit(validator, document):
 GOOD = [
     "endpoints: []",
     "routes: []",
-    "server: { listen: [127.0.0.1:80, { address: 'unix:/x', proxy_protocol: true }], workers: auto, heartbeat: 0s }",
+    "server: { listen: [127.0.0.1:80, { address: 'unix:/x', proxy_protocol: true }], workers: auto, heartbeat: 0s, console: false }",
     "server: { timeouts: { drain_delay: auto, drain: 0s }, limits: { spool: 0B, connections: 5 } }",
     "upstream: { proxy: http://p:1, retry_budget: { share: 0%, least: 0 }, timeouts: { total: 1d } }",
     "upstream: { proxy: { url: http://p:1, except: .example.com } }",
