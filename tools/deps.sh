@@ -4,7 +4,7 @@
 set -eu
 
 build="build-essential tzdata meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev libsqlite3-dev libpq-dev zlib1g-dev libzstd-dev node-llhttp libcurl4-openssl-dev libedit-dev"
-test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy postgresql pgbouncer redis-server libsimdjson-dev"
+test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy postgresql pgbouncer redis-server libsimdjson-dev chromium fonts-dejavu-core"
 deb="$build debhelper lintian mmdebstrap"
 
 case "${1:-build}" in

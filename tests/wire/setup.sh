@@ -5,7 +5,17 @@
 set -eu
 cd "$(dirname "$0")"
 sum() { sha256sum <"$1" | cut -d' ' -f1; }
-is_done() { [ "$(cat .venv/python-stamp 2>/dev/null || true)" = "$(sum requirements.txt)" ] && [ "$(cat .venv/node-stamp 2>/dev/null || true)" = "$(sum package-lock.json)" ] && [ -d node_modules ]; }
+# What the lock names is there, in its version.
+has_node() {
+    python3 - <<'END'
+import json, pathlib, sys
+for path, package in json.loads(pathlib.Path("package-lock.json").read_text())["packages"].items():
+    there = pathlib.Path(path, "package.json")
+    if path and not (there.exists() and json.loads(there.read_text())["version"] == package["version"]):
+        sys.exit(1)
+END
+}
+is_done() { [ "$(cat .venv/python-stamp 2>/dev/null || true)" = "$(sum requirements.txt)" ] && has_node; }
 is_done && exit 0
 if [ ! -x .venv/bin/pip ]; then
     python=/usr/bin/python3
@@ -20,8 +30,7 @@ echo "installing the test clients"
 if [ "$(cat .venv/python-stamp 2>/dev/null || true)" != "$(sum requirements.txt)" ]; then
     .venv/bin/pip install --quiet --disable-pip-version-check --only-binary :all: -r requirements.txt
 fi
-if [ ! -d node_modules ] || [ "$(cat .venv/node-stamp 2>/dev/null || sum package-lock.json)" != "$(sum package-lock.json)" ]; then
+if ! has_node; then
     npm ci --no-audit --no-fund --silent
 fi
 sum requirements.txt >.venv/python-stamp
-sum package-lock.json >.venv/node-stamp

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages with real calls of a real gateway: what they show and do, in words, in both themes, at three widths."""
+import csv
+import io
+import json
+import os
+import pathlib
+import re
+
+import pytest
+
+from console_data import CONFIG, HOSTILE, ask, fill, rows, wait_logged
+from harness import wait_for
+
+PAGES = ["overview", "requests", "routes", "keys", "usage", "limits", "audit", "playground"]
+TITLES = {"overview": "Overview", "requests": "Requests", "routes": "Routes", "keys": "Keys and groups", "usage": "Usage", "limits": "Limits", "audit": "Audit", "playground": "Playground"}
+
+
+@pytest.fixture(scope="module")
+def busy(sluice_module, tmp_path_factory):
+    """A gateway that is open to this machine, with some calls behind it."""
+    daemon = sluice_module(CONFIG, args=["--data", str(tmp_path_factory.mktemp("console") / "data")])
+    daemon.n_calls = fill(daemon)
+    return daemon
+
+
+def test_overview_shows_the_calls(console, busy):
+    page = console(busy)
+    page.go(title="Overview")
+    tiles = page.texts(".tile")
+    assert any(re.match(rf"Calls\s+{busy.n_calls}", tile) for tile in tiles), tiles
+    assert any("First token" in tile and "ms" in tile for tile in tiles)
+    page.seen(".plot svg")
+    assert page.count(".plot svg") == 3
+    page.seen('section:has-text("Errors by type") >> text=provider_overloaded')
+    page.seen('section:has-text("Calls by route") >> text=steady')
+    page.seen('section:has-text("Targets") >> text=/first|All targets/')
+    page.clean()
+
+
+def test_a_part_of_the_time_is_drawn(console, busy):
+    page = console(busy)
+    page.go(title="Overview")
+    page.seen(".plot svg")
+    page.drag(at=".plot svg", **{"from": 0.5, "to": 0.9})
+    page.until("/from=\\d+/.test(location.hash) && /to=\\d+/.test(location.hash)")
+    assert "as drawn" in page.text(".choice >> nth=1")
+    page.settled("Overview")
+    page.clean()
+
+
+def test_requests_are_listed_filtered_and_told(console, busy):
+    page = console(busy)
+    page.go("requests", "Requests")
+    page.seen(f'table[aria-rowcount="{busy.n_calls + 1}"]')
+    page.click("details >> summary")
+    page.click('.facet:has-text("Route") >> button:has-text("steady")')
+    page.until("location.hash.includes('route=steady')")
+    page.seen('table[aria-rowcount="2"]')
+    page.click("tbody a")
+    page.seen('h2:has-text("What happened")')
+    story = page.text(".steps")
+    assert "first" in story and "spare" in story and "fallback" in story and "503" in story
+    wanted = rows(busy, route="steady")[0]
+    assert wanted["id"] in page.text("h1") and wanted["id"] in page.text("dl.facts")
+    page.click('button:has-text("As a command")')
+    assert page.text(".code pre") == f"sluice explain {wanted['id']}"
+    page.clean()
+
+
+def test_filters_live_in_the_address_and_go_away(console, busy):
+    page = console(busy)
+    page.go("requests?status=5xx", "Requests")
+    page.seen('table[aria-rowcount="2"]')
+    page.click('button:has-text("As a command")')
+    assert page.text(".code pre") == "sluice logs --status 5xx"
+    page.click('button.on:has-text("Status")')
+    page.seen(f'table[aria-rowcount="{busy.n_calls + 1}"]')
+    assert "status" not in page.eval("location.hash")
+    page.fill(at='input[name="value"]', text="nobody")
+    page.press("Enter")
+    page.seen("text=No calls fit")
+    page.clean()
+
+
+def test_csv_is_what_is_listed(console, busy):
+    page = console(busy)
+    page.go("requests", "Requests")
+    page.seen(f'table[aria-rowcount="{busy.n_calls + 1}"]')
+    file = page.download('button:has-text("As CSV")')
+    table = list(csv.DictReader(io.StringIO(file["text"])))
+    assert file["name"] == "sluice-requests.csv" and len(table) == busy.n_calls
+    want = {(r["route"], str(r["status"])) for r in rows(busy)}
+    assert {(r["route"], r["status"]) for r in table} == want
+    page.go("usage", "Usage")
+    file = page.download('button:has-text("As CSV")')
+    assert {r["route"] for r in csv.DictReader(io.StringIO(file["text"]))} == {"chat", "slow", "broken", "steady"}
+    page.clean()
+
+
+def test_new_calls_appear_by_themselves(console, sluice, tmp_path):
+    daemon = sluice(CONFIG, args=["--data", str(tmp_path / "data")])
+    page = console(daemon)
+    page.go("requests?live=1", "Requests")
+    page.seen("text=New calls appear as they end")
+    page.seen("text=No calls fit")
+    ask(daemon, "chat")
+    page.seen('table[aria-rowcount="2"]')
+    for _ in range(3):
+        ask(daemon, "chat")
+    page.seen('table[aria-rowcount="5"]')
+    told = page.told()
+    assert len([r for r in told["requests"] if "/requests/tail" in r]) == 1, "one event stream"
+    assert len([r for r in told["requests"] if "/v1/requests?" in r]) == 1, "one request a page"
+    page.click('button:has-text("Live")')
+    page.until("!location.hash.includes('live')")
+    page.clean()
+
+
+def test_usage_by_anything(console, busy):
+    page = console(busy)
+    page.go("usage?by=model&and=route&sum=cost", "Usage")
+    page.seen('td:has-text("mock-2")')
+    page.seen(".plot svg")
+    page.click('button:has-text("As a command")')
+    assert page.text(".code pre") == "sluice usage --by model,route --since 7d"
+    said = busy.call("GET", "/api/sluice/v1/usage?by=model,route").json()["usage"]
+    assert page.eval("document.querySelector('table').getAttribute('aria-rowcount')") == str(len(said) + 1)
+    page.clean()
+
+
+def test_audit_shows_a_change(console, busy):
+    busy.call("POST", "/api/sluice/v1/keys", {"name": "seen", "principal": HOSTILE, "role": "query"})
+    page = console(busy)
+    page.go("audit", "Audit")
+    page.click('tr:has-text("key.create") >> button')
+    page.seen("dialog")
+    assert HOSTILE in page.text("dialog")
+    page.press("Escape")
+    page.gone("dialog")
+    page.clean()
+
+
+def test_names_of_strangers_stay_text(console, busy):
+    """Markup, control characters and marks of direction: shown, never done."""
+    page = console(busy)
+    page.go("requests?principal=" + HOSTILE.replace("<", "%3C"), "Requests")
+    page.seen('button.on:has-text("<img")')
+    named = next(r for r in rows(busy) if r.get("session"))
+    page.go(f"requests/{named['id']}")
+    page.seen('h2:has-text("Facts")')
+    assert HOSTILE in page.text("dl.facts")
+    page.go("requests/" + "%E2%80%AEevil%00%0A")
+    page.seen(".fault")
+    assert page.text("h1") == "\\u202eevil\\u0000\\u000a"
+    assert page.eval("document.querySelectorAll('img, iframe, object').length") == 0
+    page.clean(but=["404", "400"])
+
+
+def test_a_gateway_that_is_slow_gone_or_changed(console, busy):
+    page = console(busy)
+    page.answer(url="**/api/sluice/v1/audit*", delay_ms=1500, body='{"audit":[],"next_page_token":null}')
+    page.go("audit", "Audit")
+    page.seen("text=Loading")
+    page.seen("text=Nothing was changed yet")
+    page.unanswer("**/api/sluice/v1/audit*")
+    for said, status, words in (('{"other": 1}', 200, "another version"), ("<html>", 200, "another version"), ("", 502, "status 502"), ('{"error":{"message":"out of <b>luck</b>"}}', 503, "out of <b>luck</b>")):
+        page.answer(url="**/api/sluice/v1/audit*", status=status, body=said)
+        page.go("usage", "Usage")
+        page.go("audit", "Audit")
+        page.seen(f".fault:has-text('{words}')")
+        page.unanswer("**/api/sluice/v1/audit*")
+    page.click('.fault >> button:has-text("Try again")')
+    page.gone(".fault")
+    page.answer(url="**/api/sluice/v1/audit*", abort=True)
+    page.go("usage", "Usage")
+    page.go("audit", "Audit")
+    page.seen(".fault:has-text('cannot be reached')")
+    page.clean(but=["502", "503", "ERR_FAILED"])
+
+
+def test_a_clock_an_hour_off(console, busy):
+    page = console(busy)
+    page.answer(url="**/api/sluice/v1/session", status=404, body="{}", headers={"date": "Mon, 01 Jan 2035 10:00:00 GMT"})
+    page.go()
+    page.seen("text=/clock differs from the gateway/")
+    page.unanswer("**/api/sluice/v1/session")
+    page.go("requests", "Requests")  # its answers have the right time
+    page.eval("location.reload()")
+    page.settled("Requests")
+    page.gone("text=/clock differs/")
+
+
+def test_times_are_those_of_the_reader(console, busy):
+    shown = []
+    for zone in ("Europe/Berlin", "America/Los_Angeles"):
+        page = console(busy, zone=zone)
+        page.go("requests", "Requests")
+        page.seen("tbody time")
+        shown.append(page.text("tbody time"))
+        assert zone in page.text(".who")
+    assert shown[0] != shown[1] and all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", s) for s in shown)
+
+
+def test_keyboard_alone(console, busy):
+    page = console(busy)
+    page.go(title="Overview")
+    page.press("Tab")
+    assert page.eval("document.activeElement.className") == "skip"
+    for _ in range(40):
+        page.press("Tab")
+        if page.eval("document.activeElement.textContent") == "Requests":
+            break
+    page.press("Enter")
+    page.settled("Requests")
+    assert page.eval("document.activeElement.tagName") == "H1", "the new page is told to who does not see it"
+    page.seen("tbody a")
+    for _ in range(40):
+        page.press("Tab")
+        if page.eval("document.activeElement.closest('tbody') !== null"):
+            break
+    page.press("Enter")
+    page.seen('h2:has-text("What happened")')
+    page.clean()
+
+
+def test_pages_that_are_not_there(console, busy):
+    page = console(busy)
+    for where in ("nowhere", "..%2Fapp", "__proto__"):
+        page.browser.open(page.base + "#/" + where)
+        page.seen("text=There is no such page")
+    page.go("requests/0123456789abcdef0123456789abcdef")
+    page.seen(".fault:has-text('no request with this id')")
+    page.clean(but=["404"])
+
+
+def test_many_rows_are_drawn_as_they_are_seen(console, busy):
+    """Ten thousand rows: the page has only those that are seen, and scrolls to the last."""
+    n = 10000
+    one = json.dumps(rows(busy, limit=1)[0])
+    many = "[" + ",".join(one.replace('"id":', f'"n":{i},"id":', 1) for i in range(n)) + "]"
+    page = console(busy)
+    page.answer(url="**/api/sluice/v1/requests?*", body='{"requests":' + many + ',"next_cursor":null,"searched_until":null}')
+    page.go("requests", "Requests")
+    page.seen(f'table[aria-rowcount="{n + 1}"]')
+    assert page.count("tbody tr") < 100
+    page.eval("document.querySelector('.rows').scrollTop = 1e9")
+    page.seen(f'tr[aria-rowindex="{n + 1}"]')
+    assert page.count("tbody tr") < 100
+    page.clean()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_themes_and_widths(console, busy, scheme, tmp_path):
+    """Every page at three widths: nothing sticks out, and axe has nothing against it."""
+    page = console(busy, scheme=scheme)
+    for width in (1280, 768, 320):
+        page.size(width=width, height=800)
+        for where in PAGES:
+            page.go(where, TITLES[where])
+            page.until("!document.querySelector('.plot') || document.querySelector('.plot svg')")
+            assert page.eval("document.documentElement.scrollWidth") <= width, (where, width)
+            assert page.shot(path=str(tmp_path / f"{where}-{width}-{scheme}.png")) > 5000
+            if width != 768:
+                assert page.axe() == [], (where, width)
+    back = page.eval("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", back)[:3])) < 384) == (scheme == "dark"), back
+    page.clean()
+
+
+def test_the_theme_is_chosen(console, busy):
+    page = console(busy, scheme="light")
+    page.go(title="Overview")
+    light = page.eval("getComputedStyle(document.body).backgroundColor")
+    page.pick(at='.who >> select', value="dark")
+    page.until(f"getComputedStyle(document.body).backgroundColor !== '{light}'")
+    page.eval("location.reload()")
+    page.settled("Overview")
+    assert page.eval("getComputedStyle(document.body).backgroundColor") != light
+    page.clean()
+
+
+def test_the_policy_is_in_force(console, busy):
+    """What a page could be made to do by markup in it is refused by the browser."""
+    page = console(busy)
+    page.go(title="Overview")
+    page.eval("(() => { const s = document.createElement('script'); s.textContent = 'window.done = 1'; document.body.append(s); })()")
+    page.eval("document.body.setAttribute('style', 'color: red')")
+    page.eval("(() => { const i = new Image(); i.src = 'https://elsewhere.example/x.png'; document.body.append(i); })()")
+    wait_for(lambda: len(page.told()["violations"]) >= 3, "three breaches")
+    assert page.eval("window.done") is None
+
+
+def test_an_empty_gateway_says_what_to_do(console, sluice, tmp_path):
+    daemon = sluice({"endpoints": []}, args=["--data", str(tmp_path / "data")])
+    page = console(daemon)
+    for where, words in (("overview", "Make one: sluice query"), ("requests", "Make one: sluice query"), ("usage", "No usage"), ("audit", "Nothing was changed")):
+        page.go(where, TITLES[where])
+        page.seen(f"text={words}")
+    page.clean()
+
+
+def test_without_a_request_log(console, sluice):
+    daemon = sluice(CONFIG)
+    ask(daemon, "chat")
+    page = console(daemon)
+    page.go(title="Overview")
+    page.seen("text=there is no request log")
+    page.go("requests", "Requests")
+    page.seen(".fault:has-text('keeps no request log')")
+    page.clean(but=["503"])
+
+
+PICTURES = {"overview": "", "requests": "requests", "keys": "keys", "playground": "playground?route=chat&with=slow"}
+
+
+def test_pictures(console, busy, tmp_path):
+    """Those of docs/console.md. CONSOLE_PICTURES=docs/pictures writes them anew."""
+    folder = pathlib.Path(os.environ.get("CONSOLE_PICTURES", tmp_path)).resolve()
+    page = console(busy, width=1120, height=720, zone="UTC")
+    for name, where in {**PICTURES, "request": f"requests/{rows(busy, route='steady')[0]['id']}"}.items():
+        page.go(where)
+        if name == "playground":
+            page.fill(at="textarea", text="Why is the sky blue?")
+            page.click('button:text-is("Ask")')
+            page.seen('section[aria-label="slow"] >> a')
+        page.until("!document.querySelector('.plot') || document.querySelector('.plot svg')")
+        assert 10_000 < page.shot(path=str(folder / f"console-{name}.png")) < 200_000
+    page.clean()
+
+
+def test_the_page_of_the_docs_has_its_pictures():
+    docs = pathlib.Path(__file__).resolve().parents[3] / "docs"
+    named = re.findall(r"\((pictures/[^)]+)\)", (docs / "console.md").read_text())
+    assert named and all((docs / name).stat().st_size < 200_000 for name in named)
+    assert {f"pictures/{p.name}" for p in (docs / "pictures").glob("console-*")} == set(named)
