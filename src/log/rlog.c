@@ -305,7 +305,7 @@ static void rings_drain(struct sl_rlog *log, uint64_t until_usec)
             sl_rlog_ring_take(ring, sl_active_room(log->active, n), n);
             sl_active_added(log->active, n);
         } else {
-            sl_rlog_ring_skip(ring, n);
+            sl_ring_skip(&ring->ring);
             rows_lost(log, 1);
         }
     }
@@ -392,7 +392,7 @@ void sl_rlog_push(struct sl_rlog_ring *ring, const struct sl_rlog_row *row, uint
         atomic_exchange(&log->is_sleeping, false)) {
         writer_wake(log);
     }
-    if (SL_UNLIKELY(sl_rlog_ring_is_filling(ring)) && atomic_exchange(&log->is_gathering, false)) {
+    if (SL_UNLIKELY(sl_ring_is_filling(&ring->ring)) && atomic_exchange(&log->is_gathering, false)) {
         writer_wake(log);
     }
 }
@@ -410,7 +410,7 @@ void sl_rlog_count(const struct sl_rlog *log, struct sl_rlog_counts *ret)
     ret->n_written = atomic_load_explicit(&log->n_written, memory_order_relaxed);
     ret->n_dropped = atomic_load_explicit(&log->n_lost, memory_order_relaxed);
     for (unsigned i = 0; i < log->n_rings; i++) {
-        ret->n_dropped += atomic_load_explicit(&log->rings[i].n_dropped, memory_order_relaxed);
+        ret->n_dropped += atomic_load_explicit(&log->rings[i].ring.n_dropped, memory_order_relaxed);
     }
 }
 

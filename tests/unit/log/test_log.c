@@ -437,7 +437,7 @@ static void a_full_ring_drops_and_counts(void **state)
         n++;
     }
     assert_true(n > 3000);
-    assert_int_equal(ring.n_dropped, 1);
+    assert_int_equal(ring.ring.n_dropped, 1);
     for (uint64_t i = 0; i < n; i++) { /* the others are whole, the one that wraps too */
         char bytes[SL_RLOG_ROW_MAX];
         struct sl_rlog_row row;
