@@ -57,14 +57,14 @@ struct sl_thread {
     struct sl_listener *listeners;
     int *fds; /* listening sockets, given to the listeners */
     bool *are_unix;
-    bool is_first;     /* makes the health checks of targets for the process, and tells the operator of alerts */
+    bool is_first; /* makes the health checks of targets for the process, tells the operator of alerts, sends spans */
     bool is_inherited; /* a supervisor opened the sockets */
     bool *have_proxy_protocol;
     uint32_t n_listeners;
     uint32_t n_open; /* listeners that are not yet closed */
-    struct sl_post post_announce, post_drain, post_end, post_abort, post_refresh, post_alerts;
-    atomic_bool is_refresh_posted, is_alert_posted;
-    bool is_draining, is_aborting, is_finished;
+    struct sl_post post_announce, post_drain, post_end, post_abort, post_refresh, post_alerts, post_spans;
+    atomic_bool is_refresh_posted, is_alert_posted, are_spans_posted;
+    bool is_draining, is_aborting, is_empty, is_finished;
     uint32_t number;            /* of this thread, from 0 */
     void (*on_done)(void *arg); /* called from this thread when it ends */
     void *on_done_arg;

@@ -38,6 +38,7 @@
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
+#include "gate/watch/spans.h"
 #include "log/rlog.h"
 #include "net/bind.h"
 #include "store/store.h"
@@ -427,7 +428,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     d->gate.factors = calloc(1, sizeof(*d->gate.factors));
     if (!d->gate.factors || sl_limiter_new(load->config->settings->limits_max_counters, &d->gate.limiter) < 0 ||
         sl_retry_budget_new(&d->gate.retry_budget) < 0 || sl_metrics_new(&d->gate.metrics) < 0 ||
-        sl_ledger_new(&d->gate.ledger) < 0 || sl_alerts_new(&d->gate.alerts) < 0) {
+        sl_ledger_new(&d->gate.ledger) < 0 || sl_alerts_new(&d->gate.alerts) < 0 || sl_spans_new(&d->gate.spans) < 0) {
         return sl_fail_nomem(err);
     }
     alerts_set(d, load->config->settings);
@@ -472,6 +473,7 @@ static void serve_free(struct daemon *d)
     sl_limiter_free(d->gate.limiter);
     sl_alerts_log_rest(d->gate.alerts);
     sl_alerts_free(d->gate.alerts);
+    sl_spans_free(d->gate.spans);
     free(d->gate.factors);
     sl_retry_budget_free(d->gate.retry_budget);
     sl_made_free(d->gate.made);

@@ -6,6 +6,7 @@
 #include "gate/api/table.h"
 #include "gate/call/alerting.h"
 #include "gate/call/credential.h"
+#include "gate/call/exporting.h"
 #include "gate/call/front.h"
 #include "gate/call/health.h"
 #include "gate/call/measure.h"
@@ -17,6 +18,7 @@
 #include "gate/gate.h"
 #include "gate/policy/alert.h"
 #include "gate/watch/notice.h"
+#include "gate/watch/spans.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -61,16 +63,33 @@ static void fleet_end(struct sl_thread *thread)
     }
 }
 
+/* The last that uses the client. */
+static void on_exported(void *arg)
+{
+    struct sl_thread *thread = arg;
+    struct sl_worker *worker = &thread->worker;
+    sl_exporting_stop(worker);
+    alerting_stop(thread);
+    sl_hclient_close(&worker->engine->client);
+    sl_worker_answered(worker);
+}
+
 static void on_server_empty(struct sl_hserver *server)
 {
     struct sl_worker *worker = server->user;
     struct sl_thread *thread = SL_CONTAINER_OF(worker, struct sl_thread, worker);
-    if (!worker->engine->client.is_closing && thread->n_open == 0) {
+    if (!thread->is_empty && thread->n_open == 0) {
+        thread->is_empty = true;
         sl_front_end_shadows(worker);
         fleet_end(thread);
         sl_credentials_end(worker);
-        alerting_stop(thread);
-        sl_hclient_close(&worker->engine->client);
+        worker->n_questions++;
+        if (thread->is_first && !thread->is_aborting) {
+            sl_spans_watch(thread->gate->spans, NULL, NULL); /* no posts to a loop that ends */
+            sl_exporting_end(worker, on_exported, thread);
+        } else {
+            on_exported(thread);
+        }
     }
     thread_finish(thread);
 }
@@ -200,6 +219,21 @@ static void on_raised(void *arg)
     }
 }
 
+static void spans_look(void *arg)
+{
+    struct sl_thread *thread = arg;
+    atomic_store(&thread->are_spans_posted, false); /* before the work, so that later spans are posted again */
+    sl_exporting_look(&thread->worker);
+}
+
+static void on_spans(void *arg)
+{
+    struct sl_thread *thread = arg;
+    if (!atomic_exchange(&thread->are_spans_posted, true)) {
+        sl_loop_post(&thread->engine.loop, &thread->post_spans, spans_look, thread);
+    }
+}
+
 /* What the first worker does for the process. */
 static int duties_start(struct sl_thread *thread)
 {
@@ -209,8 +243,10 @@ static int duties_start(struct sl_thread *thread)
     sl_publisher_watch(thread->gate->publisher, on_watched, thread); /* first, so that nothing is missed in between */
     int r = sl_health_start(&thread->worker);
     r = r < 0 ? r : sl_alerting_start(&thread->worker);
+    r = r < 0 ? r : sl_exporting_start(&thread->worker);
     if (r == 0) {
         sl_alerts_watch(thread->gate->alerts, on_raised, thread);
+        sl_spans_watch(thread->gate->spans, on_spans, thread);
     }
     return r;
 }
@@ -267,6 +303,7 @@ static void refresh(void *arg)
     SL_IGNORE(!sl_worker_snapshot(&thread->worker)); /* only to release the old one */
     sl_health_refresh(&thread->worker);
     sl_alerting_take(&thread->worker); /* its webhook may be another one now */
+    sl_exporting_look(&thread->worker);
 }
 
 void sl_thread_refresh(struct sl_thread *thread)

@@ -13,6 +13,7 @@ struct sl_json;
 struct sl_log_ring;
 struct sl_loop;
 struct sl_metrics_worker;
+struct sl_ring;
 struct sl_tally;
 struct sl_rlog_ring;
 
@@ -26,6 +27,7 @@ struct sl_desk {
     struct sl_buf *text;
     struct sl_log_ring *log;
     struct sl_rlog_ring *requests;     /* NULL: there is no request log */
+    struct sl_ring *spans;             /* belongs to the gate's spans; NULL: no call was traced yet */
     struct sl_metrics_worker *metrics; /* belongs to the gate's metrics */
     struct sl_tally *tally;            /* belongs to the gate's ledger; NULL: there is none */
     struct sl_call_count *n_calls;     /* counts the calls that began here */

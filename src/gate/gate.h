@@ -27,6 +27,7 @@ struct sl_notices;
 struct sl_publisher;
 struct sl_retry_budget;
 struct sl_rlog;
+struct sl_spans;
 struct sl_store;
 
 struct sl_gate {
@@ -45,6 +46,7 @@ struct sl_gate {
     struct sl_retry_budget *retry_budget; /* upstream.retry_budget */
     struct sl_affinity *affinity;         /* which target has which conversation; NULL: off */
     struct sl_metrics *metrics;
+    struct sl_spans *spans;   /* of traced calls, until they are sent */
     struct sl_ledger *ledger; /* usage; NULL: none is kept */
     atomic_bool is_ending;    /* the store closes: what is due later is written now */
     atomic_bool is_draining;  /* /ready answers 503 */

@@ -10,6 +10,7 @@ struct sl_alerting;
 struct sl_buf;
 struct sl_counter_home;
 struct sl_engine;
+struct sl_exporting;
 struct sl_fleet_link;
 struct sl_gate;
 struct sl_health;
@@ -46,6 +47,7 @@ struct sl_worker {
     struct sl_cred_fetches fetches;   /* of credentials: call/credential.h */
     struct sl_health *health;         /* the health checks that it makes: call/health.h; NULL: none */
     struct sl_alerting *alerting;     /* tells the operator of alerts: call/alerting.h; NULL: another worker does */
+    struct sl_exporting *exporting;   /* sends spans: call/exporting.h; NULL: another worker does */
     struct sl_fleet_link *fleet;      /* to the counters that several nodes share; NULL: they are in this process */
     struct sl_counter_home *counters; /* the fleet's, for admissions; NULL: as above */
     struct sl_strangers strangers;

@@ -204,7 +204,7 @@ class Sluice:
             config.setdefault("server", {}).setdefault("timeouts", {}).setdefault("drain_delay", "0s")
             (self.dir / "sluice.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
             argv += ["-c", str(self.dir / "sluice.yaml")]
-        environ = {k: v for k, v in os.environ.items() if not k.startswith(("SLUICE_", "MLFLOW_", "SSL_CERT")) and not k.endswith("_API_KEY")}
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(("SLUICE_", "MLFLOW_", "SSL_CERT", "OTEL_")) and not k.endswith("_API_KEY")}
         environ.update(env or {})
         self.stderr = ""
         self.proc = subprocess.Popen(argv + list(args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, preexec_fn=preexec)

@@ -9,6 +9,7 @@
 #include "gate/call/patience.h"
 #include "gate/call/play.h"
 #include "gate/call/state.h"
+#include "gate/call/trace.h"
 #include "gate/call/upload.h"
 #include "gate/config/route.h"
 #include "gate/config/route_own.h"
@@ -183,6 +184,10 @@ static int net_start(struct sl_attempt *attempt)
     struct sl_http_req *request = &attempt->request;
     const struct sl_target *target = attempt->target;
     int r = sl_headers_up(target->provider->pass_headers, &x->req->msg.headers, x->arena, &request->headers);
+    if (SL_UNLIKELY(x->trace) && r == 0) {
+        sl_trace_try_begin(x, target);
+        r = sl_trace_headers(x, &request->headers);
+    }
     r = r < 0 ? r : strange_drop(attempt);
     r = r < 0 || !x->at.route->own->n_headers ? r : sl_route_own_headers(x->at.route->own, x->arena, &request->headers);
     if (r < 0) {
@@ -328,6 +333,9 @@ int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct
     }
     sl_part_begin(&x->parts, &attempt->part, attempt_on_stop);
     if (target->is_local) {
+        if (SL_UNLIKELY(x->trace)) {
+            sl_trace_try_begin(x, target);
+        }
         return sl_play_start(x, target, events, user, &attempt->play);
     }
     int r = provider->build(x->call, target, x->env, attempt->asks_usage, x->arena, &attempt->request, ret_error);

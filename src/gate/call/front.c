@@ -18,6 +18,7 @@
 #include "gate/call/reply.h"
 #include "gate/call/shadow.h"
 #include "gate/call/state.h"
+#include "gate/call/trace.h"
 #include "gate/call/upload.h"
 #include "gate/call/upload_form.h"
 #include "gate/config/route.h"
@@ -254,6 +255,9 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     }
     if (!sl_auth_or_refuse(x)) {
         return;
+    }
+    if (SL_UNLIKELY(x->settings->otel) && sl_xchg_is_invocation(x)) {
+        sl_trace_begin(x);
     }
     /* Slow readers hold more memory than allowed: no more replies are made. */
     if (x->path->access != SL_ACCESS_OPEN && !x->path->is_watch && sl_budget_is_over(x->desk->memory)) {

@@ -21,6 +21,7 @@
 /* The state that the exchange keeps of one attempt. It has room for one at a time. */
 struct side {
     const struct sl_target *target;
+    struct sl_trace_try *try;
     uint64_t start_usec, head_usec, end_usec, connect_start_usec, connected_usec, sent_usec;
     struct sl_str dropped, error_text;
     uint32_t lost;
@@ -62,6 +63,7 @@ static void side_swap(struct sl_hedge *hedge)
     const struct side side = hedge->side;
     hedge->side = (struct side){
         .target = record->target,
+        .try = record->try,
         .start_usec = record->upstream_start_usec,
         .head_usec = record->upstream_head_usec,
         .end_usec = record->upstream_end_usec,
@@ -80,6 +82,7 @@ static void side_swap(struct sl_hedge *hedge)
         .at = hedge->course->at,
     };
     record->target = side.target;
+    record->try = side.try;
     record->upstream_start_usec = side.start_usec;
     record->upstream_head_usec = side.head_usec;
     record->upstream_end_usec = side.end_usec;

@@ -7,6 +7,7 @@
 #include "gate/call/charge.h"
 #include "gate/call/detour.h"
 #include "gate/call/state.h"
+#include "gate/call/trace.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/traffic.h"
@@ -22,15 +23,12 @@
 #include "llm/price/price.h"
 #include "net/loop.h"
 
-static const char *const operation_names[] = { "chat",   "text_completion", "embeddings", "images",
-                                               "speech", "moderations",     "rerank",     "transcriptions" };
-
 static const struct sl_metric_labels *labels_make(struct sl_xchg *x, const struct sl_route *route,
                                                   const struct sl_target *target, struct sl_str name)
 {
     const struct sl_metric_labels made = {
         .route = route->name,
-        .operation = sl_str_c(operation_names[route->type]),
+        .operation = sl_str_c(sl_llm_operation_name(route->type)),
         .provider = sl_str_c(target->provider->name),
         .model = target->model,
         .target = name.p ? name : SL_STR("model"),
@@ -159,6 +157,9 @@ void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now
         return;
     }
     x->record.n_measured++;
+    if (SL_UNLIKELY(x->trace)) {
+        sl_trace_try_end(x, type, false, now_usec);
+    }
     if (!x->shadow_of) {
         struct sl_metrics_worker *metrics = x->desk->metrics;
         struct sl_metric_key key = { .labels = labels_of(x), .error_type = (uint8_t)type };
@@ -175,6 +176,9 @@ void sl_measure_beaten(struct sl_xchg *x, uint64_t now_usec)
 {
     struct sl_metric_key key = { .labels = labels_of(x) };
     x->record.n_measured++;
+    if (SL_UNLIKELY(x->trace)) {
+        sl_trace_try_end(x, SL_ERR_NONE, true, now_usec);
+    }
     sl_metrics_observe(x->desk->metrics, SL_METRIC_CLIENT_DURATION, &key, now_usec - x->record.upstream_start_usec);
     key.word = "cancelled";
     sl_metrics_add(x->desk->metrics, SL_METRIC_ATTEMPTS, &key);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "gate/call/state.h"
+#include "gate/call/trace.h"
 #include "gate/call/tries.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
@@ -42,6 +43,11 @@ void sl_record_write(struct sl_xchg *x, int status)
     SL_LINE_PUT(&line, "{\"time\":\"");
     sl_line_time(&line, sl_clock_wall_usec());
     sl_line_text(&line, SL_STR("\",\"request_id\":"), x->caller.request_id);
+    if (SL_UNLIKELY(x->trace) && x->trace->own.is_sampled) {
+        char id[32];
+        SL_IGNORE(!sl_format_hex(x->trace->own.trace[1], 16, sl_format_hex(x->trace->own.trace[0], 16, id)));
+        sl_line_text(&line, SL_STR(",\"trace_id\":"), sl_str_make(id, sizeof(id)));
+    }
     sl_line_text(&line, SL_STR(",\"client\":"), x->caller.address);
     sl_line_text(&line, SL_STR(",\"principal\":"), x->caller.principal);
     if (x->caller.key) {

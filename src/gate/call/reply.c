@@ -15,6 +15,7 @@
 #include "gate/call/own.h"
 #include "gate/call/record.h"
 #include "gate/call/state.h"
+#include "gate/call/trace.h"
 #include "gate/config/group.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
@@ -37,6 +38,9 @@ static void xchg_settle(struct sl_xchg *x, int status)
     sl_record_write(x, status);
     if (x->desk->requests) {
         sl_journal_write(x, status);
+    }
+    if (SL_UNLIKELY(x->trace)) {
+        sl_trace_end(x, status);
     }
 }
 

@@ -27,6 +27,8 @@ struct sl_route;
 struct sl_settings;
 struct sl_target;
 struct sl_traffic;
+struct sl_trace;
+struct sl_trace_try;
 struct sl_tries;
 struct sl_upload;
 struct sl_worker;
@@ -50,6 +52,7 @@ struct sl_record {
     struct sl_str target_name;      /* if the route names its targets; else p == NULL */
     bool is_away;                   /* a target of another route: gate/call/detour.h */
     uint32_t n_attempts;
+    struct sl_trace_try *try;     /* its span; NULL: it has none */
     struct sl_tries *tries;       /* each attempt; NULL: there is one target, and it was asked once at most */
     uint64_t upstream_first_usec; /* when the first attempt began; the other times are of the last one */
     uint64_t upstream_start_usec, upstream_head_usec, upstream_end_usec;
@@ -125,6 +128,7 @@ struct sl_xchg {
                               be asked */
     bool is_noted;         /* its response can be asked for again: gate/call/follow.h */
 
+    struct sl_trace *trace;      /* for OpenTelemetry; NULL: none */
     struct sl_upload *upload;    /* for a body that goes up while it comes; NULL: it is whole */
     struct sl_form_reader *form; /* reads that body */
 

@@ -17,6 +17,7 @@
 #include "gate/config/beyond.h"
 #include "gate/config/group_conf.h"
 #include "gate/config/hidden.h"
+#include "gate/config/otel_conf.h"
 #include "gate/config/route.h"
 #include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
@@ -272,6 +273,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
     if (!ld->is_pure && over->counters_name) {
         sl_counters_from_env(&ld->bind, over->counters_name, over->counters, &settings->counters);
     }
+    sl_otel_finish(&ld->bind, !ld->is_pure, &settings->otel);
     sl_route_conf_look(&ld->bind, "upstream", sl_val_find(root, "upstream"), &settings->upstream.route);
     struct sl_server_settings *server = &settings->server;
     if (over->workers >= 0) {

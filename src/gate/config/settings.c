@@ -11,6 +11,7 @@
 #include "gate/config/keyring.h"
 #include "gate/config/models.h"
 #include "gate/config/networks.h"
+#include "gate/config/otel_conf.h"
 #include "gate/config/prices.h"
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
@@ -355,6 +356,8 @@ static const struct sl_opt sections[] = {
     { "alerts", SL_OPT_CUSTOM, offsetof(struct sl_settings, alerts), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_alert_opts,
       sl_alerts_check, "tells the operator how much of a limit is used; without it nobody is told" },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
+    { "otel", SL_OPT_CUSTOM, offsetof(struct sl_settings, otel), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_otel_opts,
+      sl_otel_check, "traces for OpenTelemetry (docs/tracing.md); what it does not say, the variables OTEL_… may say" },
     { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
       sl_models_check, "facts about models; the key is the beginning of their name (with or without a * at its end)",
       .forms = "{\"type\":\"object\",\"additionalProperties\":%}" },
@@ -409,6 +412,7 @@ void sl_settings_unref(struct sl_settings *settings)
         sl_tls_ctx_unref(settings->client_tls);
         sl_prices_free(settings->prices);
         sl_alert_conf_done(settings->alerts);
+        sl_otel_conf_done(settings->otel);
         sl_store_conf_done(&settings->store);
         sl_secret_done(&settings->counters.password);
         sl_arena_done(&settings->arena);

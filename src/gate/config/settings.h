@@ -18,6 +18,7 @@ struct sl_group_defs;
 struct sl_keyring;
 struct sl_noproxy;
 struct sl_opt;
+struct sl_otel_conf;
 struct sl_own_models;
 struct sl_prices;
 struct sl_tls_ctx;
@@ -84,6 +85,7 @@ struct sl_settings {
     struct sl_prices *prices;             /* owned */
     struct sl_requests_settings requests; /* the request log */
     struct sl_alert_conf *alerts;         /* NULL: there are none */
+    struct sl_otel_conf *otel;            /* NULL: no traces */
     struct sl_store_settings store;
     struct sl_counters_settings counters; /* owned: its password */
     uint32_t responses_max;

@@ -46,6 +46,7 @@ enum sl_metric_label {
     LB_KIND,
     LB_AT,
     LB_FATE,
+    LB_SPAN,
     LB_COUNT
 };
 

@@ -48,6 +48,8 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_AT] = { "at", "the threshold in percent, as in `alerts.at`" },
     [LB_FATE] = { "outcome", "for alerts: `delivered`, `failed` (an attempt that will be repeated), `dropped` (given "
                              "up: older than a day, too many, the webhook answered 410, or the gateway shut down)" },
+    [LB_SPAN] = { "outcome", "for spans: `sent`, `rejected` (the collector refused them for good), `dropped` (too many "
+                             "came at a time, the collector took none for minutes, or the gateway shut down)" },
 };
 
 /* Microseconds. */

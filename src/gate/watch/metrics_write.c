@@ -61,6 +61,7 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
     case LB_HANDSHAKE:
     case LB_KIND:
     case LB_FATE:
+    case LB_SPAN:
         return sl_str_c(key->word);
     case LB_END:
     case LB_COUNT:

@@ -24,6 +24,7 @@
 #include "gate/watch/accounts.h"
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
+#include "gate/watch/spans.h"
 #include "http/way.h"
 #include "log/rlog.h"
 #include "net/tls.h"
@@ -361,6 +362,19 @@ static void alerts_waiting_read(struct sl_reading_sink *sink, const void *source
     }
 }
 
+/* Has no values in a process without traces. */
+static void spans_read(struct sl_reading_sink *sink, const void *source)
+{
+    uint64_t fates[SL_SPAN_FATES];
+    bool has = ((const struct sl_reading_source *)source)->snapshot->settings->otel && gate_of(source)->spans;
+    if (has) {
+        sl_spans_look(gate_of(source)->spans, fates);
+    }
+    for (unsigned fate = 0; has && fate < SL_SPAN_FATES; fate++) {
+        put_word(sink, sl_span_fate_names[fate], fates[fate]);
+    }
+}
+
 /* --- targets of routes that have several --- */
 
 /* Writes a value for each target, up to metrics.max_targets; `only_watched`: only for targets with health checks. */
@@ -555,6 +569,8 @@ const struct sl_reading sl_readings[] = {
     COUNTER("sluice_alert_webhooks_total", "What became of alerts on their way to `alerts.webhook`.", alert_fates_read,
             LB_FATE),
     GAUGE("sluice_alerts_waiting", "Alerts that wait for `alerts.webhook` to take them.", alerts_waiting_read, LB_END),
+    COUNTER("sluice_trace_spans_total",
+            "What became of the spans of traced calls (docs/tracing.md); absent without `otel`.", spans_read, LB_SPAN),
     GAUGE("sluice_counters_up",
           "1 while the shared counters can be asked, else 0: then each limit does what its `on_loss` says. Absent with "
           "`counters: local`.",

@@ -20,6 +20,14 @@ const char *sl_llm_type_name(enum sl_llm_type type)
     return type_names[type];
 }
 
+const char *sl_llm_operation_name(enum sl_llm_type type)
+{
+    static const char *const names[SL_LLM_ALL_COUNT] = { "chat",   "text_completion", "embeddings", "images",
+                                                         "speech", "moderations",     "rerank",     "transcriptions" };
+    SL_ASSERT(type < SL_LLM_ALL_COUNT);
+    return names[type];
+}
+
 const char *sl_tier_name(enum sl_tier tier)
 {
     static const char *const names[SL_TIER_COUNT] = {

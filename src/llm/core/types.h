@@ -21,6 +21,8 @@ enum sl_llm_type {
 
 /* Such as "llm/v1/chat". */
 const char *sl_llm_type_name(enum sl_llm_type type);
+/* OpenTelemetry's name of such a call: "chat". */
+const char *sl_llm_operation_name(enum sl_llm_type type);
 /* SL_E_INVAL for any other text. */
 SL_MUST int sl_llm_type_parse(struct sl_str text, enum sl_llm_type *ret);
 

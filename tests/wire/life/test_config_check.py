@@ -55,6 +55,13 @@ CASES = {
     "a webhook with a short secret": (FINE + "alerts: { webhook: { url: 'https://a/', secret: whsec_c2hvcnQ= } }\n", "8:49", "alerts.webhook.secret: must be whsec_ and 24 to 64 bytes in base64"),
     "a webhook that is no URL": (FINE + "alerts: { webhook: { url: 'ftp://a/', secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw } }\n", "8:27", "alerts.webhook.url: is not a URL: "),
     "a webhook with a password": (FINE + "alerts: { webhook: { url: 'https://a:b@c/', secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw } }\n", "8:27", "alerts.webhook.url: must have no user and no password"),
+    "traces that are no map": (FINE + "otel: on\n", "8:7", "otel: must be a map like { endpoint: http://127.0.0.1:4318 }"),
+    "traces to no address": (FINE + "otel: { endpoint: 'collector:4318' }\n", "8:19", "otel.endpoint: is not the address of a collector, like http://127.0.0.1:4318: "),
+    "traces with a password": (FINE + "otel: { endpoint: 'http://a:b@c/' }\n", "8:19", "otel.endpoint: is not the address of a collector, like http://127.0.0.1:4318: it must have no user and no password"),
+    "traces of more than all calls": (FINE + "otel: { endpoint: 'http://c', sample: 1.5 }\n", "8:39", "otel.sample: must be a number from 0 (no call) to 1 (all calls)"),
+    "traces of less than none": (FINE + "otel: { endpoint: 'http://c', sample: -0.1 }\n", "8:39", "otel.sample: must be a number from 0 (no call) to 1 (all calls)"),
+    "traces with headers as a list": (FINE + "otel: { endpoint: 'http://c', headers: [a] }\n", "8:40", "otel.headers: must be a map of at most 64 headers"),
+    "traces with a header of ours": (FINE + "otel: { endpoint: 'http://c', headers: { content-type: a } }\n", "8:56", "is written by the gateway itself"),
     "a folder with too long a path": ("server: { spool: /" + "a" * 4095 + " }\n" + FINE, "1:18", "server.spool: the path has 4096 bytes, and may have at most 4095"),
     # MLflow's rules (C.2) and texts
     "duplicate name": (FINE + CHAT.lstrip("\n"), "8:5", "Duplicate names found in endpoint configurations."),
