@@ -97,12 +97,17 @@ SL_INLINE void end_look(struct sl_json_scan *scan, const char *begin, const char
     }
 }
 
+SL_INLINE bool may_be_wanted(const struct sl_json_scan *scan, struct sl_str name)
+{
+    return name.n && name.n <= SL_JSON_SCAN_NAME_MAX && (scan->lengths >> name.n & 1) &&
+           (scan->letters & SL_JSON_SCAN_LETTER(*name.p));
+}
+
 static void name_end(struct sl_json_scan *scan, struct sl_str name)
 {
-    bool may_be_wanted = name.n && name.n <= SL_JSON_SCAN_NAME_MAX && (scan->lengths >> name.n & 1) &&
-                         (scan->letters & SL_JSON_SCAN_LETTER(*name.p));
+    bool is_near = may_be_wanted(scan, name);
     scan->at = -1;
-    for (unsigned i = 0; may_be_wanted && i < scan->n_wants; i++) {
+    for (unsigned i = 0; is_near && i < scan->n_wants; i++) {
         if (scan->wants[i].name.n == name.n && sl_str_same_n(scan->wants[i].name.p, name.p, name.n)) {
             scan->at = (int8_t)i;
         }
@@ -236,6 +241,35 @@ static const char *scalar_push(struct sl_json_scan *scan, const char *p, const c
     return p;
 }
 
+/* The length of the number or literal; SL_SIMD_SHORT: it is that long, or something else. */
+static size_t short_scalar(const char *p)
+{
+    size_t n = *p == '{' || *p == '[' || sl_char_is_blank(*p) ? SL_SIMD_SHORT : 1;
+    while (n < SL_SIMD_SHORT && !is_scalar_end[(unsigned char)p[n]]) {
+        n++;
+    }
+    return n;
+}
+
+/* Goes over members that nobody asked for, as long as name and value are short texts, numbers or literals and all of
+ * them is there: most of a reply's. Returns the place of the first other one. */
+static const char *members_skip(const struct sl_json_scan *scan, const char *p, const char *end)
+{
+    while (end - p > 2 * SL_SIMD_SHORT + 8 && p[0] == ',' && p[1] == '"') {
+        struct sl_str name = sl_str_make(p + 2, sl_simd_short_text(p + 2));
+        const char *value = name.p + name.n + 2;
+        if (name.n == SL_SIMD_SHORT || value[-2] != '"' || value[-1] != ':' || may_be_wanted(scan, name)) {
+            break;
+        }
+        size_t n = *value == '"' ? sl_simd_short_text(value + 1) : short_scalar(value);
+        if (n == SL_SIMD_SHORT || (*value == '"' && value[1 + n] != '"')) {
+            break;
+        }
+        p = value + n + (*value == '"' ? 2 : 0);
+    }
+    return p;
+}
+
 static void value_begin(struct sl_json_scan *scan, const char *p)
 {
     char first = *p;
@@ -266,6 +300,7 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
             scan->state = *p++ == '{' ? ST_KEY_WAIT : scan->state;
             break;
         case ST_KEY_WAIT:
+            p = scan->ends ? p : members_skip(scan, p, end);
             if (*p == ',' && end - p > 1 && p[1] == '"') {
                 p++;
             }

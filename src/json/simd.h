@@ -147,6 +147,27 @@ SL_INLINE const char *sl_simd_quote_find(const char *p, const char *end)
     return p;
 }
 
+#define SL_SIMD_SHORT 32
+
+/* How many of the 32 bytes come before the first quote or backslash. */
+SL_INLINE size_t sl_simd_short_text(const char *p)
+{
+#if defined(__SSE2__)
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    __m128i a = sl_simd_load(p), b = sl_simd_load(p + 16);
+    unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(a, quote), _mm_cmpeq_epi8(a, backslash))) |
+                    (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(b, quote), _mm_cmpeq_epi8(b, backslash)))
+                        << 16;
+    return mask ? (size_t)__builtin_ctz(mask) : SL_SIMD_SHORT;
+#else
+    size_t n = 0;
+    while (n < SL_SIMD_SHORT && p[n] != '"' && p[n] != '\\') {
+        n++;
+    }
+    return n;
+#endif
+}
+
 /* The first byte of that value in [p, end), or `end`. Near ones need no call. */
 SL_INLINE const char *sl_simd_byte_find(const char *p, const char *end, char c)
 {

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -101,6 +102,42 @@ static void members_are_noted_however_it_is_split(void **state)
 }
 
 /* A NUL after a wanted name is not its end. */
+/* Short members that nobody asked for are skipped at once: names and values of each length, before and behind ones
+ * that count. */
+static void short_members_are_skipped_however_it_is_split(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *begin, *end;
+    } values[] = {
+        { "\"", "\"" }, { "\"", "\\\"\"" }, { "1", "" }, { "{\"", "\":\"usage\"}" }, { "[\"", "\"]" }, { " \"", "\" " },
+    };
+    static const char letters[] = "usageabcdefghijklmnopqrstuvwxyz0123456789";
+    for (size_t i = 0; i < SL_ARRAY_LEN(values); i++) {
+        for (int n = 0; n < 40; n++) {
+            char text[1024], value[128];
+            snprintf(value, sizeof(value), "%s%.*s%s", values[i].begin, n, letters, values[i].end);
+            size_t len = (size_t)snprintf(
+                text, sizeof(text),
+                "{\"id\":1,\"usage\":%d,\"%.*s2\":%s,\"b\":%s,\"usag\":%s,\"usage\":\"%d\",\"c\":null,\"%s\":%s}", n, n,
+                letters, value, value, value, n, letters, value);
+            char want[16];
+            snprintf(want, sizeof(want), "\"%d\"", n);
+            for (size_t piece = 1; piece <= len; piece = piece < 4 ? piece + 1 : piece * 3 + 1) {
+                struct sl_json_scan scan;
+                struct sl_str got;
+                sl_json_scan_init(&scan, &(struct sl_json_scan_want){ SL_STR_INIT("usage"), 64 }, 1);
+                for (size_t at = 0; at < len; at += piece) {
+                    sl_json_scan_push(&scan, sl_str_sub(sl_str_make(text, len), at, at + piece));
+                }
+                assert_true(sl_json_scan_value(&scan, 0, &got) && sl_str_eq_c(got, want));
+                assert_false(sl_json_scan_is_cut(&scan));
+                sl_json_scan_done(&scan);
+            }
+        }
+    }
+}
+
 static void a_nul_is_in_no_name(void **state)
 {
     (void)state;
@@ -117,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_however_it_is_split),
         cmocka_unit_test(members_are_noted_however_it_is_split),
+        cmocka_unit_test(short_members_are_skipped_however_it_is_split),
         cmocka_unit_test(a_nul_is_in_no_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
