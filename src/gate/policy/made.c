@@ -131,10 +131,9 @@ static bool is_same_upstream(const struct sl_made_by *a, const struct sl_made_by
     return sl_str_eq(a->route, b->route) && sl_str_eq(a->target, b->target);
 }
 
-/* The entry of that id and upstream; NULL: none. */
-static struct entry *entry_find(struct sl_made *made, struct sl_str id, const struct sl_made_by *by)
+/* The entry of that upstream, from the first one of the id on; NULL: none. */
+static struct entry *entry_find(struct entry *entry, const struct sl_made_by *by)
 {
-    struct entry *entry = sl_map_find(&made->by_id, id);
     while (entry && !is_same_upstream(&entry->record.by, by)) {
         entry = entry->next;
     }
@@ -142,9 +141,9 @@ static struct entry *entry_find(struct sl_made *made, struct sl_str id, const st
 }
 
 /* When an upstream gives an id again, it means another response now: the old entry is dropped. */
-static void older_drop(struct sl_made *made, const struct entry *entry)
+static void older_drop(struct sl_made *made, struct entry *first, const struct entry *entry)
 {
-    struct entry *old = entry_find(made, entry->record.id, &entry->record.by);
+    struct entry *old = entry_find(first, &entry->record.by);
     if (old) {
         entry_drop(made, old);
     }
@@ -182,17 +181,17 @@ static void same_drop(struct sl_made *made, const struct entry *newcomer)
     }
 }
 
-static void entry_add(struct sl_made *made, struct entry *entry, bool is_new)
+/* `known`: the first entry of the id; NULL: it is new. */
+static void entry_add(struct sl_made *made, struct entry *known, struct entry *entry, bool is_new)
 {
-    bool is_known = sl_map_find(&made->by_id, entry->record.id) != NULL;
-    if (is_known) {
-        older_drop(made, entry);
+    if (known) {
+        older_drop(made, known, entry);
         same_drop(made, entry);
     }
     for (struct entry *e; made->entries.n >= made->max && (e = entry_list_first(&made->entries)) != NULL;) {
         entry_drop(made, e);
     }
-    struct entry *first = is_known ? sl_map_find(&made->by_id, entry->record.id) : NULL; /* some were dropped */
+    struct entry *first = known ? sl_map_find(&made->by_id, entry->record.id) : NULL; /* some were dropped */
     if (made->max == 0 || (!first && sl_map_put(&made->by_id, entry->record.id, entry) < 0)) {
         free(entry);
         return;
@@ -232,11 +231,11 @@ void sl_made_put(struct sl_made *made, struct sl_str id, const struct sl_made_by
     }
     pthread_mutex_lock(&made->lock);
     expire(made, now_wall_usec);
-    struct entry *entry = entry_find(made, id, by);
+    struct entry *known = sl_map_find(&made->by_id, id), *entry = entry_find(known, by);
     if (entry && sl_str_eq(entry->record.principal, principal) && made->entries.n <= made->max) {
         entry_renew(made, entry, record.end_wall_usec);
     } else if ((entry = entry_new(&record)) != NULL) {
-        entry_add(made, entry, true);
+        entry_add(made, known, entry, true);
     }
     pthread_mutex_unlock(&made->lock);
 }
@@ -290,7 +289,7 @@ void sl_made_restore(struct sl_made *made, const struct sl_made_record *record)
     struct entry *entry = entry_new(record);
     if (entry) {
         pthread_mutex_lock(&made->lock);
-        entry_add(made, entry, false);
+        entry_add(made, sl_map_find(&made->by_id, record->id), entry, false);
         pthread_mutex_unlock(&made->lock);
     }
 }

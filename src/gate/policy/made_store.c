@@ -13,6 +13,7 @@
 struct group {
     struct group *next;
     struct sl_store_answer of;
+    uint64_t minute;   /* in which they end */
     struct sl_buf ids; /* a line for each */
     uint64_t n;
 };
@@ -21,16 +22,28 @@ struct groups {
     struct sl_arena arena;
     struct sl_map by_key;
     struct group *first, **last; /* the oldest first */
+    struct group *used;          /* by the record before: the next one mostly has the same */
     struct sl_buf key;
 };
 
 /* All ids of one group: a longer list is not known after a restart. */
 #define IDS_MAX ((size_t)256 << 20)
 
+static uint64_t minute_of(const struct sl_made_record *record)
+{
+    return record->end_wall_usec / (60 * SL_USEC_PER_SEC);
+}
+
+static bool is_of(const struct group *group, const struct sl_made_record *record)
+{
+    return group && group->minute == minute_of(record) && sl_str_eq(group->of.route, record->by.route) &&
+           sl_str_eq(group->of.target, record->by.target) && sl_str_eq(group->of.principal, record->principal);
+}
+
 /* What the records of a group have in common. */
 static struct sl_str key_make(struct sl_buf *out, const struct sl_made_record *record)
 {
-    const uint64_t head[] = { record->end_wall_usec / (60 * SL_USEC_PER_SEC), record->by.route.n, record->by.target.n };
+    const uint64_t head[] = { minute_of(record), record->by.route.n, record->by.target.n };
     sl_buf_reset(out);
     sl_buf_add(out, head, sizeof(head));
     sl_buf_add_str(out, record->by.route);
@@ -51,6 +64,7 @@ static struct group *group_new(struct groups *groups, struct sl_str key, const s
     group->of.route = sl_arena_dup(arena, record->by.route);
     group->of.target = sl_arena_dup(arena, record->by.target);
     group->of.principal = sl_arena_dup(arena, record->principal);
+    group->minute = minute_of(record);
     key = sl_arena_dup(arena, key);
     if (!group->of.route.p || !group->of.target.p || !group->of.principal.p || !key.p ||
         sl_map_put(&groups->by_key, key, group) < 0) {
@@ -61,17 +75,26 @@ static struct group *group_new(struct groups *groups, struct sl_str key, const s
     return group;
 }
 
+/* NULL: no memory. */
+static struct group *group_get(struct groups *groups, const struct sl_made_record *record)
+{
+    if (is_of(groups->used, record)) {
+        return groups->used;
+    }
+    struct sl_str key = key_make(&groups->key, record);
+    if (sl_buf_status(&groups->key) < 0) {
+        return NULL;
+    }
+    struct group *group = sl_map_find(&groups->by_key, key);
+    return group ? group : group_new(groups, key, record);
+}
+
 /* The walk holds a lock, so this only copies. Without memory the response is not known after a restart. */
 static void on_record(void *arg, const struct sl_made_record *record)
 {
     struct groups *groups = arg;
-    struct sl_str key = key_make(&groups->key, record);
-    bool is_line = sl_str_find_char(record->id, '\n', 0) < 0;
-    if (sl_buf_status(&groups->key) < 0 || !is_line) {
-        return;
-    }
-    struct group *group = sl_map_find(&groups->by_key, key);
-    group = group ? group : group_new(groups, key, record);
+    struct group *group = sl_str_find_char(record->id, '\n', 0) < 0 ? group_get(groups, record) : NULL;
+    groups->used = group ? group : groups->used;
     if (group && sl_buf_reserve(&group->ids, record->id.n + 1) == 0) {
         sl_buf_add_str(&group->ids, record->id);
         sl_buf_add_char(&group->ids, '\n');
