@@ -247,7 +247,7 @@ export function Plot({ label, x, series, onDrag }) {
     if (at.from !== undefined && px(b) - px(a) > 5) onDrag(a, b);
   };
   const i = at.sec === undefined ? null : Math.round(((at.sec - first) / span) * (x.length - 1));
-  const ticks = Math.max(2, Math.min(8, Math.floor(inner / 70)));
+  const ticks = Math.max(2, Math.min(8, Math.floor(inner / 70), span > 2 * 86400 ? Math.floor(span / 86400) : 8));
   const whole = series.map((s) => `${s.label} ${say(s.values.reduce((n, v) => n + v, 0))}`).join(', ');
   return html`<figure><figcaption>${label} ${series.map((s) => html`<span class="key"><i style=${{ background: `var(${s.colour})` }}></i>${s.label}</span>`)}
       <output>${i === null ? '' : `${time(x[i] * 1000)}  ${series.map((s) => `${s.label} ${say(s.values[i])}`).join('  ')}`}</output></figcaption>

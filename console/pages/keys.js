@@ -105,7 +105,7 @@ function treeOf(groups) {
 }
 
 function Tree({ nodes, chosen, cost }) {
-  return html`<ul class="tree">${nodes.map((g) => html`<li><div class="steps"><a href=${to('keys', [], { group: g.name })} aria-current=${g.name === chosen ? 'true' : undefined}><bdi>${plain(g.name.split('/').at(-1))}</bdi></a><small><${Name} of=${limitsText(g.limits)} none="" /></small><span>${money(cost.get(g.name) ?? 0)}</span></div>
+  return html`<ul class="tree">${nodes.map((g) => html`<li><div class="step"><a href=${to('keys', [], { group: g.name })} aria-current=${g.name === chosen ? 'true' : undefined}><bdi>${plain(g.name.split('/').at(-1))}</bdi></a><small><${Name} of=${limitsText(g.limits)} none="" /></small><span class="num">${money(cost.get(g.name) ?? 0)}</span></div>
     ${g.below.length > 0 && html`<${Tree} nodes=${g.below} chosen=${chosen} cost=${cost} />`}</li>`)}</ul>`;
 }
 

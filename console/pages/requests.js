@@ -154,11 +154,11 @@ function stepsOf(row) {
 function Story({ row }) {
   const { steps, whole } = stepsOf(row);
   const pct = (ms) => `${(100 * ms) / whole}%`;
-  return html`<section><h2>${t.story}</h2><div class="steps">${steps.map((s) => {
+  return html`<section><h2>${t.story}</h2><div>${steps.map((s) => {
     let at = s.at;
-    return html`<span><bdi>${plain(s.label)}</bdi>${s.attempt?.error_type && html` <span class="bad">${s.attempt.status ?? ''} ${s.attempt.error_type}</span>`}${s.attempt?.beaten && html` <span class="faint">${t.beaten}</span>`}</span>
+    return html`<div class="step"><span><bdi>${plain(s.label)}</bdi>${s.attempt?.error_type && html` <span class="bad">${s.attempt.status ?? ''} ${s.attempt.error_type}</span>`}${s.attempt?.beaten && html` <span class="faint">${t.beaten}</span>`}</span>
       <div class="line" aria-hidden="true">${s.parts.map(([kind, ms]) => { const left = at; at += ms; return ms > 0 && html`<i class=${kind} style=${{ left: pct(left), width: pct(ms) }}></i>`; })}</div><span class="num">${msec(s.ms)}</span>
-      ${s.attempt?.error && html`<small class="bad">${plain(s.attempt.error)}</small><span></span><span></span>`}`;
+      ${s.attempt?.error && html`<small class="bad">${plain(s.attempt.error)}</small>`}</div>`;
   })}</div>
   <p class="note key"><i style=${{ background: 'var(--faint)' }}></i>${t.connect}  <i style=${{ background: 'var(--a)' }}></i>${t.waiting}  <i style=${{ background: 'var(--c)' }}></i>${t.answering}</p></section>`;
 }

@@ -107,7 +107,7 @@ function Edit({ route, tag, onDone }) {
 
 const targetColumns = [
   { key: 'target', label: t.target }, { key: 'provider', label: t.provider }, { key: 'model', label: t.model },
-  { key: 'weight', label: t.weight, num: true }, { key: 'tier', label: t.tier, num: true },
+  { key: 'weight', label: t.weight, num: true }, { key: 'tier', label: t.tier, num: true, cell: (r) => r.tier },
   { key: 'state', label: t.state, cell: (r) => html`<span class=${r.state === 'closed' && r.health !== 'down' ? 'good' : 'bad'}>${r.health === 'down' ? t.down : r.state}</span>` },
   { key: 'in_flight', label: t.running, num: true, cell: (r) => count(r.in_flight) },
 ];
@@ -127,7 +127,7 @@ function One({ name }) {
   const close = (isDone) => { set(''); if (isDone === true) go(to('routes')); };
   return html`<${Head} title=${plain(name)} command=${`sluice routes get ${arg(name)}`}><a href=${to('routes')}>${t.routes}</a></${Head}>
     <${Asked} of=${of}>${([route, tag]) => (mode === 'edit' ? html`<${Edit} route=${route} tag=${tag} onDone=${() => { set(''); of.again(); limits.again(); }} />` : html`
-      <div class="bar">${may.call() && route.route_type === 'llm/v1/chat' && html`<a href=${to('playground', [], { route: name })}>${t.tryIt}</a>`}<a href=${to('requests', [], { route: name })}>${t.requests}</a><a href=${to('usage', [], { by: 'model' })}>${t.usage}</a>
+      <div class="bar">${may.call() && route.route_type === 'llm/v1/chat' && html`<a href=${to('playground', [], { route: name })}>${t.tryIt}</a>`}<a href=${to('requests', [], { route: name })}>${t.requests}</a>
         ${route.owner === 'api' ? html`<button onClick=${() => set('edit')}>${t.edit}</button><button class="bad" onClick=${() => set('delete')}>${t.delete}</button>` : html`<span class="note">${t.inFile}</span>`}</div>
       <dl class="facts"><dt>${t.type}</dt><dd>${route.route_type}</dd><dt>${t.provider}</dt><dd><${Name} of=${route.model?.provider} /></dd><dt>${t.model}</dt><dd><${Name} of=${route.model?.name} /></dd>
         <dt>${t.owner}</dt><dd>${route.owner === 'file' ? html`${t.ofFile}, <code>${plain(route.defined_at)}</code>` : html`${t.ofCall}, ${t.version.toLowerCase()} ${route.version}, <${Time} of=${route.updated_at * 1000} />`}</dd>

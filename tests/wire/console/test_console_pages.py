@@ -6,11 +6,13 @@ import json
 import os
 import pathlib
 import re
+import shlex
+import subprocess
 
 import pytest
 
 from console_data import CONFIG, HOSTILE, ask, fill, rows, wait_logged
-from harness import wait_for
+from harness import BIN, wait_for
 
 PAGES = ["overview", "requests", "routes", "keys", "usage", "limits", "audit", "playground"]
 TITLES = {"overview": "Overview", "requests": "Requests", "routes": "Routes", "keys": "Keys and groups", "usage": "Usage", "limits": "Limits", "audit": "Audit", "playground": "Playground"}
@@ -59,7 +61,7 @@ def test_requests_are_listed_filtered_and_told(console, busy):
     page.seen('table[aria-rowcount="2"]')
     page.click("tbody a")
     page.seen('h2:has-text("What happened")')
-    story = page.text(".steps")
+    story = page.text('section:has-text("What happened")')
     assert "first" in story and "spare" in story and "fallback" in story and "503" in story
     wanted = rows(busy, route="steady")[0]
     assert wanted["id"] in page.text("h1") and wanted["id"] in page.text("dl.facts")
@@ -256,11 +258,11 @@ def test_themes_and_widths(console, busy, scheme, tmp_path):
     page = console(busy, scheme=scheme)
     for width in (1280, 768, 320):
         page.size(width=width, height=800)
-        for where in PAGES:
-            page.go(where, TITLES[where])
+        for where in [*PAGES, "routes/steady", "routes?new=1", "keys?group=acme", f"requests/{rows(busy, route='steady')[0]['id']}"]:
+            page.go(where, TITLES.get(where))
             page.until("!document.querySelector('.plot') || document.querySelector('.plot svg')")
             assert page.eval("document.documentElement.scrollWidth") <= width, (where, width)
-            assert page.shot(path=str(tmp_path / f"{where}-{width}-{scheme}.png")) > 5000
+            assert page.shot(path=str(tmp_path / f"{where.replace('/', '-')}-{width}-{scheme}.png")) > 5000
             if width != 768:
                 assert page.axe() == [], (where, width)
     back = page.eval("getComputedStyle(document.body).backgroundColor")
@@ -289,6 +291,21 @@ def test_the_policy_is_in_force(console, busy):
     page.eval("(() => { const i = new Image(); i.src = 'https://elsewhere.example/x.png'; document.body.append(i); })()")
     wait_for(lambda: len(page.told()["violations"]) >= 3, "three breaches")
     assert page.eval("window.done") is None
+
+
+def test_the_commands_tell_the_same(console, busy):
+    """What "as a command" shows is taken by the command, and it succeeds."""
+    one = rows(busy, route="steady")[0]["id"]
+    page = console(busy)
+    for where, word in (("requests?status=5xx&since=1h", "broken"), ("requests?session=" + HOSTILE.replace("<", "%3C").replace(" ", "%20"), "chat"), (f"requests/{one}", "spare"),
+                        ("routes", "steady"), ("routes/steady", "steady"), ("keys", ""), ("keys?group=acme", "acme"), ("usage?by=model&and=route", "mock-2"), ("limits", "steady"),
+                        ("limits?owner=group&name=acme", "acme"), ("limits?owner=route&name=chat", ""), ("audit", ""), ("playground?route=chat", "You said")):
+        page.open("about:blank")
+        page.go(where)
+        page.click('button:has-text("As a command")')
+        line = shlex.split(page.text(".code pre"))
+        ran = subprocess.run([BIN, *line[1:]], env={**os.environ, "SLUICE_SERVER": busy.url}, capture_output=True, text=True, timeout=60)
+        assert line[0] == "sluice" and ran.returncode == 0 and word in ran.stdout, (line, ran)
 
 
 def test_an_empty_gateway_says_what_to_do(console, sluice, tmp_path):
