@@ -44,3 +44,19 @@ struct sl_str sl_base64_decode(struct sl_str s, struct sl_arena *arena)
     }
     return sl_str_make(out, n);
 }
+
+void sl_base64url_format(const unsigned char *bytes, size_t n, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint32_t bits = 0, have = 0;
+    for (size_t i = 0; i < n; i++) {
+        bits = (bits << 8 | bytes[i]) & 0xffff;
+        for (have += 8; have >= 6; have -= 6) {
+            *out++ = digits[bits >> (have - 6) & 63];
+        }
+    }
+    if (have) {
+        *out++ = digits[bits << (6 - have) & 63];
+    }
+    *out = '\0';
+}

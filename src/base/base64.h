@@ -12,4 +12,9 @@ bool sl_base64_is_sound(struct sl_str s);
 /* Decodes valid base64, on the arena; p == NULL: no memory. */
 struct sl_str sl_base64_decode(struct sl_str s, struct sl_arena *arena);
 
+/* The length of n bytes in base64url without padding (RFC 4648 section 5). */
+#define SL_BASE64URL_LEN(n) (((n)*4 + 2) / 3)
+/* Writes them so, and a NUL behind. */
+void sl_base64url_format(const unsigned char *bytes, size_t n, char *out);
+
 #endif

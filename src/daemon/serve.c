@@ -16,6 +16,7 @@
 #include "daemon/shared.h"
 #include "daemon/starter.h"
 #include "gate/call/credential.h"
+#include "gate/call/session_table.h"
 #include "gate/config/alert_conf.h"
 #include "gate/config/certs.h"
 #include "gate/config/events.h"
@@ -426,7 +427,9 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
     }
     d->gate.factors = calloc(1, sizeof(*d->gate.factors));
-    if (!d->gate.factors || sl_limiter_new(load->config->settings->limits_max_counters, &d->gate.limiter) < 0 ||
+    d->gate.sessions = sl_sessions_new();
+    if (!d->gate.factors || !d->gate.sessions ||
+        sl_limiter_new(load->config->settings->limits_max_counters, &d->gate.limiter) < 0 ||
         sl_retry_budget_new(&d->gate.retry_budget) < 0 || sl_metrics_new(&d->gate.metrics) < 0 ||
         sl_ledger_new(&d->gate.ledger) < 0 || sl_alerts_new(&d->gate.alerts) < 0 || sl_spans_new(&d->gate.spans) < 0) {
         return sl_fail_nomem(err);
@@ -480,6 +483,7 @@ static void serve_free(struct daemon *d)
     sl_affinity_free(d->gate.affinity);
     sl_kept_free(d->gate.kept);
     sl_credentials_done();
+    sl_sessions_free(d->gate.sessions);
     sl_metrics_free(d->gate.metrics);
     sl_key_unref(d->gate.admin_key);
     sl_reload_done(&d->reload);

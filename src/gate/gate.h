@@ -28,6 +28,7 @@ struct sl_publisher;
 struct sl_retry_budget;
 struct sl_rlog;
 struct sl_spans;
+struct sl_sessions;
 struct sl_store;
 
 struct sl_gate {
@@ -45,6 +46,7 @@ struct sl_gate {
     struct sl_made *made;                 /* which upstream made which response */
     struct sl_retry_budget *retry_budget; /* upstream.retry_budget */
     struct sl_affinity *affinity;         /* which target has which conversation; NULL: off */
+    struct sl_sessions *sessions;         /* of browsers that logged in */
     struct sl_metrics *metrics;
     struct sl_spans *spans;   /* of traced calls, until they are sent */
     struct sl_ledger *ledger; /* usage; NULL: none is kept */

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "gate/call/reply.h"
+#include "gate/call/session.h"
+#include "gate/call/session_table.h"
 #include "gate/call/state.h"
 #include "gate/config/group.h"
 #include "gate/config/key.h"
@@ -17,6 +19,7 @@
 #include "gate/worker.h"
 #include "http/hreq.h"
 #include "llm/core/language.h"
+#include "net/loop.h"
 #include "wire/uri.h"
 
 static enum sl_access metrics_access(const struct sl_xchg *x)
@@ -141,24 +144,11 @@ static struct sl_str query_key(const struct sl_xchg *x, bool *ret_is_torn)
     return has ? key : SL_STR_NONE;
 }
 
-bool sl_auth_or_refuse(struct sl_xchg *x)
+/* `key`: what was found for the credential; NULL: nothing. */
+static bool judged_or_refuse(struct sl_xchg *x, enum sl_access access, struct sl_key *key, bool has_credential)
 {
-    enum sl_access access = access_of(x);
-    if (x->settings->auth.mode != SL_AUTH_KEYS || access == SL_ACCESS_OPEN) {
-        return true;
-    }
-    bool is_torn;
-    struct sl_str in_query = query_key(x, &is_torn);
-    struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, in_query,
-                                                    x->arena, &is_torn);
-    if (is_torn) {
-        x->record.error_text = SL_STR("two different API keys came");
-        sl_xchg_fail_text(x, SL_ERR_CALLER_UNAUTHENTICATED, "Two different API keys came: send one, in one place.");
-        return false;
-    }
-    struct sl_key *key = key_find(x, credential);
     uint64_t now_sec = sl_clock_wall_usec() / SL_USEC_PER_SEC;
-    enum sl_access_verdict verdict = sl_access_judge(access, key, credential.n > 0, now_sec);
+    enum sl_access_verdict verdict = sl_access_judge(access, key, has_credential, now_sec);
     if (verdict != SL_ACCESS_GRANTED && verdict != SL_ACCESS_FORBIDDEN && verdict != SL_ACCESS_OUTSIDE) {
         unknown_refuse(x, verdict, key);
         return false;
@@ -173,22 +163,134 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
     return !key->group.n || group_or_refuse(x, key);
 }
 
+struct sl_key *sl_auth_session_key(const struct sl_worker *worker, const struct sl_settings *settings,
+                                   const struct sl_session *session)
+{
+    return hash_find(worker, settings, session->owner);
+}
+
+/* For a request without a key: a session may stand in for it. */
+static bool session_or_refuse(struct sl_xchg *x, enum sl_access access)
+{
+    struct sl_session session;
+    enum sl_session_fault fault = sl_session_look(x, &session);
+    if (fault == SL_SESSION_NONE) {
+        return judged_or_refuse(x, access, NULL, false);
+    }
+    if (fault != SL_SESSION_SOUND) {
+        sl_session_refuse(x, fault);
+        return false;
+    }
+    struct sl_key *key = sl_auth_session_key(x->worker, x->settings, &session);
+    bool is_void = !key && !sl_gate_is_unsure(x->worker->gate), is_good = false;
+    if (is_void) {
+        sl_sessions_end(x->worker->gate->sessions, session.number);
+        sl_session_refuse(x, SL_SESSION_ENDED);
+    } else {
+        is_good = judged_or_refuse(x, access, key, true);
+    }
+    sl_session_done(&session);
+    return is_good;
+}
+
+/* The credential that came; p == NULL: none. False: the client was refused, because two came. */
+static bool credential_or_refuse(struct sl_xchg *x, struct sl_str *ret)
+{
+    bool is_torn;
+    struct sl_str in_query = query_key(x, &is_torn);
+    *ret = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, in_query, x->arena, &is_torn);
+    if (is_torn) {
+        x->record.error_text = SL_STR("two different API keys came");
+        sl_xchg_fail_text(x, SL_ERR_CALLER_UNAUTHENTICATED, "Two different API keys came: send one, in one place.");
+    }
+    return !is_torn;
+}
+
+bool sl_auth_or_refuse(struct sl_xchg *x)
+{
+    enum sl_access access = access_of(x);
+    struct sl_str credential;
+    if (x->settings->auth.mode != SL_AUTH_KEYS || access == SL_ACCESS_OPEN) {
+        return true;
+    }
+    if (!credential_or_refuse(x, &credential)) {
+        return false;
+    }
+    return credential.n ? judged_or_refuse(x, access, key_find(x, credential), true) : session_or_refuse(x, access);
+}
+
+/* True: the key opens something now. */
+static bool is_in_force(const struct sl_snapshot *snapshot, const struct sl_key *key)
+{
+    return key && !sl_key_is_expired(key, sl_clock_wall_usec() / SL_USEC_PER_SEC) &&
+           (!key->group.n || sl_groups_find(snapshot->groups, key->group));
+}
+
+static void caller_set(struct sl_xchg *x, struct sl_key *key)
+{
+    x->caller.key = sl_key_ref(key);
+    x->caller.principal = key->principal;
+}
+
+void sl_auth_look(struct sl_xchg *x)
+{
+    bool is_torn = false;
+    struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, SL_STR_NONE,
+                                                    x->arena, &is_torn);
+    struct sl_session session;
+    if (x->settings->auth.mode != SL_AUTH_KEYS || is_torn) {
+        return;
+    }
+    if (credential.n) {
+        struct sl_key *key = key_find(x, credential);
+        if (is_in_force(x->worker->snapshot, key)) {
+            caller_set(x, key);
+        }
+    } else if (sl_session_look(x, &session) == SL_SESSION_SOUND) {
+        struct sl_key *key = sl_auth_session_key(x->worker, x->settings, &session);
+        if (is_in_force(x->worker->snapshot, key)) {
+            caller_set(x, key);
+        } else {
+            x->caller.session = NULL;
+        }
+        sl_session_done(&session);
+    }
+}
+
+struct sl_key *sl_auth_key_or_refuse(struct sl_xchg *x, struct sl_str text)
+{
+    return judged_or_refuse(x, SL_ACCESS_QUERY, key_find(x, text), text.n > 0) ? x->caller.key : NULL;
+}
+
 struct sl_str sl_auth_tenant(const struct sl_xchg *x)
 {
     return x->caller.key ? sl_key_tenant(x->caller.key) : x->caller.principal;
+}
+
+/* True: the same key is still there, with the same rights. */
+static bool is_same(const struct sl_snapshot *snapshot, const struct sl_key *then, const struct sl_key *now)
+{
+    return is_in_force(snapshot, now) && now->role == then->role && sl_str_eq(now->principal, then->principal) &&
+           sl_str_eq(now->group, then->group);
 }
 
 bool sl_auth_holds(struct sl_xchg *x)
 {
     const struct sl_key *then = x->caller.key;
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
+    struct sl_session session;
     if (!then) {
         return snapshot->settings->auth.mode != SL_AUTH_KEYS;
     }
-    const struct sl_key *now = hash_find(x->worker, snapshot->settings, then->hash);
-    return now && !sl_key_is_expired(now, sl_clock_wall_usec() / SL_USEC_PER_SEC) && now->role == then->role &&
-           sl_str_eq(now->principal, then->principal) && sl_str_eq(now->group, then->group) &&
-           (!now->group.n || sl_groups_find(snapshot->groups, now->group));
+    if (!x->caller.session) {
+        return is_same(snapshot, then, hash_find(x->worker, snapshot->settings, then->hash));
+    }
+    if (!sl_sessions_use(x->worker->gate->sessions, x->caller.session, sl_loop_recent(x->desk->loop), &session)) {
+        return false;
+    }
+    bool holds = is_same(snapshot, then, sl_auth_session_key(x->worker, snapshot->settings, &session));
+    sl_session_done(&session);
+    return holds;
 }
 
 bool sl_auth_may_use(const struct sl_xchg *x, struct sl_str route)

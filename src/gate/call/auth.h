@@ -6,12 +6,23 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct sl_key;
+struct sl_session;
 struct sl_settings;
+struct sl_worker;
 struct sl_xchg;
 
 /* Finds the key of the exchange's request and checks that it may use the path; sets the exchange's key and principal.
  * False: the client was refused (401, 403), and the exchange is over. */
 bool sl_auth_or_refuse(struct sl_xchg *x);
+/* Finds who calls on a path that is open to all: sets key and principal, if the request has a valid key or session.
+ * Says nothing to the client, and leaves the others strangers. */
+void sl_auth_look(struct sl_xchg *x);
+/* The key of that text, if it is valid now; else NULL, and the client was refused. */
+struct sl_key *sl_auth_key_or_refuse(struct sl_xchg *x, struct sl_str text);
+/* The key behind a session, borrowed as long as the session is; NULL: it was revoked, so that the session is void. */
+struct sl_key *sl_auth_session_key(const struct sl_worker *worker, const struct sl_settings *settings,
+                                   const struct sl_session *session);
 /* True: this caller may see and use the route of that name. For any other caller, the route must look as if it did not
  * exist. */
 bool sl_auth_may_use(const struct sl_xchg *x, struct sl_str route);

@@ -42,7 +42,7 @@ static bool is_hopeless(enum sl_error_type type)
     return false;
 }
 
-int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, struct sl_arena *arena,
+int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool is_of_console, struct sl_arena *arena,
                      struct sl_headers *io_headers)
 {
     int r = wait_add(error, arena, io_headers);
@@ -61,7 +61,7 @@ int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, struct 
         static const struct sl_str schemes[] = { SL_STR_INIT("Bearer realm=\"sluice\""),
                                                  SL_STR_INIT("Basic realm=\"sluice\"") };
         r = sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[0]);
-        r = r < 0 ? r : sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[1]);
+        r = r < 0 || is_of_console ? r : sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[1]);
     }
     if (r == 0 && (error->is_final || is_hopeless(error->type))) {
         r = sl_headers_add(io_headers, arena, SL_STR("x-should-retry"), SL_STR("false"));

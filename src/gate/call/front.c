@@ -282,7 +282,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         return;
     }
     sl_xchg_set_state(x, SL_XS_BODY);
-    req->is_secret = !sl_xchg_is_invocation(x) && x->path->access != SL_ACCESS_OPEN;
+    req->is_secret = !sl_xchg_is_invocation(x) && (x->path->access != SL_ACCESS_OPEN || x->path->takes_key);
     sl_hreq_read_body(req, body_max(x));
 }
 

@@ -6,6 +6,7 @@
 #include "gate/config/settings.h"
 #include "http/hreq.h"
 #include "http/server.h"
+#include "wire/uri.h"
 
 #define HOST_MAX   255
 #define PREFIX_MAX 1024
@@ -41,6 +42,19 @@ static struct sl_str origin_of(struct sl_xchg *x)
     bool is_https = scheme.p ? sl_str_case_eq(scheme, SL_STR("https")) : x->req->conn->stream.tls != NULL;
     struct sl_str origin = sl_arena_printf(x->arena, "%s://%.*s", is_https ? "https" : "http", SL_STR_ARG(host));
     return origin.p ? origin : SL_STR("");
+}
+
+bool sl_origin_is_secure(const struct sl_xchg *x)
+{
+    const struct sl_headers *headers = &x->req->msg.headers;
+    struct sl_str scheme = sl_peer_forwarded(x->settings, &x->req->conn->peer, headers, "x-forwarded-proto");
+    struct sl_uri uri;
+    if (scheme.p) {
+        return sl_str_case_eq(scheme, SL_STR("https"));
+    }
+    return x->req->conn->stream.tls ||
+           (x->settings->server.public_url.n && sl_uri_parse(x->settings->server.public_url, &uri, NULL) == 0 &&
+            uri.is_https && sl_str_case_eq(sl_headers_get(headers, "host"), uri.authority));
 }
 
 static struct sl_str slashes_cut(struct sl_str text)

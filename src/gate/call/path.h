@@ -58,6 +58,7 @@ struct sl_path {
     bool follows; /* about a response that was made before and that the path names, or another call of the Responses API
                    */
     bool counts;  /* it only asks how many tokens a call has */
+    bool takes_key; /* its body has a key, although everyone may call: it is wiped */
     enum sl_llm_type type;
     const struct sl_dialect *dialect; /* NULL: that of its prefix */
     enum sl_access access;

@@ -253,3 +253,29 @@ const char *sl_peer_page_fault(const struct sl_settings *settings, const struct 
     }
     return site.p && !has_origin && is_asked_by_a_page(headers, site) ? another : NULL;
 }
+
+bool sl_peer_is_foreign_page(const struct sl_settings *settings, const struct sl_addr *peer,
+                             const struct sl_headers *headers)
+{
+    struct sl_str own[] = { sl_headers_get(headers, "host"),
+                            sl_peer_forwarded(settings, peer, headers, "x-forwarded-host"),
+                            authority_of(settings->server.public_url) };
+    for (uint32_t i = 0; i < headers->n; i++) {
+        const struct sl_header *h = &headers->v[i];
+        if (sl_str_case_eq(h->name, SL_STR("sec-fetch-site")) && !sl_str_case_eq(h->value, SL_STR("same-origin")) &&
+            !sl_str_case_eq(h->value, SL_STR("none"))) {
+            return true;
+        }
+        if (sl_str_case_eq(h->name, SL_STR("origin"))) {
+            struct sl_str theirs = authority_of(h->value);
+            bool is_own = false;
+            for (size_t k = 0; theirs.n && k < SL_ARRAY_LEN(own); k++) {
+                is_own = is_own || sl_str_case_eq(theirs, own[k]);
+            }
+            if (!is_own) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

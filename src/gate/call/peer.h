@@ -34,5 +34,9 @@ struct sl_str sl_peer_forwarded(const struct sl_settings *settings, const struct
  * pass; else the reason. `authority`: of a target in absolute form, or SL_STR_NONE. */
 const char *sl_peer_page_fault(const struct sl_settings *settings, const struct sl_addr *peer,
                                const struct sl_headers *headers, struct sl_str authority, bool is_for_pages);
+/* For calls with the cookie of a session (session.h). True: by Origin or Sec-Fetch-Site a page of another origin asks.
+ * The gateway's own origin is the request's Host, what a trusted proxy says instead, or server.public_url. */
+bool sl_peer_is_foreign_page(const struct sl_settings *settings, const struct sl_addr *peer,
+                             const struct sl_headers *headers);
 
 #endif

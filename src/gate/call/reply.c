@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "gate/call/book.h"
 #include "gate/call/charge.h"
+#include "gate/call/cookie.h"
 #include "gate/call/error_headers.h"
 #include "gate/call/headers.h"
 #include "gate/call/journal.h"
@@ -177,7 +178,8 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
     }
     struct sl_headers headers = { 0 };
     int r = sl_buf_status(out);
-    r = r < 0 ? r : sl_error_headers(error, x->match.allowed, x->arena, &headers);
+    bool is_of_console = error->type == SL_ERR_CALLER_UNAUTHENTICATED && sl_cookie_is_of_console(&x->req->msg.headers);
+    r = r < 0 ? r : sl_error_headers(error, x->match.allowed, is_of_console, x->arena, &headers);
     if (r == 0 && x->dialect->error_header) {
         r = sl_headers_add(&headers, x->arena, sl_str_c(x->dialect->error_header), x->dialect->error_kind(error));
     }

@@ -43,6 +43,8 @@ struct sl_caller {
     struct sl_str principal;  /* the key's, else the address */
     struct sl_key *key;       /* held; NULL: no auth, or an open path */
     struct sl_group *group;   /* held; the key's when the call began; NULL: none */
+    /* The hash of the session (session.h) that stood in for the key; on the arena; NULL: none. */
+    const unsigned char *session;
 };
 
 /* What happened, for the log, the metrics and the gateway's own headers. The part that sees it writes it. */

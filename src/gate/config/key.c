@@ -2,11 +2,11 @@
 #include "gate/config/key.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "base/base64.h"
 #include "base/num.h"
 #include "base/word.h"
 #include "base/random.h"
@@ -123,18 +123,11 @@ bool sl_key_is_name(struct sl_str text)
 void sl_key_make_token(char out[SL_KEY_TOKEN_SIZE])
 {
     unsigned char bytes[32];
-    char text[48]; /* 44 characters, the last of them padding, and a NUL */
-    sl_random_bytes(bytes, sizeof(bytes));
-    EVP_EncodeBlock((unsigned char *)text, bytes, sizeof(bytes));
     size_t at = sizeof(SL_KEY_PREFIX) - 1;
+    sl_random_bytes(bytes, sizeof(bytes));
     memcpy(out, SL_KEY_PREFIX, at);
-    for (size_t i = 0; i < 43; i++) {
-        char c = text[i];
-        out[at++] = (char)(c == '+' ? '-' : c == '/' ? '_' : c);
-    }
-    out[at] = '\0';
+    sl_base64url_format(bytes, sizeof(bytes), out + at);
     OPENSSL_cleanse(bytes, sizeof(bytes));
-    OPENSSL_cleanse(text, sizeof(text));
 }
 
 void sl_key_hash(struct sl_str token, unsigned char out[SL_KEY_HASH_BYTES])

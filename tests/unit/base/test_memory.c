@@ -224,6 +224,30 @@ static void secrets_are_compared_and_replaced(void **state)
     assert_memory_equal(bytes, "\0\0\0\0\0", 6);
 }
 
+static void base64url_has_no_padding(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *want;
+    } cases[] = {
+        { "", "" },
+        { "f", "Zg" },
+        { "fo", "Zm8" },
+        { "foo", "Zm9v" },
+        { "foob", "Zm9vYg" },
+        { "\xfb\xff\xbe", "-_--" },
+        { "\xff\xff\xff", "____" },
+        { "\xff\xfe", "__4" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        char out[16];
+        size_t n = strlen(cases[i].bytes);
+        sl_base64url_format((const unsigned char *)cases[i].bytes, n, out);
+        assert_string_equal(out, cases[i].want);
+        assert_int_equal(strlen(out), SL_BASE64URL_LEN(n));
+    }
+}
+
 static void base64_comes_back(void **state)
 {
     (void)state;
@@ -262,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_budget_is_never_exceeded),
         cmocka_unit_test(a_part_of_a_budget_has_a_bound_of_its_own),
         cmocka_unit_test(secrets_are_compared_and_replaced),
+        cmocka_unit_test(base64url_has_no_padding),
         cmocka_unit_test(base64_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -417,6 +417,7 @@ static void an_error_tells_in_its_head(void **state)
     static const struct {
         struct sl_llm_error error;
         const char *want;
+        bool is_of_console;
     } cases[] = {
         { { .type = SL_ERR_CALLER_NOT_FOUND, .status = 404 }, "" },
         { { .type = SL_ERR_POLICY_RATE_LIMITED, .status = 429, .retry_after_sec = 7 }, "retry-after: 7" },
@@ -427,6 +428,9 @@ static void an_error_tells_in_its_head(void **state)
         { { .type = SL_ERR_CALLER_UNAUTHENTICATED, .status = 401 },
           "www-authenticate: Bearer realm=\"sluice\"\nwww-authenticate: Basic realm=\"sluice\"\nx-should-retry: "
           "false" },
+        { { .type = SL_ERR_CALLER_UNAUTHENTICATED, .status = 401 },
+          "www-authenticate: Bearer realm=\"sluice\"\nx-should-retry: false",
+          true },
         { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, "x-should-retry: false" },
         { { .type = SL_ERR_PROVIDER_BAD_RESPONSE, .status = 502 }, "" },
         { { .type = SL_ERR_PROVIDER_BAD_RESPONSE, .status = 502, .is_final = true }, "x-should-retry: false" },
@@ -437,7 +441,7 @@ static void an_error_tells_in_its_head(void **state)
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_headers headers = { 0 };
-        int r = sl_error_headers(&cases[i].error, SL_GET | SL_POST, &arena, &headers);
+        int r = sl_error_headers(&cases[i].error, SL_GET | SL_POST, cases[i].is_of_console, &arena, &headers);
         assert_int_equal(r, 0);
         headers_are(&headers, cases[i].want);
     }

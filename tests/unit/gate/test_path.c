@@ -314,7 +314,9 @@ static void every_row_is_reached_and_guarded(void **state)
             }
         }
         bool is_guarded = row->access == SL_ACCESS_ADMIN || row->access == SL_ACCESS_GROUP_ADMIN ||
-                          row->access == SL_ACCESS_OPERATOR;
+                          row->access == SL_ACCESS_OPERATOR ||
+                          /* logging in and out, and ending one's own sessions: the handler looks whose they are */
+                          sl_str_has_prefix(sl_str_c(row->pattern), SL_STR("/api/sluice/v1/session"));
         if (row->handle && (row->methods & ~(unsigned)(SL_GET | SL_HEAD)) && !is_guarded) {
             fail_msg("%s changes something, and any key may", row->pattern);
         }

@@ -61,6 +61,9 @@ RIGHTS = {
     OWN + "/groups/acme/search/{}": {"GET": TEAM_VIEWER, "PUT": TEAM_ADMIN, "DELETE": TEAM_ADMIN},
     OWN + "/keys": {"GET": TEAM_ADMIN, "POST": TEAM_ADMIN},
     OWN + "/keys/{}": {"PUT": TEAM_ADMIN, "DELETE": TEAM_ADMIN},
+    OWN + "/session": {"GET": OPEN, "POST": OPEN, "DELETE": OPEN},
+    OWN + "/sessions": {"GET": ANY},
+    OWN + "/sessions/{}": {"DELETE": ANY},
     OWN + "/secret/rotate": {"POST": ADMINS},
     OWN + "/audit": {"GET": ADMINS},
     OWN + "/targets": {"GET": TEAM_VIEWER},
@@ -109,6 +112,56 @@ def test_every_path_method_and_key(guarded):
                     conn = guarded.connect()
     assert not wrong, (len(wrong), wrong[:20])
     assert n == len(RIGHTS) * len(METHODS) * len(callers)
+    assert not guarded.up.requests
+
+
+def session_of(guarded, key):
+    r = guarded.call("POST", OWN + "/session", {"key": key})
+    assert r.status == 201, r.body
+    return ("Cookie", r.get("set-cookie").split(";")[0]), ("x-sluice-csrf", r.json()["csrf"])
+
+
+def test_every_path_and_method_with_a_session(guarded):
+    """A browser's session opens what its key opens; from another site's page nothing, and without the csrf header only
+    GET and HEAD. A session that has ended opens nothing."""
+    conn = guarded.connect()
+    wrong, n = [], 0
+
+    def ask(method, path, headers):
+        nonlocal conn, n
+        conn.request(method, path.replace("{}", "absent"), {} if method in ("POST", "PUT", "PATCH") else None, headers)
+        r = conn.head() if path.endswith("/tail") else conn.reply(method)
+        n += 1
+        if r.get("connection") == "close" or path.endswith("/tail"):
+            conn.close()
+            conn = guarded.connect()
+        return r.status
+
+    for caller in ("boss", "query", "team-viewer"):
+        cookie, csrf = session_of(guarded, KEYS[caller])
+        for path, rights in RIGHTS.items():
+            if path == OWN + "/session":
+                continue  # it is about the session itself: test_sessions.py
+            for method in METHODS[:5]:
+                by_key = ask(method, path, [("Authorization", f"Bearer {KEYS[caller]}")])
+                right = rights[method] if method in rights else rights.get("GET") if method == "HEAD" and by_key != 405 else None
+                is_open = right == OPEN or not right
+                wants = {  # for an open path, or none, nobody asks who calls; but the name of a route is not told
+                    "sound": (by_key,),
+                    "unmarked": (by_key,) if method in ("GET", "HEAD") or right == OPEN else (403,) if right else (by_key, 403),
+                    "foreign": (by_key,) if right == OPEN else (by_key, 403) if is_open else (403,),
+                    "site": (by_key,) if right == OPEN else (by_key, 403) if is_open else (403,),
+                    "ended": (by_key,) if right == OPEN else (by_key, 401) if is_open else (401,),
+                }
+                sent = {"sound": [cookie, csrf], "unmarked": [cookie], "foreign": [cookie, csrf, ("Origin", "https://evil.example")], "site": [cookie, csrf, ("Sec-Fetch-Site", "same-site")],
+                        "ended": [("Cookie", cookie[1][:-1] + "#"), csrf]}
+                for how, want in wants.items():
+                    status = ask(method, path, sent[how])
+                    refused = (401, 403)  # the call itself may change what the next one finds
+                    if status not in want and (how != "sound" or status in refused or by_key in refused):
+                        wrong.append((caller, how, method, path, status, want))
+    assert not wrong, (len(wrong), wrong[:20])
+    assert n == 3 * (len(RIGHTS) - 1) * 5 * 6
     assert not guarded.up.requests
 
 
