@@ -80,6 +80,12 @@ static const struct cli_opt doctor_opts[] = {
     OPTIONS_END,
 };
 
+static const struct cli_opt health_opts[] = {
+    { "server", 0, CLI_TEXT, AT(server), "URL",
+      "the gateway, on this machine: http://IP:PORT, https://IP:PORT or unix:/path (default SLUICE_SERVER)", 0 },
+    OPTIONS_END,
+};
+
 static const struct cli_opt init_opts[] = {
     { "provider", 0, CLI_LIST, AT(providers), "NAME",
       "a route of this provider (default: of those whose key is in the environment, else the mock)", 0 },
@@ -250,6 +256,9 @@ const struct cli_command cli_commands[] = {
       "configuration, data directory, limits, certificates, clock, and each provider (no call of it costs anything); "
       "ends with 1 when something is wrong",
       "sluice doctor -c gateway.yaml", doctor_opts, true, OF_DAEMON(sl_command_doctor) },
+    { "health", NULL, "", 0, 0,
+      "ask the gateway on this machine whether it lives: for a container's health check; ends with 1 when it does not",
+      "sluice health --server https://127.0.0.1:5000", health_opts, true, OF_DAEMON(sl_command_health) },
     { "init", NULL, "[FILE]", 0, 1, "write a configuration to begin with (sluice.yaml); asks on a terminal",
       "sluice init --provider openai --yes", init_opts, true, OF_DAEMON(sl_command_init) },
     { "schema", NULL, "", 0, 0, "print a JSON Schema of the configuration, with which editors complete and check it",

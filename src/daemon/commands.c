@@ -169,6 +169,12 @@ int sl_command_doctor(const struct cli_args *args)
     return sl_cmd_doctor(&opts);
 }
 
+int sl_command_health(const struct cli_args *args)
+{
+    const char *server = args->server ? args->server : env_find("SLUICE_SERVER");
+    return sl_cmd_health(server ? server : "http://127.0.0.1:5000");
+}
+
 #define SCHEMA_MAX (16u << 20)
 
 int sl_command_schema(const struct cli_args *args)

@@ -13,6 +13,7 @@ int sl_command_db_backup(const struct cli_args *args);
 int sl_command_db_copy(const struct cli_args *args);
 int sl_command_db_migrate(const struct cli_args *args);
 int sl_command_doctor(const struct cli_args *args);
+int sl_command_health(const struct cli_args *args);
 int sl_command_init(const struct cli_args *args);
 int sl_command_schema(const struct cli_args *args);
 /* Works on the directory itself. When a daemon has the directory, the client's command asks that daemon. */

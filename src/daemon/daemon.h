@@ -43,6 +43,9 @@ int sl_cmd_secret_rotate(const char *data, bool *ret_is_running);
 /* 0: nothing is wrong; SL_EXIT_LOCAL: there was an error (or, when strict, a warning). */
 int sl_cmd_doctor(const struct sl_doctor_opts *opts);
 
+/* Asks the gateway at `server`, a URL or unix:/path on this machine; SL_EXIT_LOCAL: it does not live. */
+int sl_cmd_health(const char *server);
+
 struct sl_conf_load;
 /* Call this after the problems were printed: returns the exit code. `load` NULL: no memory. */
 int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_load *load);

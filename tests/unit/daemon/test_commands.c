@@ -33,6 +33,13 @@ int sl_cmd_doctor(const struct sl_doctor_opts *opts)
     return 0;
 }
 
+int sl_cmd_health(const char *server)
+{
+    asked_data = server;
+    asked_for = "health";
+    return 0;
+}
+
 int sl_cmd_db_check(const char *data)
 {
     asked_data = data;
@@ -131,6 +138,10 @@ static void lines_reach_the_daemon(void **state)
     assert_string_equal(asked_doctor.config, "e.yaml");
     assert_string_equal(asked_doctor.data, "f");
     assert_true(asked_doctor.is_json && asked_doctor.is_strict && asked_doctor.is_offline);
+    assert_int_equal(run("health", &said), 0);
+    assert_string_equal(asked_data, "http://127.0.0.1:5000");
+    assert_int_equal(run("health --server unix:/x", &said), 0);
+    assert_string_equal(asked_data, "unix:/x");
     assert_int_equal(run("db backup f --data d", &said), 0);
     assert_string_equal(asked_file, "f");
     assert_string_equal(asked_data, "d");
@@ -219,6 +230,7 @@ int main(void)
     unsetenv("SLUICE_CONFIG");
     unsetenv("MLFLOW_GATEWAY_CONFIG");
     unsetenv("SLUICE_DATA");
+    unsetenv("SLUICE_SERVER");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_reach_the_daemon),
         cmocka_unit_test(wrong_lines_do_not),
