@@ -58,17 +58,12 @@ static void words_split(const char *choices)
     }
 }
 
-/* zsh runs it through bashcompinit. */
-static void bash_print(void)
+/* What may stand at the cursor, as text for bash and zsh: a case over the first two words that fills `list`. */
+static void cases_print(const char *first, const char *second)
 {
-    puts("_sluice() {\n"
-         "    local cur=${COMP_WORDS[COMP_CWORD]} words\n"
-         "    if [ \"$COMP_CWORD\" = 1 ]; then");
-    fputs("        words='", stdout);
-    first_words_print();
-    puts("'\n    else\n        case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in");
+    printf("        case \"%s %s\" in\n", first, second);
     for (const struct cli_command *c = cli_commands; c->name; c++) {
-        printf("        '%s'%s) words='", c->name, strchr(c->name, ' ') ? "" : "' '*");
+        printf("        '%s'%s) list='", c->name, strchr(c->name, ' ') ? "" : "' '*");
         options_print(c);
         words_print(c->name); /* "usage" is a command, and so is "usage reprice" */
         if (strchr(c->words, '|') && islower((unsigned char)c->words[0])) {
@@ -78,7 +73,7 @@ static void bash_print(void)
         }
         printf("'");
         if (strncmp(c->words, "ROUTE", 5) == 0) {
-            printf("; [[ $cur != -* ]] && words=$(sluice routes list 2>/dev/null | cut -f1)");
+            printf("; [[ $cur != -* ]] && list=$(sluice routes list 2>/dev/null | cut -f1)");
         }
         puts(" ;;");
     }
@@ -86,16 +81,43 @@ static void bash_print(void)
         if (strchr(c->name, ' ') && is_first_of_group(c)) {
             char group[64];
             snprintf(group, sizeof(group), "%.*s", (int)strcspn(c->name, " "), c->name);
-            printf("        %s' '*) words='", group);
+            printf("        %s' '*) list='", group);
             words_print(group);
             puts("' ;;");
         }
     }
     puts("        esac\n"
-         "    fi\n"
-         "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+         "    fi");
+}
+
+static void bash_print(void)
+{
+    puts("_sluice() {\n"
+         "    local cur=${COMP_WORDS[COMP_CWORD]} list\n"
+         "    if [ \"$COMP_CWORD\" = 1 ]; then");
+    fputs("        list='", stdout);
+    first_words_print();
+    puts("'\n    else");
+    cases_print("${COMP_WORDS[1]}", "${COMP_WORDS[2]}");
+    puts("    COMPREPLY=($(compgen -W \"$list\" -- \"$cur\"))\n"
          "}\n"
          "complete -o default -F _sluice sluice");
+}
+
+/* A file _sluice in the function path, or sourced by hand. */
+static void zsh_print(void)
+{
+    puts("#compdef sluice\n"
+         "_sluice() {\n"
+         "    local cur=$PREFIX list\n"
+         "    if (( CURRENT == 2 )); then");
+    fputs("        list='", stdout);
+    first_words_print();
+    puts("'\n    else");
+    cases_print("${words[2]}", "${words[3]}");
+    puts("    compadd -- ${=list} || _files\n"
+         "}\n"
+         "if [ \"$funcstack[1]\" = _sluice ]; then _sluice \"$@\"; else compdef _sluice sluice; fi");
 }
 
 static void fish_print(void)
@@ -126,8 +148,7 @@ int cli_completion(const struct cli_args *args)
     if (strcmp(shell, "fish") == 0) {
         fish_print();
     } else if (strcmp(shell, "zsh") == 0) {
-        puts("autoload -U +X bashcompinit && bashcompinit");
-        bash_print();
+        zsh_print();
     } else if (strcmp(shell, "bash") == 0) {
         bash_print();
     } else {

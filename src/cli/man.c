@@ -92,6 +92,6 @@ int cli_man(const struct cli_args *args)
          "trusted certificates, as \\-\\-ca\n.TP\n.B SLUICE_CONFIG\\fR, else "
          "\\fBMLFLOW_GATEWAY_CONFIG\nthe file of serve and check\n.TP\n.B SLUICE_DATA\nthe data directory\n.TP\n.B "
          "NO_COLOR\nno colour\n"
-         ".SH SEE ALSO\n.BR libsluice (3)");
+         ".SH SEE ALSO\n.BR sluice.yaml (5),\n.BR libsluice (3)");
     return CLI_DONE;
 }

@@ -33,7 +33,7 @@ def validator():
 
 
 def documents():
-    for path in [*sorted((ROOT / "examples").rglob("*.yaml")), ROOT / "debian/sluice.yaml"]:
+    for path in [*sorted((ROOT / "examples").rglob("*.yaml")), ROOT / "service/sluice.yaml.in"]:
         for document in yaml.load_all(path.read_text(), Loader):
             if document.get("kind") == "ConfigMap":
                 document = yaml.safe_load(document["data"]["sluice.yaml"])
