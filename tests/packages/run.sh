@@ -1,8 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Each package in a bare root of its own: installed, used, purged. usage: run.sh DIRECTORY_WITH_DEBS (as root)
+# Each package in a bare root of its own: installed, used, purged; and the last version's, upgraded under load.
+# usage: run.sh DIRECTORY_WITH_DEBS [OLD_DEBS] (as root)
 set -eu
 debs=$(realpath "$1")
+old=${2:+$(realpath "$2")}
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'umount "$work"/*/proc 2>/dev/null || true; rm -rf "$work"' EXIT
 echo "== a bare root"
@@ -68,4 +71,7 @@ root dev libsluice1 libsluice-dev
 inside dev sh -c 'DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev pkg-config' >"$work/dev.log" 2>&1 || { cat "$work/dev.log"; exit 1; }
 inside dev sh -c 'cc /usr/share/doc/libsluice-dev/examples/query.c -o /tmp/query $(pkg-config --cflags --libs sluice) && SLUICE_SERVER=http://127.0.0.1:1 /tmp/query chat hello' >"$work/said" 2>&1 && fail "a query without a gateway"
 grep -qi "connect" "$work/said" || fail "the example says $(cat "$work/said")"
+echo "== the last version, upgraded while it serves"
+# shellcheck disable=SC2086
+"$here/upgrade.py" "$debs" "$work/base.tar" $old
 echo "== all packages work"
