@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The two commands of the README, and what is behind them. Meson builds; this only strings commands together.
-.PHONY: all docs run test drill coverage tsan fuzz bench deb format lint install clean
+.PHONY: all docs run test drill coverage tsan fuzz bench deb image dist format lint install clean
 
 BUILD    ?= build
 SECONDS  ?= 120
@@ -62,6 +62,16 @@ format:
 deb:
 	tools/deps.sh deb
 	tools/deb.sh
+
+# Container images of the packages, in build-image/, without Docker.
+image:
+	test -d build-deb || $(MAKE) deb
+	tools/deps.sh deb
+	tools/image.sh
+
+# The release tarball of what is committed, in build-dist/.
+dist:
+	tools/dist.sh
 
 lint:
 	tools/lint.sh

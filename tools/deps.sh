@@ -1,17 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages that are missing. usage: deps.sh build|test|deb
+# Installs the Debian packages that are missing. usage: deps.sh build|test|deb|packages
 set -eu
 
 build="build-essential tzdata meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev libsqlite3-dev libpq-dev zlib1g-dev libzstd-dev node-llhttp libcurl4-openssl-dev libedit-dev"
-test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy postgresql pgbouncer redis-server libsimdjson-dev chromium fonts-dejavu-core"
-deb="$build debhelper lintian mmdebstrap"
+test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy postgresql pgbouncer redis-server libsimdjson-dev chromium fonts-dejavu-core zsh fish groff"
+deb="$build debhelper lintian libdeflate-tools"
+packages="$deb mmdebstrap umoci skopeo docker-compose haproxy"
 
 case "${1:-build}" in
 build) want=$build ;;
 test) want=$test ;;
 deb) want=$deb ;;
-*) echo "usage: deps.sh build|test|deb" >&2; exit 2 ;;
+packages) want=$packages ;;
+*) echo "usage: deps.sh build|test|deb|packages" >&2; exit 2 ;;
 esac
 
 missing=""

@@ -13,7 +13,8 @@
 #   CLIENTS=1   real clients in loops of several turns, and gateways as upstreams (tests/clients); installs them
 #   RULES=1     the alerts of examples/prometheus (tests/rules); fetches promtool
 #   BENCH=1     the benchmark in its quick form: that it runs, not what it measures
-#   PACKAGES=1  Debian packages: built, and each one installed, used and purged in a bare root (as root)
+#   PACKAGES=1  Debian packages: built, each one installed, used and purged in a bare root, and upgraded under load; container images; the
+#               tarball, built; what is deployed elsewhere, by the schemas of others (as root)
 #   FUZZ=SECONDS  the fuzzers, for so long
 set -u
 cd "$(dirname "$0")/.."
@@ -81,6 +82,8 @@ if [ "${UNITS_ASAN:-}" = all ]; then
 else
     part "units (sanitizers, without those of threads)" units build-asan --no-suite threads
 fi
+part "make install" tests/packages/install.sh build-test
+part "release tarball" tests/packages/dist.sh
 wire "${WIRE:-share}" "wire tests (release)" build-test/src/daemon/sluice
 wire "${WIRE_ASAN:-none}" "wire tests (sanitizers)" build-asan/src/daemon/sluice
 if [ "${TSAN:-0}" = 1 ]; then
@@ -100,7 +103,12 @@ if [ "${BENCH:-0}" = 1 ]; then
 fi
 if [ "${PACKAGES:-0}" = 1 ]; then
     part "packages" make deb
+    part "images" make image
+    tools/deps.sh packages
     part "packages in bare roots" tests/packages/run.sh build-deb
+    part "images, run" tests/packages/images.py build-image
+    part "release tarball, built" tests/packages/dist.sh build
+    part "manifests, compose, SBOMs" tests/packages/deploy.sh build-image
 fi
 if [ "${FUZZ:-0}" != 0 ]; then
     part "fuzzers" tools/fuzz.sh "$FUZZ"
