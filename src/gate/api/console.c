@@ -99,6 +99,21 @@ static void handle_page(struct sl_xchg *x)
     }
 }
 
+/* Links in the page go from where it is, so it has one address. This one is relative, too: a proxy may have cut a
+ * prefix off without saying so. */
+static void handle_slash(struct sl_xchg *x)
+{
+    struct sl_headers headers = { 0 };
+    if (!is_on_or_refuse(x)) {
+        return;
+    }
+    if (sl_headers_add(&headers, x->arena, SL_STR("location"), SL_STR("../console")) < 0) {
+        sl_xchg_fail_nomem(x);
+        return;
+    }
+    sl_xchg_reply_with(x, 307, &headers, SL_STR_NONE, SL_STR(""));
+}
+
 static const struct sl_console_file *file_find(struct sl_str folder, struct sl_str path)
 {
     if (!sl_str_eq_c(folder, sl_console_folder) || path.n < 2) {
@@ -134,6 +149,11 @@ const struct sl_path sl_console_rows[] = {
       .access = SL_ACCESS_OPEN,
       .told = SL_TOLD("The console, for people.", .statuses = "200 304 404", .headers = "etag cache-control",
                       .media = "text/html") },
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = "/console/",
+      .handle = handle_slash,
+      .access = SL_ACCESS_OPEN,
+      .told = SL_TOLD("Redirects to /console.", .statuses = "307 404") },
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/console/{}/**",
       .handle = handle_file,

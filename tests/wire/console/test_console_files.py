@@ -36,7 +36,9 @@ def test_the_page(gateway):
     assert not re.search(rb"<script(?![^>]*src=)|<style|style=|onclick=|@/", r.body), "inline, or not replaced"
     assert {name: gateway.call("HEAD", "/console").get(name) for name in GUARDS} == GUARDS
     assert gateway.call("HEAD", "/console").get("content-length") == str(len(r.body)) and gateway.call("HEAD", "/console").body == b""
-    assert gateway.call("GET", "/console/").status == 307 and gateway.call("POST", "/console").status == 405
+    slash = gateway.call("GET", "/console/")
+    assert (slash.status, slash.get("location")) == (307, "../console")
+    assert gateway.call("POST", "/console").status == 405
 
 
 def test_every_file_is_kept_for_ever(gateway):
@@ -82,7 +84,7 @@ def test_off_and_on_again(sluice):
     daemon = sluice({"endpoints": [], "server": {"console": False}})
     r = daemon.call("GET", "/console")
     assert r.status == 404 and b"server.console" in r.body
-    assert daemon.call("GET", "/console/x/app.js").status == 404
+    assert daemon.call("GET", "/console/x/app.js").status == 404 and daemon.call("GET", "/console/").status == 404
     path = daemon.dir / "sluice.yaml"
     path.write_text(path.read_text().replace("console: false", "console: true"))
     daemon.proc.send_signal(signal.SIGHUP)

@@ -43,7 +43,7 @@ RIGHTS = {
     **{path: {"GET": ANY} for path in ("/v1/models", "/v1/models/{}", "/models", "/models/{}", "/anthropic/v1/models", "/anthropic/v1/models/{}", "/v1beta/models", "/v1beta/models/{}", "/api/2.0/endpoints/", "/api/2.0/endpoints/{}")},
     **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/health", "/ready", "/", "/docs", "/redoc", "/openapi.json")},
     **{path: {"GET": OPEN} for path in ("/favicon.ico", "/.well-known/databricks-config")},
-    **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/console", "/console/{}/{}")},
+    **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/console", "/console/", "/console/{}/{}")},
     "/metrics": {"GET": VIEWER, "HEAD": VIEWER},
     "/api/2.0/gateway/routes/": {"GET": ANY, "POST": OPERATOR},
     "/api/2.0/gateway/routes/{}": {"GET": ANY, "DELETE": OPERATOR},
