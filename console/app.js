@@ -16,6 +16,7 @@ const PAGES = [
   ['limits', may.view],
   ['audit', may.own],
   ['playground', may.call],
+  ['sessions', () => session.who.via !== 'open'],
 ];
 
 const themes = Object.entries(t.themes);

@@ -59,4 +59,7 @@ export const t = {
 
   // playground
   beside: 'Beside', prompt: 'Question', system: 'System message', temperature: 'Temperature', maxTokens: 'Most tokens', more2: 'More', ask: 'Ask', stop: 'Stop', answer: 'Answer', thought: 'Reasoning', dropNote: 'A text file can be dropped here. Ctrl+Enter asks.', noFile: (name) => `${name} is no text, or larger than 256 KiB.`, fileIn: (name) => `${name} was added.`, emptyPlayground: 'There is no chat route that you may call.',
+
+  // sessions
+  sessions: 'Sessions', thisOne: 'this one', end: 'End', noSessions: 'Nobody is logged in.', endSession: (name) => `${name} must log in again.`,
 };

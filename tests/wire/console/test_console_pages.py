@@ -185,7 +185,7 @@ def test_a_gateway_that_is_slow_gone_or_changed(console, busy):
 
 def test_a_clock_an_hour_off(console, busy):
     page = console(busy)
-    page.answer(url="**/api/sluice/v1/session", status=404, body="{}", headers={"date": "Mon, 01 Jan 2035 10:00:00 GMT"})
+    page.answer(url="**/api/sluice/v1/session", body=json.dumps(busy.call("GET", "/api/sluice/v1/session").json()), headers={"date": "Mon, 01 Jan 2035 10:00:00 GMT"})
     page.go()
     page.seen("text=/clock differs from the gateway/")
     page.unanswer("**/api/sluice/v1/session")
