@@ -53,7 +53,7 @@ int sl_cmd_db_check(const char *data)
     struct sl_store_report report;
     sl_arena_init(&arena, NULL);
     int r = own_find(data, &arena, &dir, &err);
-    r = r < 0 ? r : sl_store_check(dir.p, &report, &err);
+    r = r < 0 ? r : sl_store_check(dir.p, NULL, &report, &err);
     if (r == 0) {
         printf("%s: ok, schema %d, %llu route%s, %llu with limits\n", dir.p, report.schema,
                (unsigned long long)report.n_routes, report.n_routes == 1 ? "" : "s",

@@ -24,12 +24,14 @@
 #include "daemon/reload.h"
 #include "daemon/shared.h"
 #include "gate/config/certs.h"
+#include "gate/config/definition.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "json/write.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "store/dir.h"
+#include "store/store.h"
 #include "store/tool.h"
 
 #define DAY_SEC       86400
@@ -50,7 +52,9 @@ struct doctor {
     const struct sl_config *config;
     unsigned n[N_STATES];
     bool has_color;
-    uint64_t n_created; /* routes of the store */
+    struct sl_route **created; /* routes of the store; held */
+    uint32_t n_created, max_created;
+    uint64_t n_left_out; /* no memory, or the configuration is bad */
     struct sl_buf json;
     struct sl_jw w;
 };
@@ -174,13 +178,48 @@ static const char *store_advice(int r, const char *dir)
     return is_hidden ? "may this user read the folder?" : NULL;
 }
 
+/* Keeps a route of the store, so that its upstreams are asked with those of the file. */
+static void on_created(void *arg, const struct sl_store_route *stored)
+{
+    struct doctor *d = arg;
+    const struct sl_definition def = { stored->name, stored->spec, stored->config };
+    struct sl_err err = { 0 };
+    struct sl_route *route = NULL;
+    if (d->n_created == d->max_created) {
+        uint32_t max = d->max_created ? d->max_created * 2 : 64;
+        struct sl_route **more = realloc(d->created, max * sizeof(*more));
+        d->created = more ? more : d->created;
+        d->max_created = more ? max : d->max_created;
+    }
+    int r = !d->config || d->n_created == d->max_created
+                ? SL_E_NOMEM
+                : sl_definition_bind(&def, d->config->settings, true, &route, &err);
+    if (r == 0) {
+        sl_route_own_row(route, stored->id, stored->version);
+        d->created[d->n_created++] = route;
+    } else if (r == SL_E_INVAL) {
+        tell(d, WARNING, "created route", "change it, or delete it", "'%.*s' cannot be served: %s",
+             SL_STR_ARG(sl_str_sub(stored->name, 0, 64)), err.text);
+    } else {
+        d->n_left_out++;
+    }
+}
+
+static void created_free(struct doctor *d)
+{
+    for (uint32_t i = 0; i < d->n_created; i++) {
+        sl_route_unref(d->created[i]);
+    }
+    free(d->created);
+}
+
 static void store_look(struct doctor *d, const char *dir)
 {
+    const struct sl_store_looker looker = { on_created, d };
     struct sl_store_report report;
     struct sl_err err = { 0 };
-    int r = sl_store_check(dir, &report, &err);
+    int r = sl_store_check(dir, &looker, &report, &err);
     if (r == 0) {
-        d->n_created = report.n_routes;
         tell(d, WELL, "store", NULL, "%s is sound: %" PRIu64 " created route%s", dir, report.n_routes,
              report.n_routes == 1 ? "" : "s");
         return;
@@ -192,9 +231,11 @@ static void store_look(struct doctor *d, const char *dir)
 static void shared_store_look(struct doctor *d)
 {
     const struct sl_settings *settings = d->config->settings;
+    const struct sl_store_looker looker = { on_created, d };
     struct sl_store_report report = { 0 };
     struct sl_err err = { 0 };
-    int r = d->opts->is_offline ? sl_shared_store_check(settings, &err) : sl_shared_store_try(settings, &report, &err);
+    int r = d->opts->is_offline ? sl_shared_store_check(settings, &err)
+                                : sl_shared_store_try(settings, &looker, &report, &err);
     if (r < 0) {
         tell(d, ERROR, "store", NULL, "%s", err.text);
     } else if (d->opts->is_offline) {
@@ -202,7 +243,6 @@ static void shared_store_look(struct doctor *d)
     } else if (report.schema == 0) {
         tell(d, WELL, "store", NULL, "the database of store.postgres is empty: the first start makes its schema");
     } else {
-        d->n_created = report.n_routes;
         tell(d, WELL, "store", NULL, "the database of store.postgres takes this node: %" PRIu64 " created route%s",
              report.n_routes, report.n_routes == 1 ? "" : "s");
     }
@@ -409,18 +449,28 @@ static void clock_look(struct doctor *d, const struct sl_probed *probes, uint32_
 static void upstreams_look(struct doctor *d)
 {
     struct sl_probed *probes = NULL;
-    uint32_t n = 0;
+    uint32_t n = 0, n_routes = 0;
     struct sl_err err = { 0 };
-    if (sl_probe_all(d->config, PROBE_USEC, &probes, &n, &err) < 0) {
+    struct sl_route **routes = calloc((size_t)d->config->n_routes + d->n_created + 1, sizeof(*routes));
+    for (uint32_t i = 0; routes && i < d->config->n_routes; i++) {
+        routes[n_routes++] = d->config->routes[i];
+    }
+    for (uint32_t i = 0; routes && i < d->n_created; i++) {
+        routes[n_routes++] = d->created[i];
+    }
+    int r = routes ? sl_probe_all(d->config->settings, routes, n_routes, PROBE_USEC, &probes, &n, &err)
+                   : sl_fail_nomem(&err);
+    free(routes);
+    if (r < 0) {
         tell(d, ERROR, "provider", NULL, "%s", err.text);
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
         probe_tell(d, &probes[i]);
     }
-    if (d->n_created) {
-        tell(d, SKIPPED, "provider", NULL, "the upstreams of %" PRIu64 " created route%s were not asked", d->n_created,
-             d->n_created == 1 ? "" : "s");
+    if (d->n_left_out) {
+        tell(d, SKIPPED, "provider", NULL, "the upstreams of %" PRIu64 " created route%s were not asked: out of memory",
+             d->n_left_out, d->n_left_out == 1 ? "" : "s");
     }
     clock_look(d, probes, n);
     free(probes);
@@ -480,6 +530,7 @@ int sl_cmd_doctor(const struct sl_doctor_opts *opts)
         printf("%u error%s, %u warning%s\n", d.n[ERROR], d.n[ERROR] == 1 ? "" : "s", d.n[WARNING],
                d.n[WARNING] == 1 ? "" : "s");
     }
+    created_free(&d);
     sl_conf_load_free(load);
     sl_env_secrets_done();
     return d.n[ERROR] || (opts->is_strict && d.n[WARNING]) ? SL_EXIT_LOCAL : SL_EXIT_OK;

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "gate/call/health.h"
-#include "gate/config/config.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/worker.h"
@@ -32,6 +31,9 @@ struct probes {
     struct sl_buf auth;
     struct sl_arena arena; /* requests, with their credentials, and replies */
     struct sl_hcall_timeouts timeouts;
+    const struct sl_settings *settings;
+    struct sl_route *const *routes;
+    uint32_t n_routes;
     struct probe *v;
     uint32_t n, n_begun, n_running;
 };
@@ -116,8 +118,8 @@ static struct sl_str identity(struct probes *p, const struct probe *probe)
 {
     const struct sl_target *target = &probe->told->route->targets[probe->told->target];
     struct sl_buf text = SL_BUF_INIT(65536);
-    sl_buf_printf(&text, "%s %p %d %d %.*s:%u %.*s", target->provider->name, (void *)probe->req.way,
-                  probe->req.is_connect, target->base.is_https, SL_STR_ARG(target->base.host),
+    sl_buf_printf(&text, "%s %p %d %d %d %.*s:%u %.*s", target->provider->name, (void *)probe->req.way,
+                  probe->req.guard != NULL, probe->req.is_connect, target->base.is_https, SL_STR_ARG(target->base.host),
                   (unsigned)target->base.port, SL_STR_ARG(probe->req.target));
     for (size_t i = 0; i < probe->req.headers.n; i++) {
         sl_buf_printf(&text, "\n%.*s", SL_STR_ARG(probe->req.headers.v[i].value));
@@ -133,6 +135,8 @@ static int probe_add(struct probes *p, struct sl_map *known, struct sl_probed *t
     struct probe *probe = &p->v[p->n];
     *probe = (struct probe){ .of = p, .told = told };
     probe->req.way = told->route->way;
+    /* A created route must lead to no more addresses than its calls may. */
+    probe->req.guard = told->route->incarnation ? &p->settings->upstream.guard : NULL;
     told->is_asked = target->provider->models_target && !target->cred;
     probe->req.is_connect = !told->is_asked;
     int r = told->is_asked ? sl_health_ask(told->route, told->target, &p->arena, &probe->req) : 0;
@@ -145,12 +149,12 @@ static int probe_add(struct probes *p, struct sl_map *known, struct sl_probed *t
     return r == SL_E_EXISTS ? 0 : r;
 }
 
-static int probes_fill(struct probes *p, const struct sl_config *config, struct sl_probed *told)
+static int probes_fill(struct probes *p, struct sl_probed *told)
 {
     struct sl_map known = { 0 };
     int r = 0;
-    for (uint32_t i = 0; r == 0 && i < config->n_routes; i++) {
-        const struct sl_route *route = config->routes[i];
+    for (uint32_t i = 0; r == 0 && i < p->n_routes; i++) {
+        const struct sl_route *route = p->routes[i];
         for (uint32_t k = 0; r == 0 && k < route->n_targets; k++) {
             bool has_upstream = !route->targets[k].is_local && !route->targets[k].provider->successor;
             told[p->n] = (struct sl_probed){ .route = route, .target = k };
@@ -161,19 +165,19 @@ static int probes_fill(struct probes *p, const struct sl_config *config, struct 
     return r;
 }
 
-static uint32_t targets_count(const struct sl_config *config)
+static uint32_t targets_count(struct sl_route *const *routes, uint32_t n_routes)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < config->n_routes; i++) {
-        n += config->routes[i]->n_targets;
+    for (uint32_t i = 0; i < n_routes; i++) {
+        n += routes[i]->n_targets;
     }
     return n;
 }
 
-static int probes_run(struct probes *p, const struct sl_config *config, struct sl_err *err)
+static int probes_run(struct probes *p, struct sl_err *err)
 {
     struct sl_hclient_conf conf;
-    int r = sl_worker_client_conf(config->settings, &p->auth, &conf);
+    int r = sl_worker_client_conf(p->settings, &p->auth, &conf);
     r = r < 0 ? sl_fail_nomem(err) : sl_loop_init(&p->loop, err);
     if (r < 0) {
         return r;
@@ -188,16 +192,19 @@ static int probes_run(struct probes *p, const struct sl_config *config, struct s
     return 0;
 }
 
-int sl_probe_all(const struct sl_config *config, uint64_t timeout_usec, struct sl_probed **ret, uint32_t *ret_n,
-                 struct sl_err *err)
+int sl_probe_all(const struct sl_settings *settings, struct sl_route *const *routes, uint32_t n_routes,
+                 uint64_t timeout_usec, struct sl_probed **ret, uint32_t *ret_n, struct sl_err *err)
 {
-    uint32_t most = targets_count(config);
+    uint32_t most = targets_count(routes, n_routes);
     struct sl_probed *told = calloc((size_t)most + 1, sizeof(*told));
-    struct probes p = { .timeouts = { timeout_usec, timeout_usec, timeout_usec, timeout_usec } };
+    struct probes p = { .settings = settings,
+                        .routes = routes,
+                        .n_routes = n_routes,
+                        .timeouts = { timeout_usec, timeout_usec, timeout_usec, timeout_usec } };
     p.v = calloc((size_t)most + 1, sizeof(*p.v));
     sl_arena_init(&p.arena, NULL);
-    int r = told && p.v ? probes_fill(&p, config, told) : SL_E_NOMEM;
-    r = r < 0 ? sl_fail_nomem(err) : p.n ? probes_run(&p, config, err) : 0;
+    int r = told && p.v ? probes_fill(&p, told) : SL_E_NOMEM;
+    r = r < 0 ? sl_fail_nomem(err) : p.n ? probes_run(&p, err) : 0;
     sl_arena_wipe(&p.arena);
     sl_arena_done(&p.arena);
     sl_proxy_auth_done(&p.auth);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks the upstreams of a configuration whether they answer, and whether they take the credential: by a list of models
+/* Asks the upstreams of routes whether they answer, and whether they take the credential: by a list of models
  * where the provider has one, else by connecting. No call costs anything. */
 #ifndef SL_DAEMON_PROBE_H
 #define SL_DAEMON_PROBE_H
@@ -8,8 +8,8 @@
 
 #include "base/err.h"
 
-struct sl_config;
 struct sl_route;
+struct sl_settings;
 
 struct sl_probed {
     const struct sl_route *route;
@@ -26,7 +26,7 @@ struct sl_probed {
 
 /* Asks each upstream once: targets with the same address and the same credential are one. Each has `timeout_usec`. The
  * caller frees *ret. SL_E_NOMEM, SL_E_IO. */
-SL_MUST int sl_probe_all(const struct sl_config *config, uint64_t timeout_usec, struct sl_probed **ret, uint32_t *ret_n,
-                         struct sl_err *err);
+SL_MUST int sl_probe_all(const struct sl_settings *settings, struct sl_route *const *routes, uint32_t n_routes,
+                         uint64_t timeout_usec, struct sl_probed **ret, uint32_t *ret_n, struct sl_err *err);
 
 #endif

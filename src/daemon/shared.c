@@ -53,8 +53,9 @@ int sl_shared_store_check(const struct sl_settings *settings, struct sl_err *err
     return r;
 }
 
-int sl_shared_store_try(const struct sl_settings *settings, struct sl_store_report *ret, struct sl_err *err)
+int sl_shared_store_try(const struct sl_settings *settings, const struct sl_store_looker *looker,
+                        struct sl_store_report *ret, struct sl_err *err)
 {
     int r = sl_shared_store_check(settings, err);
-    return r < 0 ? r : sl_store_look("postgres", settings->store.postgres.p, ret, err);
+    return r < 0 ? r : sl_store_look("postgres", settings->store.postgres.p, looker, ret, err);
 }

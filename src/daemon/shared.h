@@ -10,6 +10,7 @@
 struct sl_fleet;
 struct sl_limiter;
 struct sl_settings;
+struct sl_store_looker;
 struct sl_store_report;
 
 /* For counters.redis, which is set. SL_E_NOMEM. */
@@ -22,6 +23,7 @@ SL_MUST int sl_shared_counters_try(const struct sl_settings *settings, struct sl
  * key. SL_E_INVAL. */
 SL_MUST int sl_shared_store_check(const struct sl_settings *settings, struct sl_err *err);
 /* The same, and looks at the database without changing it. */
-SL_MUST int sl_shared_store_try(const struct sl_settings *settings, struct sl_store_report *ret, struct sl_err *err);
+SL_MUST int sl_shared_store_try(const struct sl_settings *settings, const struct sl_store_looker *looker,
+                                struct sl_store_report *ret, struct sl_err *err);
 
 #endif

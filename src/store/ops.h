@@ -11,6 +11,7 @@
 struct sl_seal;
 struct sl_db;
 struct sl_store_end;
+struct sl_store_looker;
 struct sl_store_report;
 struct sl_usage_query;
 struct sl_usage_row;
@@ -70,12 +71,14 @@ struct sl_store_ops {
     int (*end_open)(const struct sl_store_end *end, bool is_target, struct sl_db **ret, struct sl_err *err);
     int (*end_close)(struct sl_db *db, bool is_whole, struct sl_err *err);
 
-    int (*migrate)(const char *url, struct sl_err *err);                           /* NULL: a start does it */
-    int (*url_check)(const char *url, struct sl_err *err);                         /* NULL: this kind has none */
-    int (*look)(const char *url, struct sl_store_report *ret, struct sl_err *err); /* NULL: the same */
+    int (*migrate)(const char *url, struct sl_err *err);   /* NULL: a start does it */
+    int (*url_check)(const char *url, struct sl_err *err); /* NULL: this kind has none */
+    int (*look)(const char *url, const struct sl_store_looker *looker, struct sl_store_report *ret,
+                struct sl_err *err); /* NULL: the same */
 
     /* These work on a directory, whether a daemon runs or not. NULL: this kind has none. */
-    int (*check)(const char *dir, struct sl_store_report *ret, struct sl_err *err);
+    int (*check)(const char *dir, const struct sl_store_looker *looker, struct sl_store_report *ret,
+                 struct sl_err *err);
     int (*backup)(const char *dir, const char *file, struct sl_err *err);
     int (*rotate)(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 };

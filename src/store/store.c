@@ -156,9 +156,10 @@ void sl_usage_close(struct sl_usage_reader *reader)
     }
 }
 
-int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *err)
+int sl_store_check(const char *dir, const struct sl_store_looker *looker, struct sl_store_report *ret,
+                   struct sl_err *err)
 {
-    return kind_find(NULL)->check(dir, ret, err);
+    return kind_find(NULL)->check(dir, looker, ret, err);
 }
 
 int sl_store_backup(const char *dir, const char *file, struct sl_err *err)
@@ -171,9 +172,10 @@ int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err)
     return kind_find(NULL)->rotate(dir, ret_routes, err);
 }
 
-int sl_store_look(const char *kind, const char *url, struct sl_store_report *ret, struct sl_err *err)
+int sl_store_look(const char *kind, const char *url, const struct sl_store_looker *looker, struct sl_store_report *ret,
+                  struct sl_err *err)
 {
-    return kind_find(kind)->look(url, ret, err);
+    return kind_find(kind)->look(url, looker, ret, err);
 }
 
 int sl_store_migrate(const char *kind, const char *url, struct sl_err *err)

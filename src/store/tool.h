@@ -5,14 +5,23 @@
 
 #include "base/err.h"
 
+struct sl_store_route;
+
 struct sl_store_report {
     uint64_t n_routes, n_limits;
     int schema;
 };
 
+/* Who looks at each stored route; its texts, with secrets among them, live as long as the call. */
+struct sl_store_looker {
+    void (*on_route)(void *arg, const struct sl_store_route *route);
+    void *arg;
+};
+
 /* Checks the structure, the schema, that the secret key decrypts every route, and that every row is what was written.
- * SL_E_DAMAGED, SL_E_KEY or SL_E_IO with the reason. */
-SL_MUST int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *err);
+ * SL_E_DAMAGED, SL_E_KEY or SL_E_IO with the reason. `looker` NULL: nobody looks. */
+SL_MUST int sl_store_check(const char *dir, const struct sl_store_looker *looker, struct sl_store_report *ret,
+                           struct sl_err *err);
 /* Makes a whole copy as of one moment, even while the daemon writes. `file` must not exist. The copy has no secret key:
  * keep that elsewhere. */
 SL_MUST int sl_store_backup(const char *dir, const char *file, struct sl_err *err);
@@ -22,7 +31,8 @@ SL_MUST int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err
 
 /* Looks at the database of a URL and changes nothing: that it can be reached, that its schema is of this version or
  * older, that SLUICE_SECRET_KEY is its key. An empty one is fine. SL_E_IO, SL_E_KEY, SL_E_FOREIGN, SL_E_UNSUPPORTED. */
-SL_MUST int sl_store_look(const char *kind, const char *url, struct sl_store_report *ret, struct sl_err *err);
+SL_MUST int sl_store_look(const char *kind, const char *url, const struct sl_store_looker *looker,
+                          struct sl_store_report *ret, struct sl_err *err);
 /* Brings the schema of a database up to date, with the rights of the URL's user. */
 SL_MUST int sl_store_migrate(const char *kind, const char *url, struct sl_err *err);
 

@@ -62,7 +62,8 @@ SL_MUST int sl_pg_migrate(struct sl_pg_conn *conn, struct sl_err *err);
 SL_MUST int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal, struct sl_err *err);
 
 /* Looks and changes nothing: the schema's version (0: there is none), the secret key, the number of routes. */
-SL_MUST int sl_pg_look(const char *url, struct sl_store_report *ret, struct sl_err *err);
+SL_MUST int sl_pg_look(const char *url, const struct sl_store_looker *looker, struct sl_store_report *ret,
+                       struct sl_err *err);
 
 /* --- changes.c: the change log --- */
 

@@ -279,6 +279,30 @@ int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal, struct 
     return r < 0 ? r : key_compare(db, mine, err);
 }
 
+static void on_row(void *arg, const struct sl_store_event *event)
+{
+    const struct sl_store_looker *looker = arg;
+    if (event->kind == SL_STORE_ROUTE_PUT) {
+        looker->on_route(looker->arg, event->route);
+    }
+}
+
+/* A bad row is told by the gateway's start. */
+static void on_bad(void *arg, const char *what, struct sl_str name, const char *why)
+{
+    (void)arg;
+    (void)what;
+    (void)name;
+    (void)why;
+}
+
+static int routes_show(struct sl_pg_conn *conn, const struct sl_store_looker *looker, struct sl_err *err)
+{
+    struct sl_bad_rows bad = { .on_bad = on_bad };
+    struct sl_store_looker own = *looker;
+    return sl_store_load_rows(&conn->base, on_row, &own, &bad, err);
+}
+
 static int look(struct sl_pg_conn *conn, const char *mine, struct sl_store_report *ret, struct sl_err *err)
 {
     int64_t version = 0, n = 0, may_make = 0;
@@ -298,16 +322,18 @@ static int look(struct sl_pg_conn *conn, const char *mine, struct sl_store_repor
     return r;
 }
 
-int sl_pg_look(const char *url, struct sl_store_report *ret, struct sl_err *err)
+int sl_pg_look(const char *url, const struct sl_store_looker *looker, struct sl_store_report *ret, struct sl_err *err)
 {
-    struct sl_pg_conn conn = { .base.name = "the database" };
     struct sl_seal seal = { 0 };
+    struct sl_pg_conn conn = { .base = { .name = "the database", .seal = &seal } };
     char mine[SL_FINGERPRINT_LEN + 1];
     *ret = (struct sl_store_report){ 0 };
     int r = sl_dir_key(NULL, false, &seal, err);
     r = r < 0 ? r : fingerprint(&seal, mine, err);
     r = r < 0 ? r : sl_pg_open(&conn, url, err);
     r = r < 0 ? r : look(&conn, mine, ret, err);
+    /* The statements are those of this version. */
+    r = r < 0 || !looker || ret->schema != NEWEST ? r : routes_show(&conn, looker, err);
     sl_pg_close(&conn);
     sl_seal_done(&seal);
     return r;

@@ -44,7 +44,8 @@ int sl_sqlite_usage_run(struct sl_usage_reader *reader, const struct sl_usage_qu
 void sl_sqlite_usage_close(struct sl_usage_reader *reader);
 int sl_sqlite_end_open(const struct sl_store_end *conf, bool is_target, struct sl_db **ret, struct sl_err *err);
 int sl_sqlite_end_close(struct sl_db *db, bool is_whole, struct sl_err *err);
-int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err *err);
+int sl_sqlite_check(const char *dir, const struct sl_store_looker *looker, struct sl_store_report *ret,
+                    struct sl_err *err);
 int sl_sqlite_backup(const char *dir, const char *file, struct sl_err *err);
 int sl_sqlite_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 

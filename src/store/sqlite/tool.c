@@ -47,11 +47,19 @@ static int integrity_check(struct sl_db *db, struct sl_err *err)
     return r;
 }
 
-static void count(void *arg, const struct sl_store_event *event)
+struct seen {
+    const struct sl_store_looker *looker;
+    struct sl_store_report report;
+};
+
+static void on_row(void *arg, const struct sl_store_event *event)
 {
-    struct sl_store_report *report = arg;
-    report->n_routes += event->kind == SL_STORE_ROUTE_PUT;
-    report->n_limits += event->kind == SL_STORE_LIMITS_PUT;
+    struct seen *seen = arg;
+    seen->report.n_routes += event->kind == SL_STORE_ROUTE_PUT;
+    seen->report.n_limits += event->kind == SL_STORE_LIMITS_PUT;
+    if (seen->looker && event->kind == SL_STORE_ROUTE_PUT) {
+        seen->looker->on_route(seen->looker->arg, event->route);
+    }
 }
 
 /* The first few names, for one line. */
@@ -88,32 +96,33 @@ static int audit_check(struct sl_db *db, struct sl_bad_rows *bad, struct sl_err 
     return r;
 }
 
-static int rows_check(struct sl_db *db, struct sl_store_report *report, struct sl_err *err)
+static int rows_check(struct sl_db *db, struct seen *seen, struct sl_err *err)
 {
     struct damage damage = { .n = 0 };
     struct sl_bad_rows bad = { .on_bad = on_bad, .arg = &damage };
-    int r = sl_store_load_rows(db, count, report, &bad, err);
+    int r = sl_store_load_rows(db, on_row, seen, &bad, err);
     r = r < 0 ? r : audit_check(db, &bad, err);
     return r == 0 && bad.n ? sl_fail(err, SL_E_DAMAGED, "%u row%s damaged: %s%s", bad.n, bad.n == 1 ? " is" : "s are",
                                      damage.text, bad.n > DAMAGE_NAMES ? "; …" : "")
                            : r;
 }
 
-int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err *err)
+int sl_sqlite_check(const char *dir, const struct sl_store_looker *looker, struct sl_store_report *ret,
+                    struct sl_err *err)
 {
     struct sl_seal seal = { 0 };
     struct sl_sqlite_db db = { .base.seal = &seal };
-    struct sl_store_report report = { .schema = sl_db_n_migrations };
+    struct seen seen = { .looker = looker, .report.schema = sl_db_n_migrations };
     int r = db_open(dir, &db, err);
     r = r < 0 ? r : integrity_check(&db.base, err);
     if (r == 0) {
         r = sl_store_key_find(dir, &db, false, &seal, err);
     }
-    r = r < 0 ? r : rows_check(&db.base, &report, err);
+    r = r < 0 ? r : rows_check(&db.base, &seen, err);
     sl_db_close(&db);
     sl_seal_done(&seal);
     if (r == 0) {
-        *ret = report;
+        *ret = seen.report;
     }
     return r;
 }

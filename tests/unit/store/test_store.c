@@ -666,15 +666,15 @@ static void test_check_and_backup(void **state)
     snprintf(file, sizeof(file), "%s/copy.db", dir);
     struct sl_store *store = store_open(dir);
     store_start(store);
-    assert_int_equal(sl_store_check(dir, &report, &err), 0);
+    assert_int_equal(sl_store_check(dir, NULL, &report, &err), 0);
     assert_int_equal(report.n_routes, 0);
     assert_int_equal(ask_wait(store, SL_STORE_CREATE, "a", "1"), 0);
-    assert_int_equal(sl_store_check(dir, &report, &err), 0);
+    assert_int_equal(sl_store_check(dir, NULL, &report, &err), 0);
     assert_int_equal(report.n_routes, 1);
     assert_int_equal(sl_store_backup(dir, file, &err), 0);
     assert_int_equal(sl_store_backup(dir, file, &err), SL_E_IO);
     sl_store_close(store);
-    assert_int_equal(sl_store_check("/nonexistent", &report, &err), SL_E_NOTFOUND);
+    assert_int_equal(sl_store_check("/nonexistent", NULL, &report, &err), SL_E_NOTFOUND);
 }
 
 /* A thousand changes leave a small log, because it is written back. */

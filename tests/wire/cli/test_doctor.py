@@ -166,13 +166,31 @@ def test_advice_of_the_store_fits_its_fault(tmp_path, sluice):
     assert code == 1 and state == "error" and "may this user read" not in text, text
 
 
-def test_created_routes_are_said_not_to_be_asked(tmp_path, sluice):
-    data = tmp_path / "data"
-    daemon = sluice({"endpoints": []}, args=["--data", str(data)])
-    made = {"name": "made", "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "openai", "openai_config": {"openai_api_key": "sk-1"}}}
+def test_created_routes_are_asked_with_their_own_credential(tmp_path, sluice, upstream):
+    data, up = tmp_path / "data", upstream(lambda x: x.reply(MODELS) if x.get("authorization") == "Bearer sk-good" else x.reply({}, "401 Unauthorized"))
+    config = {"endpoints": [chat_route(up.base)], "upstream": {"allow": ["127.0.0.0/8"]}}
+    daemon = sluice(config, args=["--data", str(data)])
+    for name, key in ("good", "sk-good"), ("same", "sk-good"), ("bad", "sk-bad"):
+        made = {"name": name, "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "openai", "openai_config": {"openai_api_key": key, "openai_api_base": up.base}}}
+        assert daemon.call("POST", "/api/2.0/gateway/routes/", made).status == 200
+    code, rows = doctor(tmp_path, config, data=data)
+    told = {re.search(r"route (\w+)", text).group(1): (state, text) for state, text in of(rows, "provider")}
+    assert code == 1 and {name: state for name, (state, _) in told.items()} == {"chat": "error", "good": "ok", "bad": "error"}, rows
+    assert "refuses its key (401)" in told["bad"][1] and "takes its key" in told["good"][1]
+    assert not any("sk-" in text for _, _, text in rows)
+    before = len(up.requests)
+    code, rows = doctor(tmp_path, config, "--offline", data=data)
+    assert code == 0 and len(up.requests) == before and of(rows, "store") == [("ok", f"{data} is sound: 3 created routes")]
+
+
+def test_a_created_route_is_asked_only_where_its_calls_may_go(tmp_path, sluice, upstream):
+    data, up = tmp_path / "data", upstream(lambda x: x.reply(MODELS))
+    daemon = sluice({"endpoints": [], "upstream": {"allow": ["127.0.0.0/8"]}}, args=["--data", str(data)])
+    made = {"name": "made", "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "openai", "openai_config": {"openai_api_key": "sk-1", "openai_api_base": up.base}}}
     assert daemon.call("POST", "/api/2.0/gateway/routes/", made).status == 200
     code, rows = doctor(tmp_path, "endpoints: []", data=data)
-    assert code == 0 and of(rows, "provider") == [("skip", "the upstreams of 1 created route were not asked")], rows
+    ((state, text),) = of(rows, "provider")
+    assert code == 1 and state == "error" and "cannot be reached" in text and not up.requests, text
 
 
 def test_https_is_another_upstream_than_http(tmp_path, upstream):

@@ -126,7 +126,7 @@ static void test_a_changed_row(void **state)
         assert_int_equal(dir_setup(state), 0);
         fill();
         change(cases[i].sql);
-        int r = sl_store_check(dir, &report, &err);
+        int r = sl_store_check(dir, NULL, &report, &err);
         if (r != cases[i].check || !strstr(err.text, cases[i].named)) {
             fail_msg("%s: check is %d: %s", cases[i].sql, r, err.text);
         }
