@@ -11,7 +11,7 @@
 #   TSAN=1      what threads share, under the thread sanitizer
 #   COVERAGE=1  how many lines of gate, llm, cli and daemon units and golden cases reach: 80 % of each at least
 #   CLIENTS=1   real clients in loops of several turns, and gateways as upstreams (tests/clients); installs them
-#   RULES=1     the alerts of examples/prometheus (tests/rules); fetches promtool
+#   RULES=1     the alerts of examples/prometheus, the board of examples/grafana (tests/rules); fetches Prometheus
 #   BENCH=1     the benchmark in its quick form: that it runs, not what it measures
 #   PACKAGES=1  Debian packages: built, each one installed, used and purged in a bare root, and upgraded under load; container images; the
 #               tarball, built; what is deployed elsewhere, by the schemas of others (as root)
@@ -93,7 +93,7 @@ if [ "${COVERAGE:-0}" = 1 ]; then
     part "coverage (units, golden cases)" tools/coverage.sh
 fi
 if [ "${RULES:-0}" = 1 ]; then
-    part "alerts (promtool)" tests/rules/run.sh
+    part "alerts and board (Prometheus)" tests/rules/run.sh build-test/src/daemon/sluice
 fi
 if [ "${CLIENTS:-0}" = 1 ]; then
     part "real clients" tests/clients/run.sh build-test/src/daemon/sluice

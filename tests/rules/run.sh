@@ -1,13 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks examples/prometheus and runs the cases of its alerts. promtool is a part of Debian's package prometheus, whose installation would
-# start a server: so only this program is taken out of the package, once (19 MB).
+# Checks examples/prometheus, runs the cases of its alerts, and runs every query of examples/grafana against Prometheus and a daemon. The
+# installation of Debian's package prometheus would start a server: so only its programs are taken out of it, once (60 MB).
+# usage: run.sh DAEMON
 set -eu
+daemon=$(realpath "$1")
 cd "$(dirname "$0")"
-promtool=$(command -v promtool || echo ".promtool/usr/bin/promtool")
-if ! [ -x "$promtool" ]; then
-    mkdir -p .promtool
-    (cd .promtool && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb)
+if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+    bin=$(dirname "$(command -v prometheus)")
+else
+    bin=$PWD/.prometheus/usr/bin
 fi
-"$promtool" check config ../../examples/prometheus/prometheus.yaml
-"$promtool" test rules sluice-alerts-test.yaml
+if ! [ -x "$bin/prometheus" ]; then
+    mkdir -p .prometheus
+    (cd .prometheus && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb)
+fi
+"$bin/promtool" check config ../../examples/prometheus/prometheus.yaml
+"$bin/promtool" test rules sluice-alerts-test.yaml
+../wire/setup.sh
+SLUICE_BIN=$daemon ../wire/.venv/bin/python board.py "$bin/prometheus"
