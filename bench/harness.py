@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -149,6 +150,22 @@ class Upstream:
         self.process.stdout.close()
         if self.process.wait(STOP_SECONDS) != 0:
             raise BenchError(f"the mock upstream ended with status {self.process.returncode}")
+
+
+class Redis:
+    """A running server for shared counters. It keeps nothing on disk."""
+
+    def __init__(self, folder: pathlib.Path):
+        binary = shutil.which("redis-server")
+        if not binary:
+            raise BenchError("redis-server is not there")
+        self.port = free_port()
+        argv = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self.process = spawn(argv, OTHER_CORE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 
 import dialects
 import workload
-from harness import BenchError, Gateway, HeldStreams, Upstream, measure
-from subjects import SLUICE_LIMITS, SLUICE_PRICES, Haproxy, Nginx, Subject
+from harness import BenchError, Gateway, HeldStreams, Redis, Upstream, measure
+from subjects import SLUICE_ASKED, SLUICE_LEASED, SLUICE_LIMITS, SLUICE_PRICES, Haproxy, Nginx, Subject
 from workload import MIB
 
 
@@ -226,6 +226,31 @@ def accounts():
     ours, theirs = (Call(openai_chat().request, workload.check_same, {"more": SLUICE_PRICES, **more})
                     for more in ({"data": "own", "chat": SLUICE_LIMITS}, {}))
     return against_itself("accounts", ours, theirs, Load(16, 20000, 500), "without")
+
+
+def shared_counters(bench: Bench) -> dict[str, Figure]:
+    """The same four limits, counted on a server and in the process."""
+    bench.need_sluice()
+    figures = {}
+
+    def beyond(limits: str, load: Load, value: Callable[[dict], float], what: str) -> Figure:
+        with ExitStack() as stack:
+            redis = Redis(bench.folder)
+            stack.callback(redis.stop)
+            there = f"counters: {{ redis: \"redis://127.0.0.1:{redis.port}\", deadline: 1s }}\n"
+            ours, theirs = (Call(openai_chat().request, workload.check_same, {"more": SLUICE_PRICES + more, "chat": limits})
+                            for more in (there, ""))
+            results = compare(bench, bench.subject, ours, theirs, load)
+        shared, local = ([value(r) for r in results[party]] for party in ("ours", "theirs"))
+        more = [a - b for a, b in zip(shared, local)]
+        return Figure(median(more), f"shared {median(shared):.1f} µs · local {median(local):.1f} µs {what}",
+                      {"more_us": more, "runs": results})
+
+    many, one = Load(16, bench.count(20000), 500), Load(1, bench.count(4000), 200)
+    figures["shared-leased"] = beyond(SLUICE_LEASED, many, lambda r: r["cpu_us"], "CPU a request")
+    figures["shared-asked"] = beyond(SLUICE_ASKED, many, lambda r: r["cpu_us"], "CPU a request")
+    figures["shared-p50"] = beyond(SLUICE_ASKED, one, lambda r: r["latency_us"]["p50"], "p50")
+    return figures
 
 
 def two_targets(bench: Bench) -> dict[str, Figure]:
@@ -568,6 +593,9 @@ TASKS = (
     task("json-reader", "JSON reader against simdjson's DOM parser, 3 KB request", 2.0, "×", json_reader),
     task("limiter", "one check of a limit, 10,000 principals, uncontended", 200, "ns", limiter),
     task("accounts", "request log, ledger and three limits, against none of it: CPU", 1.03, "×", accounts()),
+    Task("shared", (Bar("shared-leased", "four limits counted on Redis, 16 connections: CPU beyond local ones", 1, "µs"),
+                    Bar("shared-asked", "the same, where each call asks the server", 3, "µs"),
+                    Bar("shared-p50", "the same, one connection: added latency (p50) beyond local ones", 150, "µs")), shared_counters),
     task("two-targets", "two targets instead of one: CPU", 1.02, "×", two_targets),
     Task("policy", (Bar("policy-10", "which of 10 targets a call goes to, the slowest balance", 300, "ns"),
                     Bar("policy-1000", "the same among 1,000", 2, "µs")), policy),

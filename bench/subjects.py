@@ -164,6 +164,11 @@ SLUICE_TRANSLATED = """\
 SLUICE_PRICES = "prices: { models: { openai/gpt-4o-mini: { input_cost_per_token: 1.5e-07, output_cost_per_token: 6.0e-07 } } }\n"
 SLUICE_LIMITS = "    limits: [ { requests: 1000000, per: day }, { tokens: 1000000000, per: day }, { money: 10000, per: day } ]\n"
 
+# Four counters; with a session's, whose window moves with each call, none of them is leased.
+SLUICE_FOUR = "    limits: [ {{ requests: 100000000, per: day }}, {{ tokens: 100000000000, per: day }}, {{ money: 1000000, per: day }}, {} ]\n"
+SLUICE_LEASED = SLUICE_FOUR.format("{ requests: 10000000, per: hour }")
+SLUICE_ASKED = SLUICE_FOUR.format("{ session: { calls: 10000000 } }")
+
 # The same upstream twice.
 SLUICE_PAIR = """\
   - name: pair
