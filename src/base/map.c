@@ -49,12 +49,15 @@ static uint64_t mix(uint64_t a, uint64_t b)
 }
 
 static uint64_t seeds[3];
+static bool are_shared; /* they were set */
 static pthread_once_t seeds_once = PTHREAD_ONCE_INIT;
 static atomic_bool has_seeds; /* getting the seeds costs as much as a short hash */
 
 static void seeds_draw(void)
 {
-    sl_random_bytes(seeds, sizeof(seeds));
+    if (!are_shared) {
+        sl_random_bytes(seeds, sizeof(seeds));
+    }
     for (size_t i = 0; i < SL_ARRAY_LEN(seeds); i++) {
         seeds[i] |= 1; /* odd, so never zero */
     }
@@ -66,6 +69,19 @@ static void seeds_need(void)
     if (SL_UNLIKELY(!atomic_load_explicit(&has_seeds, memory_order_acquire))) {
         pthread_once(&seeds_once, seeds_draw);
     }
+}
+
+void sl_hash_share(const uint64_t given[3])
+{
+    if (!atomic_load(&has_seeds)) {
+        memcpy(seeds, given, sizeof(seeds));
+        are_shared = true;
+    }
+}
+
+bool sl_hash_is_shared(void)
+{
+    return are_shared;
 }
 
 uint64_t sl_hash(struct sl_str s)

@@ -22,6 +22,10 @@ struct sl_map {
 
 /* Process-wide seeds, drawn at first use. */
 uint64_t sl_hash(struct sl_str s);
+/* Sets the seeds, so that all processes with the same ones have the same hashes; they must be secret. Before first use,
+ * and before there are threads. */
+void sl_hash_share(const uint64_t seeds[3]);
+bool sl_hash_is_shared(void);
 /* Combines two hashes, or numbers; their order counts. */
 uint64_t sl_hash_both(uint64_t a, uint64_t b);
 

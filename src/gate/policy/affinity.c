@@ -13,6 +13,7 @@
 struct place {
     uint64_t key; /* 0: this place is free */
     uint64_t target, until_usec;
+    uint64_t told_usec; /* when sl_affinity_put was true last */
 };
 
 struct sl_affinity {
@@ -121,7 +122,7 @@ static struct place *place_make(struct place *row, uint64_t newcomer, uint64_t n
     return loses ? loses : first;
 }
 
-void sl_affinity_put(struct sl_affinity *affinity, uint64_t key, uint64_t target, uint64_t ttl_usec, uint64_t now_usec)
+bool sl_affinity_put(struct sl_affinity *affinity, uint64_t key, uint64_t target, uint64_t ttl_usec, uint64_t now_usec)
 {
     size_t at = key & (affinity->n_rows - 1), i = 0;
     struct place *row = row_take(affinity, at);
@@ -129,8 +130,11 @@ void sl_affinity_put(struct sl_affinity *affinity, uint64_t key, uint64_t target
         i++;
     }
     struct place *found = i < WAYS ? &row[i] : place_make(row, key, now_usec);
-    *found = (struct place){ key, target, now_usec + ttl_usec };
+    bool is_known = i < WAYS && found->until_usec > now_usec && found->target == target;
+    bool is_news = !is_known || now_usec - found->told_usec >= ttl_usec / 4;
+    *found = (struct place){ key, target, now_usec + ttl_usec, is_news ? now_usec : found->told_usec };
     row_give(affinity, at);
+    return is_news;
 }
 
 size_t sl_affinity_count(struct sl_affinity *affinity, uint64_t now_usec)

@@ -6,6 +6,7 @@
 #ifndef SL_GATE_AFFINITY_H
 #define SL_GATE_AFFINITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,7 @@
 
 struct sl_affinity;
 
-/* For the whole process: 3 MiB when all places are taken. */
+/* For the whole process: 4 MiB when all places are taken. */
 #define SL_AFFINITY_MAX 131072
 
 /* `max` is rounded up to a power of two, 64 or more. Pages of memory are used only as places are. SL_E_NOMEM. */
@@ -26,8 +27,9 @@ uint64_t sl_affinity_key(uint64_t owner_hash, uint64_t hash);
 
 /* The target that was put for a key; 0: the key is not known, or its time is over. */
 uint64_t sl_affinity_find(struct sl_affinity *affinity, uint64_t key, uint64_t now_usec);
-/* Remembers the target of a key for `ttl` from now on. The target is not 0. */
-void sl_affinity_put(struct sl_affinity *affinity, uint64_t key, uint64_t target, uint64_t ttl_usec, uint64_t now_usec);
+/* Remembers the target of a key for `ttl` from now on. The target is not 0. True: other nodes should know it, because
+ * it is new, or was told a quarter of `ttl` ago. */
+bool sl_affinity_put(struct sl_affinity *affinity, uint64_t key, uint64_t target, uint64_t ttl_usec, uint64_t now_usec);
 /* How many keys are known. */
 size_t sl_affinity_count(struct sl_affinity *affinity, uint64_t now_usec);
 

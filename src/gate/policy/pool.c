@@ -397,6 +397,23 @@ void sl_pool_reset(struct sl_pool *pool, uint32_t target)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* This one's own rule bounds how long it believes that. */
+void sl_pool_told(struct sl_pool *pool, uint32_t target, uint64_t open_usec, uint64_t now_usec)
+{
+    struct sl_breaker *breaker = &pool->states[target].breaker;
+    if (!pool->breaker.errors) {
+        return;
+    }
+    pthread_mutex_lock(&pool->lock);
+    if (!open_usec) {
+        breaker_close(breaker);
+    } else if (atomic_load(&breaker->state) == SL_BREAKER_CLOSED) {
+        breaker_open(breaker, now_usec + SL_MIN(open_usec, pool->breaker.open_usec));
+    }
+    ready_look(pool, target, now_usec);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /* --- health --- */
 
 /* The wait, give or take an eighth. */

@@ -182,6 +182,8 @@ void sl_pool_adopt(struct sl_pool *pool, uint32_t target, struct sl_pool *from, 
 void sl_pool_price(struct sl_pool *pool, uint32_t target, uint64_t price);
 /* Closes the target's breaker, and ends its wait. A target that is down is up until its checks have failed again. */
 void sl_pool_reset(struct sl_pool *pool, uint32_t target);
+/* Another node says that its breaker of the target is open for so long, or closed (0). */
+void sl_pool_told(struct sl_pool *pool, uint32_t target, uint64_t open_usec, uint64_t now_usec);
 /* When the target's next health check is due. Two checks are as far apart as the rule says, give or take an eighth, so
  * that the checks of many targets spread. */
 uint64_t sl_pool_check_due(struct sl_pool *pool, uint32_t target, uint64_t random, uint64_t now_usec);

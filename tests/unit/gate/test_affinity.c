@@ -40,6 +40,20 @@ static void a_key_is_known_until_its_time_is_over(void **state)
     sl_affinity_free(NULL);
 }
 
+/* Other nodes are told of what is new, and again before they forget it. */
+static void what_is_new_is_told(void **state)
+{
+    (void)state;
+    struct sl_affinity *table = table_new(64);
+    assert_true(sl_affinity_put(table, 7, 70, HOUR, 0));
+    assert_false(sl_affinity_put(table, 7, 70, HOUR, SEC));
+    assert_true(sl_affinity_put(table, 7, 71, HOUR, 2 * SEC));
+    assert_false(sl_affinity_put(table, 7, 71, HOUR, HOUR / 4));
+    assert_true(sl_affinity_put(table, 7, 71, HOUR, HOUR / 4 + 2 * SEC));
+    assert_true(sl_affinity_put(table, 7, 71, HOUR, 3 * HOUR));
+    sl_affinity_free(table);
+}
+
 /* All keys of one row, many more than it has places. */
 static void where_all_places_are_taken_the_first_to_end_goes(void **state)
 {
@@ -120,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_known_until_its_time_is_over),
+        cmocka_unit_test(what_is_new_is_told),
         cmocka_unit_test(where_all_places_are_taken_the_first_to_end_goes),
         cmocka_unit_test(a_day_of_conversations_fits),
         cmocka_unit_test(one_callers_flood_pushes_out_no_others),

@@ -469,6 +469,33 @@ static void one_looks_and_the_others_wait(void **state)
     breaker_rule = (struct sl_breaker_rule){ 0 };
 }
 
+static void another_node_is_believed(void **state)
+{
+    (void)state;
+    breaker_rule = (struct sl_breaker_rule){ 2, 1, 10 * SEC, 5 * SEC };
+    begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 } }, 2);
+    uint64_t now = world.ask.now_usec;
+    sl_pool_told(&world.pool, 0, 60 * SEC, now);
+    assert_int_equal(pick(), 1);
+    assert_int_equal(sl_pool_rested_usec(&world.pool, now), now + 5 * SEC); /* by its own rule, not for longer */
+    sl_pool_told(&world.pool, 0, 0, now);
+    assert_int_equal(pick(), 0);
+    /* One that probes the target here does not mind. */
+    sl_pool_told(&world.pool, 0, SEC, now);
+    now = world.ask.now_usec += SEC;
+    assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN_PROBE);
+    sl_pool_told(&world.pool, 0, 5 * SEC, now);
+    sl_pool_told(&world.pool, 0, 0, now);
+    assert_int_equal(pick(), 0);
+    assert_false(sl_pool_end(&world.pool, 0, SL_BEGUN_PROBE, SL_OUTCOME_GOOD, now));
+    end();
+    breaker_rule = (struct sl_breaker_rule){ 0 };
+    begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 } }, 2);
+    sl_pool_told(&world.pool, 0, 60 * SEC, world.ask.now_usec); /* no breaker here */
+    assert_int_equal(pick(), 0);
+    end();
+}
+
 /* Three of four failed at one time, and a trial of each is due: a call tries one of them, and then asks a good one of
  * any tier. */
 static void a_call_looks_at_one_target_at_most(void **state)
@@ -703,6 +730,7 @@ int main(void)
         cmocka_unit_test(steps_follow_the_table),
         cmocka_unit_test(a_breaker_opens_by_number_and_share),
         cmocka_unit_test(one_looks_and_the_others_wait),
+        cmocka_unit_test(another_node_is_believed),
         cmocka_unit_test(a_call_looks_at_one_target_at_most),
         cmocka_unit_test(what_is_known_moves_to_the_next_pool),
         cmocka_unit_test(picks_are_right_whatever_happens),
