@@ -545,6 +545,7 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     signal(SIGXFSZ, SIG_IGN);
     /* Secrets are read from here on: no core file, and only root can read this process. */
     SL_IGNORE(prctl(PR_SET_DUMPABLE, 0) < 0);
+    sl_shared_hash_set();
     sl_gate_init(&d->gate);
     d->gate.publisher = &d->publisher;
     d->gate.events = &d->events;

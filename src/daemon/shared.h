@@ -13,6 +13,9 @@ struct sl_settings;
 struct sl_store_looker;
 struct sl_store_report;
 
+/* With SLUICE_SECRET_KEY, the hashes of all nodes that have it are the same, so that they can tell each other where
+ * conversations are. Before anything is hashed. */
+void sl_shared_hash_set(void);
 /* For counters.redis, which is set. SL_E_NOMEM. */
 SL_MUST int sl_shared_fleet_new(const struct sl_settings *settings, struct sl_limiter *limiter, uint32_t n_workers,
                                 struct sl_fleet **ret, struct sl_err *err);

@@ -10,6 +10,7 @@
 #include "gate/call/front.h"
 #include "gate/call/health.h"
 #include "gate/call/measure.h"
+#include "gate/call/news.h"
 #include "gate/call/peer.h"
 #include "gate/config/settings.h"
 #include "gate/config/publisher.h"
@@ -364,6 +365,9 @@ int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
                              : sl_fleet_link_new(thread->gate->fleet, &worker->engine->loop, number,
                                                  worker->desk.metrics, &worker->fleet);
     worker->counters = worker->fleet ? sl_fleet_link_home(worker->fleet) : NULL;
+    if (worker->fleet && thread->is_first) {
+        sl_news_listen(worker);
+    }
     r = r < 0 ? r : duties_start(thread);
     if (r < 0) {
         return sl_fail_nomem(err);

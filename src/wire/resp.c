@@ -177,6 +177,14 @@ void sl_resp_word(struct sl_buf *out, struct sl_str word)
     sl_buf_add_lit(out, "\r\n");
 }
 
+void sl_resp_word_i64(struct sl_buf *out, int64_t v)
+{
+    char text[21] = "-";
+    size_t sign = v < 0;
+    uint64_t amount = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    sl_resp_word(out, sl_str_make(text, sign + sl_format_u64(amount, text + sign)));
+}
+
 void sl_resp_word_u64(struct sl_buf *out, uint64_t v)
 {
     char text[20];

@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "gate/call/detour.h"
+#include "gate/call/news.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
@@ -35,6 +36,14 @@ static uint64_t now_of(const struct sl_bond *bond)
 static struct sl_affinity *table_of(const struct sl_bond *bond)
 {
     return bond->x->worker->gate->affinity;
+}
+
+static void place_put(const struct sl_bond *bond, uint64_t key)
+{
+    uint64_t ttl = bond->x->route->traffic->affinity.ttl_usec;
+    if (sl_affinity_put(table_of(bond), key, bond->target, ttl, now_of(bond))) {
+        sl_news_place(bond->x, key, bond->target, ttl);
+    }
 }
 
 /* --- from the call --- */
@@ -142,8 +151,7 @@ static void on_sealed(void *arg, uint64_t print)
     if (bond->n_sealed++ >= SEALED_MAX) {
         return;
     }
-    sl_affinity_put(table_of(bond), key_of(bond, KEY_SEALED, print), bond->target,
-                    bond->x->route->traffic->affinity.ttl_usec, now_of(bond));
+    place_put(bond, key_of(bond, KEY_SEALED, print));
 }
 
 void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
@@ -185,9 +193,8 @@ void sl_bond_ask(struct sl_bond *bond, uint32_t target)
 
 void sl_bond_tie(struct sl_bond *bond)
 {
-    const struct sl_traffic *traffic = bond->x->route->traffic;
     for (uint32_t i = 0; i < bond->n_keys; i++) {
-        sl_affinity_put(table_of(bond), bond->keys[i], bond->target, traffic->affinity.ttl_usec, now_of(bond));
+        place_put(bond, bond->keys[i]);
     }
 }
 

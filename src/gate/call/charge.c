@@ -237,7 +237,10 @@ int sl_charge_take(struct sl_xchg *x, sl_charge_fn *fn, void *arg)
 const char *sl_charge_source(const struct sl_xchg *x)
 {
     static const char *const words[] = {
-        [SL_LIMIT_SOURCE_LOCAL] = "local", [SL_LIMIT_SOURCE_SHARED] = "shared", [SL_LIMIT_SOURCE_ALONE] = "share"
+        [SL_LIMIT_SOURCE_LOCAL] = "local",
+        [SL_LIMIT_SOURCE_SHARED] = "shared",
+        [SL_LIMIT_SOURCE_LEASE] = "lease",
+        [SL_LIMIT_SOURCE_ALONE] = "share",
     };
     return words[x->charge->admission.source];
 }

@@ -8,6 +8,7 @@
 #include "gate/call/detour.h"
 #include "gate/call/fit.h"
 #include "gate/call/measure.h"
+#include "gate/call/news.h"
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
 #include "gate/call/verdict.h"
@@ -348,6 +349,7 @@ static void running_end(struct sl_course *course, enum sl_outcome outcome)
         course->at.end_usec = sl_loop_recent(course->x->desk->loop);
         if (sl_pool_end(pool_of(course), course->at.target, course->at.running, outcome, course->at.end_usec)) {
             sl_measure_breaker(course->x, course->at.target, outcome == SL_OUTCOME_BAD, course->at.end_usec);
+            sl_news_breaker(course->x, course->at.target, outcome == SL_OUTCOME_BAD);
         }
         course->at.running = SL_BEGUN_NOT;
         sl_wait_serve(course->x);

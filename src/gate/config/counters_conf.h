@@ -6,15 +6,19 @@
 #include "base/opt.h"
 #include "base/secret.h"
 
+struct sl_fleet_place;
+
 struct sl_counters_settings {
-    struct sl_str redis; /* the URL as it was given; p == NULL: the counters are in this process */
-    struct sl_str host, user;
-    uint16_t port;
-    bool is_tls;
+    struct sl_str
+        redis; /* the URL as it was given, or the first of a list; p == NULL: the counters are in this process */
+    struct sl_fleet_place *places;
+    uint32_t n_places;
+    bool is_list, is_tls;
+    struct sl_str user, master;
     uint32_t db;
     struct sl_secret password;
     struct sl_str ns;
-    uint64_t deadline_usec;
+    uint64_t deadline_usec, wait_usec;
 };
 
 extern const struct sl_opt sl_counters_opts[];

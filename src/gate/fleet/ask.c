@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "gate/fleet/command.h"
 #include "gate/fleet/state.h"
+#include "gate/policy/limit_home.h"
 #include "gate/watch/metrics.h"
 
 /* How often the server is asked to look for what dead nodes hold. */
@@ -15,13 +16,13 @@
 #define PERIOD_MOST ((uint64_t)4000000000000000)
 
 /* How many numbers of a reply are about one counter. */
-#define COUNTER_ITEMS 5
+#define COUNTER_ITEMS 6
 
 struct sl_ask {
     struct sl_link link; /* in the link's list, while a call waits */
     struct sl_fleet_link *of;
     struct sl_admission *admission; /* NULL: nobody waits any more */
-    uint64_t begin_usec, deadline_usec;
+    uint64_t begin_usec, sent_usec, deadline_usec;
     bool is_sent;
     uint32_t n;
     struct sl_limit_pin pins[];
@@ -49,11 +50,19 @@ static uint32_t count(const struct sl_ask *ask)
     return n;
 }
 
+/* When something has to be done about an ask: its call waits no longer, or before that, the link is found slow. */
+static uint64_t due(const struct sl_ask *ask)
+{
+    bool may_be_late = ask->is_sent && ask->of->state == SL_LINK_UP;
+    uint64_t late = ask->sent_usec + ask->of->fleet->conf.deadline_usec;
+    return may_be_late ? SL_MIN(late, ask->deadline_usec) : ask->deadline_usec;
+}
+
 static void expiry_set(struct sl_fleet_link *link)
 {
     const struct sl_ask *first = sl_fleet_asks_first(&link->asks);
     if (first) {
-        sl_timer_set(link->loop, &link->expiry, first->deadline_usec);
+        sl_timer_set(link->loop, &link->expiry, due(first));
     } else {
         sl_timer_clear(&link->expiry);
     }
@@ -71,7 +80,7 @@ static struct sl_admission *admission_take(struct sl_ask *ask)
 
 static void ask_free(struct sl_ask *ask)
 {
-    sl_limiter_unpin(limiter_of(ask), ask->pins, ask->n);
+    sl_limiter_unpin(limiter_of(ask), ask->of->number, ask->pins, ask->n);
     free(ask);
 }
 
@@ -94,59 +103,109 @@ static bool can_change(const struct sl_fleet_link *link)
     return link->state == SL_LINK_TELL || link->state == SL_LINK_UP || link->state == SL_LINK_SLOW;
 }
 
+static void changes_send(struct sl_fleet_link *link, const struct sl_limit_change *changes, uint32_t n)
+{
+    if (!n || !can_change(link)) {
+        return;
+    }
+    sl_fleet_command(link, SL_FLEET_SETTLE, n, 3 + 3 * n);
+    for (uint32_t i = 0; i < n; i++) {
+        sl_fleet_command_key(link, changes[i].name);
+    }
+    sl_fleet_command_mine(link);
+    for (uint32_t i = 0; i < n; i++) {
+        sl_resp_word_u64(&link->out, changes[i].start_usec);
+        sl_resp_word_u64(&link->out, changes[i].reserved);
+        sl_resp_word_i64(&link->out, changes[i].used);
+    }
+    SL_IGNORE(sl_fleet_command_send(link, on_settled, link) < 0); /* the shares have it */
+}
+
 static void settle(struct sl_counter_home *home, const struct sl_limit_held *held, uint32_t n_held,
                    const uint64_t used[SL_LIMIT_KINDS])
 {
     struct sl_fleet_link *link = link_of(home);
     struct sl_limit_change changes[SL_LIMIT_PINS_MAX];
-    sl_limiter_settle_away(link->fleet->limiter, link->number, held, n_held, used, changes);
-    if (!can_change(link)) {
-        return;
-    }
-    sl_fleet_command(link, SL_FLEET_SETTLE, n_held, 3 + 3 * n_held);
-    for (uint32_t i = 0; i < n_held; i++) {
-        sl_fleet_command_key(link, changes[i].name);
-    }
-    sl_fleet_command_mine(link);
-    for (uint32_t i = 0; i < n_held; i++) {
-        sl_resp_word_u64(&link->out, changes[i].start_usec);
-        sl_resp_word_u64(&link->out, changes[i].reserved);
-        sl_resp_word_u64(&link->out, changes[i].used);
-    }
-    SL_IGNORE(sl_fleet_command_send(link, on_settled, link) < 0); /* the shares have it */
+    uint32_t n = sl_limiter_settle_away(link->fleet->limiter, link->number, held, n_held, used,
+                                        sl_loop_recent(link->loop), changes);
+    changes_send(link, changes, n);
+}
+
+/* Takes back what the server has counted for a pin: as much of a reservation, or of what is spent. */
+static struct sl_limit_change undone(const struct sl_limit_pin *pin, uint64_t start_usec, uint64_t amount)
+{
+    bool is_held = pin->kind != SL_LIMIT_REQUESTS;
+    struct sl_limit_change change = { .start_usec = start_usec,
+                                      .reserved = is_held ? amount : 0,
+                                      .used = is_held ? 0 : -(int64_t)amount };
+    memcpy(change.name, pin->name, sizeof(change.name));
+    return change;
 }
 
 /* The server has counted a call that was decided without it, or that nobody waits for: it has to forget it. */
 static void give_back(struct sl_ask *ask, const struct sl_resp *answers)
 {
     struct sl_fleet_link *link = ask->of;
-    uint32_t n = count(ask);
+    struct sl_limit_change changes[SL_LIMIT_PINS_MAX];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < ask->n; i++) {
+        if (!ask->pins[i].is_twin) {
+            const struct sl_resp *of = &answers[COUNTER_ITEMS * (size_t)n];
+            uint64_t leased = of[5].number > 0 ? (uint64_t)of[5].number : 0;
+            changes[n++] = undone(&ask->pins[i], (uint64_t)of->number, ask->pins[i].amount + leased);
+        }
+    }
     sl_limiter_doubt(limiter_of(ask), link->number, ask->pins, ask->n); /* if this is lost, too */
-    if (!can_change(link)) {
-        return;
-    }
-    sl_fleet_command(link, SL_FLEET_SETTLE, n, 3 + 3 * n);
+    changes_send(link, changes, n);
+}
+
+/* Leases that came when the link was not up any more, or for a window that is over. */
+static void leases_give_back(const struct sl_ask *ask, const struct sl_limit_answer *answers)
+{
+    struct sl_limit_change changes[SL_LIMIT_PINS_MAX];
+    uint32_t n = 0;
     for (uint32_t i = 0; i < ask->n; i++) {
-        if (!ask->pins[i].is_twin) {
-            sl_fleet_command_key(link, ask->pins[i].name);
+        if (!ask->pins[i].is_twin && answers->lease) {
+            changes[n++] = undone(&ask->pins[i], answers->start_usec, answers->lease);
         }
+        answers += !ask->pins[i].is_twin;
     }
-    sl_fleet_command_mine(link);
-    for (uint32_t i = 0; i < ask->n; i++) {
-        if (!ask->pins[i].is_twin) {
-            bool is_held = ask->pins[i].kind != SL_LIMIT_REQUESTS;
-            sl_resp_word_u64(&link->out, (uint64_t)answers->number);
-            sl_resp_word_u64(&link->out, is_held ? ask->pins[i].amount : 0);
-            sl_resp_word(&link->out, is_held ? SL_STR("0") : SL_STR("-1"));
-            answers += COUNTER_ITEMS;
-        }
+    changes_send(ask->of, changes, n);
+}
+
+/* --- leases --- */
+
+#define CHANGES_MAX 64
+
+static void leases_look(struct sl_fleet_link *link, bool is_end)
+{
+    struct sl_limit_change changes[CHANGES_MAX];
+    uint32_t n;
+    do {
+        n = sl_limiter_leases_look(link->fleet->limiter, &link->leases, link->number, sl_loop_now(link->loop), is_end,
+                                   changes, CHANGES_MAX);
+        changes_send(link, changes, n);
+    } while (n == CHANGES_MAX);
+}
+
+void sl_fleet_leases_on_timer(struct sl_timer *timer)
+{
+    struct sl_fleet_link *link = SL_CONTAINER_OF(timer, struct sl_fleet_link, lease_look);
+    leases_look(link, false);
+    if (link->leases.n) {
+        sl_timer_set(link->loop, &link->lease_look, sl_loop_now(link->loop) + SL_LEASE_LOOK_USEC);
     }
-    SL_IGNORE(sl_fleet_command_send(link, on_settled, link) < 0);
+}
+
+void sl_fleet_leases_end(struct sl_fleet_link *link)
+{
+    leases_look(link, true);
 }
 
 /* --- the server's answer --- */
 
-static void answered(struct sl_ask *ask, const struct sl_resp *items, bool is_taken, uint64_t now_wall_usec)
+static void answered(struct sl_ask *ask, int64_t server_usec, const struct sl_resp *items, bool is_taken,
+                     uint64_t now_wall_usec)
 {
     struct sl_fleet_link *link = ask->of;
     struct sl_limit_answer answers[SL_LIMIT_PINS_MAX];
@@ -155,11 +214,17 @@ static void answered(struct sl_ask *ask, const struct sl_resp *items, bool is_ta
     expiry_set(link);
     for (uint32_t i = 0, n = count(ask); i < n; i++) {
         const struct sl_resp *of = &items[COUNTER_ITEMS * (size_t)i];
-        answers[i] = sl_fleet_answer(link, of);
+        answers[i] = sl_fleet_answer(link, server_usec, of);
         answers[i].own = of[4].number > 0 ? (uint64_t)of[4].number : 0;
+        answers[i].lease = of[5].number > 0 ? (uint64_t)of[5].number : 0;
+        answers[i].is_unsure = of[5].number >= 0;
     }
     sl_limiter_answered(limiter_of(ask), &admission->call, &at, ask->pins, ask->n, answers, is_taken, admission->held,
                         &admission->n_held, &admission->view);
+    leases_give_back(ask, answers);
+    if (link->leases.n && !link->lease_look.deadline_usec) {
+        sl_timer_set(link->loop, &link->lease_look, sl_loop_recent(link->loop) + SL_LEASE_LOOK_USEC);
+    }
     if (link->metrics) {
         sl_metrics_observe(link->metrics, SL_METRIC_COUNTERS, &(struct sl_metric_key){ 0 },
                            sl_loop_now(link->loop) - ask->begin_usec);
@@ -188,7 +253,7 @@ static void on_answer(void *arg, const struct sl_resp *reply, size_t n)
     uint64_t wall = sl_clock_wall_usec();
     sl_fleet_clock(link, reply[2].number, wall);
     if (ask->admission) {
-        answered(ask, &reply[3], is_taken == 1, wall);
+        answered(ask, reply[2].number, &reply[3], is_taken == 1, wall);
         return;
     }
     if (is_taken == 1) {
@@ -208,6 +273,7 @@ static void pin_write(struct sl_buf *out, const struct sl_limit_pin *pin)
     sl_resp_word_u64(out, pin->end_usec[0]);
     sl_resp_word_u64(out, pin->end_usec[1]);
     sl_resp_word_u64(out, (unsigned)is_held + (pin->is_session ? 2u : 0u));
+    sl_resp_word_u64(out, pin->want);
 }
 
 static bool looks_for_dead(struct sl_fleet_link *link, uint64_t now_usec)
@@ -217,33 +283,37 @@ static bool looks_for_dead(struct sl_fleet_link *link, uint64_t now_usec)
     return is_due;
 }
 
-static void ask_send(struct sl_ask *ask)
+static void ask_send(struct sl_ask *ask, uint64_t now_usec)
 {
     struct sl_fleet_link *link = ask->of;
     uint32_t n = count(ask);
-    sl_fleet_command(link, SL_FLEET_ADMIT, n, 4 + 6 * n);
+    sl_fleet_command(link, SL_FLEET_ADMIT, n, 5 + 7 * n);
     for (uint32_t i = 0; i < ask->n; i++) {
         if (!ask->pins[i].is_twin) {
             sl_fleet_command_key(link, ask->pins[i].name);
         }
     }
     sl_fleet_command_mine(link);
-    sl_resp_word(&link->out, looks_for_dead(link, ask->begin_usec) ? SL_STR("1") : SL_STR("0"));
+    sl_resp_word(&link->out, looks_for_dead(link, now_usec) ? SL_STR("1") : SL_STR("0"));
+    sl_resp_word_u64(&link->out, (uint64_t)link->n_peers + link->fleet->n_workers);
     for (uint32_t i = 0; i < ask->n; i++) {
         if (!ask->pins[i].is_twin) {
             pin_write(&link->out, &ask->pins[i]);
         }
     }
+    ask->sent_usec = now_usec;
     ask->is_sent = sl_fleet_command_send(link, on_answer, ask) == 0; /* else its deadline comes */
 }
 
 void sl_fleet_asks_send(struct sl_fleet_link *link)
 {
+    uint64_t now = sl_loop_now(link->loop);
     for (struct sl_ask *ask = sl_fleet_asks_first(&link->asks); ask; ask = sl_fleet_asks_next(ask)) {
         if (!ask->is_sent) {
-            ask_send(ask);
+            ask_send(ask, now);
         }
     }
+    expiry_set(link);
 }
 
 static int take_alone(struct sl_ask *ask, struct sl_admission *admission, uint64_t now_wall_usec)
@@ -274,10 +344,11 @@ void sl_fleet_asks_on_timer(struct sl_timer *timer)
         }
         sl_admission_answer(admission, r, wall);
     }
-    expiry_set(link);
-    if (is_late) {
+    const struct sl_ask *first = sl_fleet_asks_first(&link->asks);
+    if (is_late || (first && due(first) <= now)) {
         link->events->slow(link, "it does not answer within counters.deadline");
     }
+    expiry_set(link);
 }
 
 static struct sl_ask *ask_new(struct sl_fleet_link *link, const struct sl_limit_call *call)
@@ -297,6 +368,11 @@ static int take(struct sl_counter_home *home, struct sl_admission *admission, ui
 {
     struct sl_fleet_link *link = link_of(home);
     struct sl_limit_home_at at = sl_fleet_at(link, now_wall_usec);
+    if (sl_limiter_take_leased(link->fleet->limiter, &admission->call, &at, admission->held, &admission->n_held,
+                               &admission->view)) {
+        admission->source = SL_LIMIT_SOURCE_LEASE;
+        return 0;
+    }
     struct sl_ask *ask = ask_new(link, &admission->call);
     admission->source = SL_LIMIT_SOURCE_SHARED;
     int r = ask ? sl_limiter_pin(link->fleet->limiter, &admission->call, &at, ask->pins, &ask->n, &admission->view)
@@ -306,7 +382,7 @@ static int take(struct sl_counter_home *home, struct sl_admission *admission, ui
         return r;
     }
     uint64_t now = sl_loop_now(link->loop);
-    uint64_t deadline = now + link->fleet->conf.deadline_usec;
+    uint64_t deadline = now + SL_MAX(link->fleet->conf.deadline_usec, link->fleet->conf.wait_usec);
     bool is_up = link->state == SL_LINK_UP;
     if (!is_up && now >= link->patience_usec) {
         r = take_alone(ask, admission, now_wall_usec);
@@ -318,11 +394,11 @@ static int take(struct sl_counter_home *home, struct sl_admission *admission, ui
     ask->admission = admission;
     admission->asking = ask;
     sl_fleet_asks_add(&link->asks, ask);
+    if (is_up) {
+        ask_send(ask, now);
+    }
     if (link->asks.n == 1) {
         expiry_set(link);
-    }
-    if (is_up) {
-        ask_send(ask);
     }
     return SL_E_AGAIN;
 }

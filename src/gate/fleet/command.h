@@ -17,15 +17,20 @@ struct sl_limit_home_at;
  * arguments. The keys of the counters follow, then the arguments. */
 void sl_fleet_command(struct sl_fleet_link *link, enum sl_fleet_script script, uint32_t n_counters, uint32_t n_args);
 void sl_fleet_command_key(struct sl_fleet_link *link, const char *name);
+/* Begins the one of SL_FLEET_NEWS; its four arguments follow. */
+void sl_fleet_command_news(struct sl_fleet_link *link);
 /* The three first arguments of most scripts. */
 void sl_fleet_command_mine(struct sl_fleet_link *link);
 /* Sends what was written. */
 SL_MUST int sl_fleet_command_send(struct sl_fleet_link *link, sl_redis_fn *fn, void *arg);
 
-struct sl_limit_home_at sl_fleet_at(const struct sl_fleet_link *link, uint64_t now_wall_usec);
+/* Notes the workers of a list: those of other processes are peers. */
+void sl_fleet_peers_note(struct sl_fleet_link *link, const struct sl_resp *list, size_t n);
+
+struct sl_limit_home_at sl_fleet_at(struct sl_fleet_link *link, uint64_t now_wall_usec);
 /* The server's clock and this machine's. */
 void sl_fleet_clock(struct sl_fleet_link *link, int64_t server_usec, uint64_t now_wall_usec);
-/* How a counter stands: four numbers of a reply. */
-struct sl_limit_answer sl_fleet_answer(const struct sl_fleet_link *link, const struct sl_resp *at);
+/* How a counter stood at that time of the server: four numbers of a reply. */
+struct sl_limit_answer sl_fleet_answer(const struct sl_fleet_link *link, int64_t server_usec, const struct sl_resp *at);
 
 #endif

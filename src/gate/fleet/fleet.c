@@ -8,20 +8,27 @@
 #include "gate/fleet/greet.h"
 #include "gate/fleet/link.h"
 #include "gate/fleet/state.h"
+#include "gate/policy/limit_home.h"
 
 /* How long a start waits for the server's first words. */
 #define TRY_USEC (3 * SL_USEC_PER_SEC)
 
 static int texts_copy(struct sl_fleet *fleet)
 {
-    struct sl_str *const texts[] = { &fleet->conf.host, &fleet->conf.user, &fleet->conf.password, &fleet->conf.ns };
-    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
+    struct sl_fleet_conf *conf = &fleet->conf;
+    struct sl_str *const texts[] = { &conf->user, &conf->password, &conf->ns, &conf->master };
+    struct sl_fleet_place *places = SL_ARENA_ARRAY(&fleet->arena, struct sl_fleet_place, conf->n_places);
+    bool has_all = places;
+    for (size_t i = 0; has_all && i < SL_ARRAY_LEN(texts); i++) {
         *texts[i] = sl_arena_dup(&fleet->arena, texts[i]->n ? *texts[i] : SL_STR(""));
-        if (!texts[i]->p) {
-            return SL_E_NOMEM;
-        }
+        has_all = texts[i]->p;
     }
-    return 0;
+    for (size_t i = 0; has_all && i < conf->n_places; i++) {
+        places[i] = (struct sl_fleet_place){ sl_arena_dup(&fleet->arena, conf->places[i].host), conf->places[i].port };
+        has_all = places[i].host.p;
+    }
+    conf->places = places;
+    return has_all ? 0 : SL_E_NOMEM;
 }
 
 int sl_fleet_new(const struct sl_fleet_conf *conf, struct sl_limiter *limiter, uint32_t n_workers,
@@ -36,6 +43,7 @@ int sl_fleet_new(const struct sl_fleet_conf *conf, struct sl_limiter *limiter, u
     fleet->n_workers = n_workers;
     pthread_mutex_init(&fleet->lock, NULL);
     sl_arena_init_small(&fleet->arena, 512);
+    sl_buf_init(&fleet->news, SL_FLEET_NEWS_BYTES);
     if (texts_copy(fleet) < 0) {
         sl_fleet_free(fleet);
         return SL_E_NOMEM;
@@ -55,6 +63,7 @@ void sl_fleet_free(struct sl_fleet *fleet)
     if (fleet) {
         sl_arena_wipe(&fleet->arena);
         sl_arena_done(&fleet->arena);
+        sl_buf_done(&fleet->news);
         pthread_mutex_destroy(&fleet->lock);
         free(fleet);
     }
@@ -77,7 +86,7 @@ struct trial {
     struct sl_fleet_link *link;
     struct sl_timer timer;
     bool is_up, is_ending;
-    char fault[256];
+    char fault[256], at[SL_FLEET_AT_MAX];
     bool is_final;
 };
 
@@ -92,12 +101,14 @@ static void on_left(void *arg)
 static void on_change(struct sl_fleet_link *link)
 {
     struct trial *trial = SL_CONTAINER_OF(link->loop, struct trial, loop);
-    bool is_over = link->state == SL_LINK_UP ||
-                   ((link->state == SL_LINK_DOWN || link->state == SL_LINK_SLOW) && link->fault[0]);
+    bool is_fault = (link->state == SL_LINK_DOWN || link->state == SL_LINK_SLOW) && link->fault[0];
+    bool are_all_tried = link->is_fault_final || link->state == SL_LINK_SLOW || !link->place;
+    bool is_over = link->state == SL_LINK_UP || (is_fault && are_all_tried);
     if (is_over && !trial->is_ending) {
         trial->is_ending = true;
         trial->is_up = link->state == SL_LINK_UP;
         memcpy(trial->fault, link->fault, sizeof(trial->fault));
+        memcpy(trial->at, link->at, sizeof(trial->at));
         trial->is_final = link->is_fault_final;
         sl_timer_set(link->loop, &trial->timer, sl_loop_now(link->loop));
     }
@@ -129,9 +140,9 @@ int sl_fleet_try(struct sl_fleet *fleet, struct sl_err *err)
         sl_loop_run(&trial->loop);
         sl_timer_remove(&trial->loop, &trial->timer);
         const char *fault = trial->fault[0] ? trial->fault : sl_fleet_silence(fleet);
-        r = trial->is_up ? 0
-                         : sl_fail(err, trial->is_final ? SL_E_INVAL : SL_E_IO, "counters: the server %.*s:%u: %s",
-                                   SL_STR_ARG(fleet->conf.host), fleet->conf.port, fault);
+        r = trial->is_up
+                ? 0
+                : sl_fail(err, trial->is_final ? SL_E_INVAL : SL_E_IO, "counters: the server %s: %s", trial->at, fault);
     } else {
         sl_fail_nomem(err);
         sl_loop_stop(&trial->loop);

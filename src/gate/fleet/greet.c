@@ -43,8 +43,7 @@ static void on_select(void *arg, const struct sl_resp *reply, size_t n)
     }
 }
 
-/* The value of a line "name:value" of INFO; p == NULL: it has none. */
-static struct sl_str info_find(struct sl_str info, const char *name)
+struct sl_str sl_fleet_info_find(struct sl_str info, const char *name)
 {
     struct sl_str line, key = sl_str_c(name);
     while (sl_str_next(&info, '\n', &line)) {
@@ -68,10 +67,15 @@ static bool is_too_old(struct sl_str version)
 static void info_judge(struct sl_fleet_link *link, struct sl_str info)
 {
     char text[sizeof(link->fault)];
-    struct sl_str version = info_find(info, "redis_version"), policy = info_find(info, "maxmemory_policy");
-    struct sl_str run = info_find(info, "run_id"), max = info_find(info, "maxmemory");
+    struct sl_str version = sl_fleet_info_find(info, "redis_version"),
+                  policy = sl_fleet_info_find(info, "maxmemory_policy");
+    struct sl_str run = sl_fleet_info_find(info, "run_id"), max = sl_fleet_info_find(info, "maxmemory");
     if (!version.p || !run.p || run.n > SL_FLEET_WORD_MAX) {
         link->events->greeted(link, "its INFO does not say redis_version and run_id", true);
+        return;
+    }
+    if (sl_str_eq_c(sl_fleet_info_find(info, "redis_mode"), "sentinel")) {
+        link->events->greeted(link, "it is a Sentinel: write counters.redis as a list", true);
         return;
     }
     if (is_too_old(version)) {
@@ -89,11 +93,11 @@ static void info_judge(struct sl_fleet_link *link, struct sl_str info)
         link->events->greeted(link, text, true);
         return;
     }
-    if (sl_str_eq_c(info_find(info, "loading"), "1")) {
+    if (sl_str_eq_c(sl_fleet_info_find(info, "loading"), "1")) {
         link->events->greeted(link, "it is loading its data", false);
         return;
     }
-    if (sl_str_eq_c(info_find(info, "role"), "slave")) {
+    if (sl_str_eq_c(sl_fleet_info_find(info, "role"), "slave")) {
         link->events->greeted(link, "it is a replica, which takes no writes", false);
         return;
     }
@@ -137,8 +141,7 @@ const char *sl_fleet_silence(const struct sl_fleet *fleet)
 
 /* --- commands --- */
 
-/* SL_E_NOMEM or SL_E_IO. */
-static int words_send(struct sl_fleet_link *link, sl_redis_fn *fn, const struct sl_str *words, size_t n)
+int sl_fleet_words_send(struct sl_fleet_link *link, sl_redis_fn *fn, const struct sl_str *words, size_t n)
 {
     sl_buf_reset(&link->out);
     sl_resp_begin(&link->out, n);
@@ -153,9 +156,22 @@ int sl_fleet_scripts_load(struct sl_fleet_link *link)
     int r = 0;
     link->n_loading = SL_FLEET_SCRIPTS;
     for (size_t i = 0; r == 0 && i < SL_FLEET_SCRIPTS; i++) {
-        r = words_send(link, on_loaded,
-                       (struct sl_str[]){ SL_STR("SCRIPT"), SL_STR("LOAD"), sl_str_c(sl_fleet_scripts[i]) }, 3);
+        r = sl_fleet_words_send(
+            link, on_loaded, (struct sl_str[]){ SL_STR("SCRIPT"), SL_STR("LOAD"), sl_str_c(sl_fleet_scripts[i]) }, 3);
     }
+    return r;
+}
+
+int sl_fleet_auth_send(struct sl_fleet_link *link, sl_redis_fn *fn)
+{
+    const struct sl_fleet_conf *conf = &link->fleet->conf;
+    int r = 0;
+    if (conf->user.n) {
+        r = sl_fleet_words_send(link, fn, (struct sl_str[]){ SL_STR("AUTH"), conf->user, conf->password }, 3);
+    } else if (conf->password.n) {
+        r = sl_fleet_words_send(link, fn, (struct sl_str[]){ SL_STR("AUTH"), conf->password }, 2);
+    }
+    sl_wipe(link->out.p, link->out.len);
     return r;
 }
 
@@ -163,18 +179,12 @@ int sl_fleet_greet(struct sl_fleet_link *link)
 {
     const struct sl_fleet_conf *conf = &link->fleet->conf;
     char db[20];
-    int r = 0;
     link->run[0] = '\0';
-    if (conf->user.n) {
-        r = words_send(link, on_auth, (struct sl_str[]){ SL_STR("AUTH"), conf->user, conf->password }, 3);
-    } else if (conf->password.n) {
-        r = words_send(link, on_auth, (struct sl_str[]){ SL_STR("AUTH"), conf->password }, 2);
-    }
-    sl_wipe(link->out.p, link->out.len);
+    int r = sl_fleet_auth_send(link, on_auth);
     if (r == 0 && conf->db) {
         struct sl_str number = sl_str_make(db, sl_format_u64(conf->db, db));
-        r = words_send(link, on_select, (struct sl_str[]){ SL_STR("SELECT"), number }, 2);
+        r = sl_fleet_words_send(link, on_select, (struct sl_str[]){ SL_STR("SELECT"), number }, 2);
     }
-    r = r < 0 ? r : words_send(link, on_info, (struct sl_str[]){ SL_STR("INFO") }, 1);
+    r = r < 0 ? r : sl_fleet_words_send(link, on_info, (struct sl_str[]){ SL_STR("INFO") }, 1);
     return r < 0 ? r : sl_fleet_scripts_load(link);
 }

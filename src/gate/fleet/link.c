@@ -9,7 +9,9 @@
 #include "base/num.h"
 #include "gate/fleet/ask.h"
 #include "gate/fleet/command.h"
+#include "gate/fleet/find.h"
 #include "gate/fleet/greet.h"
+#include "gate/fleet/news.h"
 #include "gate/fleet/state.h"
 #include "gate/fleet/tell.h"
 
@@ -59,11 +61,10 @@ static bool is_news(struct sl_fleet_link *link)
 /* When the first link is away, or the reason is another one; and once when all are back. */
 static void loss_tell(struct sl_fleet_link *link)
 {
-    struct sl_fleet *fleet = link->fleet;
     if (!link->is_ending && !link->on_change && is_news(link)) {
         sl_log(SL_LOG_WARNING, "counters",
-               "the shared counters on %.*s:%u cannot be used: %s; until then each limit does what its on_loss says",
-               SL_STR_ARG(fleet->conf.host), fleet->conf.port, link->fault);
+               "the shared counters on %s cannot be used: %s; until then each limit does what its on_loss says",
+               link->at, link->fault);
     }
 }
 
@@ -83,8 +84,11 @@ static void state_set(struct sl_fleet_link *link, enum sl_link_state to)
         atomic_fetch_add(&link->fleet->n_up, link->on_change ? 0 : 1);
     }
     if (was_up && !is_up) {
+        sl_limiter_leases_drop(link->fleet->limiter, &link->leases, link->number);
         atomic_fetch_sub(&link->fleet->n_up, link->on_change ? 0 : 1);
-        link->patience_usec = to == SL_LINK_SLOW ? 0 : sl_loop_now(link->loop) + link->fleet->conf.deadline_usec;
+        const struct sl_fleet_conf *conf = &link->fleet->conf;
+        uint64_t least = to == SL_LINK_SLOW ? 0 : conf->deadline_usec;
+        link->patience_usec = sl_loop_now(link->loop) + SL_MAX(least, conf->wait_usec);
     }
     if (is_up) {
         link->fault[0] = '\0';
@@ -116,8 +120,21 @@ static void dial_later(struct sl_fleet_link *link)
     wait(link, usec);
 }
 
+/* What was connected to may be gone: the configured places know better. One that led nowhere is not asked next. */
+static void place_leave(struct sl_fleet_link *link)
+{
+    bool was_up = link->state == SL_LINK_UP;
+    if (!was_up && !link->host[0]) {
+        link->place = (link->place + 1) % link->fleet->conf.n_places;
+    }
+    if (!was_up || link->is_watched) {
+        link->host[0] = '\0';
+    }
+}
+
 static void link_lost(struct sl_fleet_link *link)
 {
+    place_leave(link);
     if (link->is_ending) {
         return;
     }
@@ -131,9 +148,6 @@ static void on_down(struct sl_redis *redis, const char *text)
     struct sl_fleet_link *link = SL_CONTAINER_OF(redis, struct sl_fleet_link, redis);
     if (!link->fault[0] || link->state == SL_LINK_UP || link->state == SL_LINK_DIAL) {
         fault_set(link, text, false);
-    }
-    if (link->state != SL_LINK_UP) {
-        link->host[0] = '\0'; /* that node may be gone: the configured one knows better */
     }
     link_lost(link);
 }
@@ -182,6 +196,17 @@ static void rejoin(struct sl_fleet_link *link, bool is_scriptless)
     }
 }
 
+/* The server is at another place: that is no fault. */
+static void sent_on(struct sl_fleet_link *link)
+{
+    link->fault[0] = '\0';
+    sl_redis_close(&link->redis);
+    if (!link->is_ending) {
+        dial_later(link);
+        state_set(link, SL_LINK_DOWN);
+    }
+}
+
 /* "MOVED 3999 127.0.0.1:6381": a node of a cluster names the one that has the slot of our keys. */
 static void moved(struct sl_fleet_link *link, struct sl_str text)
 {
@@ -199,17 +224,20 @@ static void moved(struct sl_fleet_link *link, struct sl_str text)
         snprintf(link->host, sizeof(link->host), "%.*s", (int)(n - 1), word.p);
         link->port = (uint16_t)port;
     }
-    link->fault[0] = '\0'; /* it is none */
-    sl_redis_close(&link->redis);
-    if (!link->is_ending) {
-        dial_later(link);
-        state_set(link, SL_LINK_DOWN);
+    sent_on(link);
+}
+
+/* A Sentinel has said where the server is. */
+static void found(struct sl_fleet_link *link)
+{
+    if (link->state == SL_LINK_GREET) {
+        sent_on(link);
     }
 }
 
 static void trouble(struct sl_fleet_link *link, struct sl_str text)
 {
-    static const char *const elsewhere[] = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "ASK", "TRYAGAIN" };
+    static const char *const elsewhere[] = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN" };
     char shown[200];
     snprintf(shown, sizeof(shown), "%.*s", SL_STR_ARG(sl_str_sub(text, 0, 190)));
     if (has_code(text, "NOSCRIPT")) {
@@ -257,44 +285,6 @@ static int reply_read(struct sl_fleet_link *link, const struct sl_resp *reply, s
     return (int)n - 2;
 }
 
-/* --- who lives --- */
-
-/* Notes the workers of a list: those of other processes are peers. */
-static void workers_note(struct sl_fleet_link *link, const struct sl_resp *list, size_t n)
-{
-    size_t n_process = strlen(link->fleet->process);
-    sl_buf_reset(&link->peer_text);
-    link->n_peers = 0;
-    link->n_nodes = 1;
-    for (size_t i = 0; i < n && link->n_peers < SL_FLEET_PEERS_MAX; i++) {
-        struct sl_str name = list[i].text;
-        if (list[i].type != SL_RESP_BULK || name.n >= SL_FLEET_WORKER_MAX ||
-            (name.n > n_process && sl_str_eq(sl_str_sub(name, 0, n_process), sl_str_c(link->fleet->process)))) {
-            continue;
-        }
-        sl_buf_add_str(&link->peer_text, name);
-        link->peers[link->n_peers++] = sl_str_make(NULL, name.n);
-    }
-    const char *p = link->peer_text.p;
-    for (uint32_t i = 0; i < link->n_peers && sl_buf_status(&link->peer_text) == 0; i++) {
-        link->peers[i].p = p;
-        p += link->peers[i].n;
-    }
-    if (sl_buf_status(&link->peer_text) < 0) {
-        link->n_peers = 0;
-    }
-    for (uint32_t i = 0; i < link->n_peers; i++) {
-        /* How many processes: the part before the point, each counted once. */
-        struct sl_str rest = link->peers[i], process;
-        SL_IGNORE(!sl_str_next(&rest, '.', &process));
-        bool is_new = true;
-        for (uint32_t k = 0; is_new && k < i; k++) {
-            is_new = !sl_str_has_prefix(link->peers[k], process);
-        }
-        link->n_nodes += is_new;
-    }
-}
-
 /* --- beating --- */
 
 static void on_beat(void *arg, const struct sl_resp *reply, size_t n)
@@ -307,7 +297,7 @@ static void on_beat(void *arg, const struct sl_resp *reply, size_t n)
     }
     sl_fleet_clock(link, reply[2].number, sl_clock_wall_usec());
     if (reply[3].type == SL_RESP_LIST) {
-        workers_note(link, &reply[4], n - 4);
+        sl_fleet_peers_note(link, &reply[4], n - 4);
     }
 }
 
@@ -402,7 +392,7 @@ static void on_joined(void *arg, const struct sl_resp *reply, size_t n)
     }
     snprintf(link->epoch, sizeof(link->epoch), "%.*s", SL_STR_ARG(reply[1].text));
     sl_fleet_clock(link, reply[3].number, sl_clock_wall_usec());
-    workers_note(link, &reply[5], n - 5);
+    sl_fleet_peers_note(link, &reply[5], n - 5);
     epoch_note(link->fleet, link->epoch);
     link->is_new_epoch = reply[2].number == 0;
     wait(link, STEP_USEC);
@@ -455,20 +445,23 @@ static void on_up(struct sl_redis *redis)
     struct sl_fleet_link *link = SL_CONTAINER_OF(redis, struct sl_fleet_link, redis);
     wait(link, STEP_USEC);
     state_set(link, SL_LINK_GREET);
-    if (sl_fleet_greet(link) < 0) {
+    bool is_known = link->host[0] || !link->fleet->conf.is_list;
+    if ((is_known ? sl_fleet_greet(link) : sl_fleet_find(link)) < 0) {
         link_fail(link, "out of memory", false);
     }
 }
 
-static const struct sl_link_events events = { greeted, told, reply_read, slow };
+static const struct sl_link_events events = { greeted, found, told, reply_read, slow };
 static const struct sl_redis_cbs redis_cbs = { .on_up = on_up, .on_down = on_down };
 
 static void dial(struct sl_fleet_link *link)
 {
     const struct sl_fleet_conf *conf = &link->fleet->conf;
+    const struct sl_fleet_place *place = &conf->places[link->place];
     bool is_sent_on = link->host[0];
-    const struct sl_redis_at at = { is_sent_on ? sl_str_c(link->host) : conf->host,
-                                    is_sent_on ? link->port : conf->port, conf->tls };
+    const struct sl_redis_at at = { is_sent_on ? sl_str_c(link->host) : place->host,
+                                    is_sent_on ? link->port : place->port, conf->tls };
+    snprintf(link->at, sizeof(link->at), "%.*s:%u", SL_STR_ARG(at.host), at.port);
     state_set(link, SL_LINK_DIAL);
     if (sl_redis_connect(&link->redis, &at, sl_loop_now(link->loop) + CONNECT_USEC) < 0) {
         fault_set(link, "out of memory", false);
@@ -536,7 +529,9 @@ int sl_fleet_link_new(struct sl_fleet *fleet, struct sl_loop *loop, uint32_t num
     sl_buf_init(&link->peer_text, SL_FLEET_PEERS_MAX * SL_FLEET_WORKER_MAX);
     sl_timer_init(&link->timer, on_timer);
     sl_timer_init(&link->expiry, sl_fleet_asks_on_timer);
-    link->patience_usec = sl_loop_now(loop) + CONNECT_USEC;
+    sl_timer_init(&link->lease_look, sl_fleet_leases_on_timer);
+    sl_timer_init(&link->news, sl_fleet_news_on_timer);
+    link->patience_usec = sl_loop_now(loop) + SL_MAX(CONNECT_USEC, fleet->conf.wait_usec);
     wait(link, 0);
     *ret = link;
     return 0;
@@ -561,6 +556,7 @@ void sl_fleet_link_end(struct sl_fleet_link *link, void (*on_done)(void *arg), v
     link->on_done = on_done;
     link->arg = arg;
     if (link->state >= SL_LINK_JOIN && link->state != SL_LINK_SLOW) {
+        sl_fleet_leases_end(link);
         sl_fleet_command(link, SL_FLEET_LEAVE, 0, 1);
         sl_resp_word(&link->out, sl_str_c(link->worker));
         if (sl_fleet_command_send(link, on_left, link) == 0) {
@@ -579,6 +575,9 @@ void sl_fleet_link_free(struct sl_fleet_link *link)
     SL_ASSERT(!link->asks.n);
     sl_timer_remove(link->loop, &link->timer);
     sl_timer_remove(link->loop, &link->expiry);
+    sl_timer_remove(link->loop, &link->lease_look);
+    sl_timer_remove(link->loop, &link->news);
+    sl_limiter_leases_drop(link->fleet->limiter, &link->leases, link->number);
     if (link->state == SL_LINK_UP) {
         atomic_fetch_sub(&link->fleet->n_up, link->on_change ? 0 : 1);
     }

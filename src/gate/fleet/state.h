@@ -7,9 +7,10 @@
  *    ↑                             ↑              │
  *    └── the connection is lost    └─── SLOW <────┘ no reply within the deadline, or the server refuses
  *
- * GREET: who we are, what the server is, the scripts. JOIN: which epoch it is. TELL: this worker's shares were sent; in
- * a new epoch it waits here until all other workers have told theirs. Calls ask in UP only. In SLOW one join is tried
- * now and then, and no call waits. */
+ * GREET: where the server is, if a list says who knows it, who we are, what the server is, the scripts. JOIN: which
+ * epoch it is. TELL: this worker's shares were sent; in a new epoch it waits here until all other workers have told
+ * theirs. Calls ask in UP only. In SLOW one join is tried now and then. Calls wait for a link that is not UP for some
+ * time after it was, but none for one that stays away. */
 #ifndef SL_GATE_FLEET_STATE_H
 #define SL_GATE_FLEET_STATE_H
 
@@ -22,17 +23,23 @@
 #include "gate/fleet/conf.h"
 #include "gate/fleet/script.h"
 #include "gate/policy/admit.h"
-#include "gate/policy/limit_home.h"
+#include "gate/policy/limit_lease.h"
 #include "net/loop.h"
 #include "redis/redis.h"
 
 /* Of a digest (SHA-1) in hexadecimal digits, as the server names scripts. */
 #define SL_FLEET_SHA 40
+/* What a process tells the others at once; 16 of them fit a reply. */
+#define SL_FLEET_NEWS_BYTES 16384
 /* The name of a worker: its process, a point, its number. */
 #define SL_FLEET_WORKER_MAX 32
 #define SL_FLEET_WORD_MAX   40
+/* A host and a port. */
+#define SL_FLEET_AT_MAX 264
 /* The most workers of other processes that are remembered. */
 #define SL_FLEET_PEERS_MAX 1024
+
+struct sl_fleet_news;
 
 struct sl_fleet {
     struct sl_fleet_conf conf;
@@ -45,6 +52,7 @@ struct sl_fleet {
     pthread_mutex_t lock; /* guards what follows */
     char told[256];       /* why, as the log has it */
     char epoch[SL_FLEET_WORD_MAX];
+    struct sl_buf news; /* that wait to be sent */
     atomic_uint_fast64_t n_epochs;
 };
 
@@ -67,6 +75,8 @@ struct sl_link_events {
     /* The greeting is over. `fault`: why the server cannot be used, `is_final`: another try cannot help; NULL: it can.
      */
     void (*greeted)(struct sl_fleet_link *link, const char *fault, bool is_final);
+    /* The server is at the link's host and port. */
+    void (*found)(struct sl_fleet_link *link);
     /* The server has the shares; or a part of them was not taken. */
     void (*told)(struct sl_fleet_link *link, bool is_whole);
     /* The reply of a script: how many items follow its first number, which is *ret_first; SL_E_STALE: it is another
@@ -84,9 +94,12 @@ struct sl_fleet_link {
     struct sl_metrics_worker *metrics; /* NULL: none */
     struct sl_redis redis;
     enum sl_link_state state;
-    /* Where a node of a cluster has sent us, which has the slot of the keys; "": the configured server. */
+    /* Where a node of a cluster or a Sentinel has sent us; "": one of the configured places. */
     char host[256];
     uint16_t port;
+    bool is_watched;          /* by Sentinels, which have to be asked again before each connection */
+    uint32_t place;           /* which of the configured ones is asked */
+    char at[SL_FLEET_AT_MAX]; /* "host:port", as the operator is told */
     uint32_t number;
     char worker[SL_FLEET_WORKER_MAX];
     uint64_t n_joins; /* the number of its connection, in the server's words */
@@ -97,8 +110,10 @@ struct sl_fleet_link {
     bool is_new_epoch;  /* the shares are told with floors */
     bool is_share_lost; /* a part of the shares was not taken */
     uint32_t n_shares_due;
-    struct sl_timer timer;   /* what the state waits for */
-    struct sl_timer expiry;  /* of the first ask */
+    struct sl_timer timer;  /* what the state waits for */
+    struct sl_timer expiry; /* of the first ask */
+    struct sl_timer lease_look;
+    struct sl_limit_leases leases;
     uint64_t since_usec;     /* when the step began that `timer` watches */
     uint64_t patience_usec;  /* until then calls wait for the link */
     uint64_t dead_look_usec; /* when it last asked the server to look for what dead nodes hold */
@@ -112,6 +127,11 @@ struct sl_fleet_link {
     struct sl_buf peer_text;
     struct sl_buf out; /* the command that is being written */
     struct sl_fleet_asks asks;
+    struct sl_timer news; /* of the process's link that has on_news */
+    void (*on_news)(void *arg, const struct sl_fleet_news *news);
+    void *news_arg;
+    uint64_t news_usec, n_news; /* until then all is known; how often they were asked for */
+    bool is_asking_news;
     bool is_ending;
     void (*on_done)(void *arg);
     void *arg;

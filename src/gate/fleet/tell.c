@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "gate/fleet/command.h"
 #include "gate/fleet/state.h"
+#include "gate/policy/limit_home.h"
 
 /* The shares of one command. */
 #define BATCH 200
@@ -40,13 +41,13 @@ static void on_share(void *arg, const struct sl_limit_share *share)
     batch->v[batch->n++] = *share;
 }
 
-static void batch_back(struct batch *batch, const struct sl_resp *answers)
+static void batch_back(struct batch *batch, int64_t server_usec, const struct sl_resp *answers)
 {
     struct sl_fleet_link *link = batch->link;
     for (uint32_t i = 0; i < batch->n; i++) {
         struct sl_limit_answer answer;
         if (answers) {
-            answer = sl_fleet_answer(link, &answers[4 * (size_t)i]);
+            answer = sl_fleet_answer(link, server_usec, &answers[4 * (size_t)i]);
         }
         sl_limiter_share_back(link->fleet->limiter, &batch->v[i], answers ? &answer : NULL);
     }
@@ -63,7 +64,7 @@ static void on_shared(void *arg, const struct sl_resp *reply, size_t n)
     if (is_whole) {
         sl_fleet_clock(link, reply[2].number, sl_clock_wall_usec());
     }
-    batch_back(batch, is_whole ? &reply[3] : NULL);
+    batch_back(batch, is_whole ? reply[2].number : 0, is_whole ? &reply[3] : NULL);
     link->n_shares_due--;
     link->is_share_lost |= !is_whole;
     if (reply && !link->n_shares_due) {
@@ -109,7 +110,7 @@ int sl_fleet_tell(struct sl_fleet_link *link)
         telling.first = batch->next;
         r = r < 0 ? r : batch_send(link, batch);
         if (r < 0) {
-            batch_back(batch, NULL);
+            batch_back(batch, 0, NULL);
         } else {
             link->n_shares_due++;
         }

@@ -17,6 +17,7 @@ enum sl_ticket_state { SL_TICKET_NONE, SL_TICKET_ASKED, SL_TICKET_OPEN, SL_TICKE
 enum sl_limit_source {
     SL_LIMIT_SOURCE_LOCAL,  /* this process */
     SL_LIMIT_SOURCE_SHARED, /* the counters that all nodes share */
+    SL_LIMIT_SOURCE_LEASE,  /* this process, by what it has from them for such calls */
     SL_LIMIT_SOURCE_ALONE,  /* this process, because these could not be reached */
 };
 

@@ -24,15 +24,6 @@
 struct sl_counter;
 struct sl_limiter;
 
-/* What a call holds of one counter until it ends. */
-struct sl_limit_held {
-    struct sl_counter *counter;
-    uint64_t reserved;
-    uint32_t window; /* in which it was reserved */
-    uint32_t shard;
-    uint64_t start_usec; /* of a counter with another home: the name of that window there */
-};
-
 /* Takes what the call needs from each counter, or nothing from any (ret_view->is_refused). `held` has room for all
  * n_held of the owners; *ret_n_held says how many the call holds, for sl_limiter_settle. SL_E_NOMEM: nothing was
  * taken. */

@@ -5,6 +5,8 @@
 
 #include "gate/policy/limit_rule.h"
 
+struct sl_counter;
+
 /* A call that asks to be admitted. Borrowed. */
 struct sl_limit_call {
     struct sl_str principal, session;
@@ -14,6 +16,15 @@ struct sl_limit_call {
     bool is_free;                          /* it uses no tokens and no money, and no such limit refuses it */
     /* What it is expected to use, for each kind; 1 for requests and concurrency. */
     uint64_t amounts[SL_LIMIT_KINDS];
+};
+
+/* What a call holds of one counter until it ends. */
+struct sl_limit_held {
+    struct sl_counter *counter;
+    uint64_t reserved;
+    uint32_t window; /* in which it was reserved */
+    uint32_t shard;
+    uint64_t start_usec; /* of a counter with another home: the name of that window there */
 };
 
 /* One limit, as the call found it or left it. */

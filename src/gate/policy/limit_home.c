@@ -7,28 +7,8 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "base/zone.h"
-#include "gate/policy/limit_claims.h"
+#include "gate/policy/limit_remote.h"
 #include "gate/policy/period.h"
-
-/* A larger number cannot be told to a home that counts in doubles. */
-#define TOLD_MAX ((uint64_t)1 << 52)
-
-/* What one worker has added in the window. */
-struct own {
-    uint64_t used, reserved; /* `reserved` is a part of `used` */
-    bool is_touched;         /* the home may have something of this worker */
-};
-
-/* Beside a counter with another home; under its shard's lock. */
-struct sl_remote {
-    char name[SL_LIMIT_HOME_NAME];
-    uint64_t start_usec;  /* names the window that the shares belong to; 0: none */
-    uint64_t other_usec;  /* an earlier name of that window: it was opened without the home; 0: none */
-    uint64_t end_usec[2]; /* as in the pin */
-    bool is_alone;        /* the last call was decided without the home */
-    uint64_t alone_left;  /* then: how much the node lets pass, by its share */
-    struct own own[];
-};
 
 void sl_limiter_leave_home(struct sl_limiter *limiter, uint32_t n_workers)
 {
@@ -96,8 +76,10 @@ static void window_note(const struct sl_limiter *limiter, struct sl_remote *remo
     if (start_usec > remote->start_usec) {
         remote->start_usec = start_usec;
         remote->other_usec = 0;
+        remote->leased = remote->floor = 0;
         for (uint32_t i = 0; i < limiter->n_own; i++) { /* a doubt stays: it may be about this window */
             remote->own[i].used = remote->own[i].reserved = 0;
+            sl_lease_void(&remote->own[i]);
         }
     }
 }
@@ -133,8 +115,8 @@ static uint64_t mask_of(const struct sl_limit_pin *pins, uint32_t n)
 static bool is_known_full(const struct sl_claim *claim, uint64_t now)
 {
     const struct sl_counter *c = claim->counter;
-    return is_open(c, now) && c->remote->start_usec && !c->remote->is_alone && c->used >= c->reserved &&
-           c->used - c->reserved >= claim->id.rule->cap;
+    return is_open(c, now) && c->remote->start_usec && !c->remote->is_alone && !c->remote->is_unsure &&
+           c->used >= c->reserved && c->used - c->reserved >= claim->id.rule->cap;
 }
 
 static void pin_make(const struct sl_claims *claims, uint32_t i, const struct sl_limit_home_at *at,
@@ -190,6 +172,9 @@ int sl_limiter_pin(struct sl_limiter *limiter, const struct sl_limit_call *call,
     for (uint32_t i = 0; r == 0 && i < claims.n; i++) {
         pin_make(&claims, i, at, pins);
     }
+    if (r == 0 && at->leases) {
+        sl_leases_want(at, pins, claims.n);
+    }
     *ret_n = r == 0 ? claims.n : 0;
     sl_limit_shards_unlock(limiter, claims.mask);
     return r;
@@ -213,11 +198,12 @@ void sl_limiter_pin_again(struct sl_limiter *limiter, const struct sl_limit_pin 
     sl_limit_shards_unlock(limiter, mask);
 }
 
-void sl_limiter_unpin(struct sl_limiter *limiter, const struct sl_limit_pin *pins, uint32_t n)
+void sl_limiter_unpin(struct sl_limiter *limiter, uint32_t worker, const struct sl_limit_pin *pins, uint32_t n)
 {
     uint64_t mask = mask_of(pins, n);
     sl_limit_shards_lock(limiter, mask);
     for (uint32_t i = 0; i < n; i++) {
+        sl_lease_unask(&pins[i], worker);
         unpin(&pins[i]);
     }
     sl_limit_shards_unlock(limiter, mask);
@@ -246,11 +232,6 @@ static void claims_again(struct sl_claims *claims, struct sl_limiter *limiter, c
     }
 }
 
-static bool is_held(enum sl_limit_kind kind)
-{
-    return kind != SL_LIMIT_REQUESTS;
-}
-
 /* The call has taken what it needs: the share grows, and a reservation stays pinned. */
 static void pin_take(const struct sl_limit_pin *pin, uint32_t worker, uint64_t start_usec, struct sl_limit_held *held,
                      uint32_t *io_n)
@@ -259,10 +240,10 @@ static void pin_take(const struct sl_limit_pin *pin, uint32_t worker, uint64_t s
     struct own *own = &remote->own[worker];
     if (start_usec == remote->start_usec) { /* else the window is over already */
         own->used += pin->amount;
-        own->reserved += is_held(pin->kind) ? pin->amount : 0;
+        own->reserved += sl_remote_is_held(pin->kind) ? pin->amount : 0;
         own->is_touched = true;
     }
-    if (is_held(pin->kind)) {
+    if (sl_remote_is_held(pin->kind)) {
         held[(*io_n)++] = (struct sl_limit_held){ pin->counter, pin->amount, 0, pin->shard, start_usec };
     } else {
         unpin(pin);
@@ -278,32 +259,39 @@ static void own_adopt(struct own *own, const struct sl_limit_answer *answer, uin
     }
 }
 
+/* What was used for certain. While leases are out, that is what it was before. */
+static uint64_t floor_of(const struct sl_counter *c)
+{
+    return c->remote->is_unsure ? c->remote->floor : c->used - SL_MIN(c->reserved, c->used);
+}
+
 static void answer_note(struct sl_limiter *limiter, struct sl_counter *c, const struct sl_limit_answer *answer)
 {
     struct sl_limit_shard *shard = &limiter->shards[sl_limit_shard_of(c->hash)];
-    if (answer->start_usec > c->remote->start_usec) {
+    struct sl_remote *remote = c->remote;
+    if (answer->start_usec == remote->start_usec) {
+        remote->floor = floor_of(c);
+    } else if (answer->start_usec > remote->start_usec) {
         sl_counter_renew_marks(shard, c);
     }
-    window_note(limiter, c->remote, answer->start_usec);
-    c->used = answer->used;
-    c->reserved = SL_MIN(answer->reserved, answer->used);
-    c->end_usec = answer->end_usec;
-    c->remote->is_alone = false;
-}
-
-/* Tells the operator what was reached: on each node that sees it. */
-static void thresholds_look(struct sl_limiter *limiter, struct sl_counter *c, uint64_t cap)
-{
-    struct sl_limit_shard *shard = &limiter->shards[sl_limit_shard_of(c->hash)];
-    if (SL_UNLIKELY(c->cap != cap)) {
-        sl_counter_set_cap(shard, c, cap);
+    window_note(limiter, remote, answer->start_usec);
+    if (answer->said_usec < remote->said_usec) {
+        return; /* another worker has heard more */
     }
-    sl_counter_watch(shard, c);
+    remote->said_usec = answer->said_usec;
+    /* The home counts leases as used; here they are not, as long as nobody has used them. */
+    uint64_t leased = SL_MIN(remote->leased, answer->used);
+    c->used = answer->used - leased;
+    c->reserved = answer->reserved - (sl_remote_is_held(c->kind) ? SL_MIN(leased, answer->reserved) : 0);
+    c->reserved = SL_MIN(c->reserved, c->used);
+    c->end_usec = answer->end_usec;
+    remote->is_alone = false;
+    remote->is_unsure = answer->is_unsure;
 }
 
 void sl_limiter_answered(struct sl_limiter *limiter, const struct sl_limit_call *call,
                          const struct sl_limit_home_at *at, const struct sl_limit_pin *pins, uint32_t n,
-                         const struct sl_limit_answer *answers, bool is_taken, struct sl_limit_held *held,
+                         struct sl_limit_answer *answers, bool is_taken, struct sl_limit_held *held,
                          uint32_t *ret_n_held, struct sl_limit_view *ret_view)
 {
     struct sl_claims claims;
@@ -316,9 +304,14 @@ void sl_limiter_answered(struct sl_limiter *limiter, const struct sl_limit_call 
             continue;
         }
         answer_note(limiter, pins[i].counter, answers);
-        thresholds_look(limiter, pins[i].counter, pins[i].cap);
+        sl_remote_watch(limiter, pins[i].counter, pins[i].cap);
         if (answers->start_usec == pins[i].counter->remote->start_usec) {
-            own_adopt(&pins[i].counter->remote->own[at->worker], answers, is_taken ? pins[i].amount : 0);
+            own_adopt(&pins[i].counter->remote->own[at->worker], answers,
+                      is_taken ? pins[i].amount + answers->lease : 0);
+        }
+        sl_lease_unask(&pins[i], at->worker);
+        if (answers->lease && sl_lease_grant(at, &pins[i], answers)) {
+            answers->lease = 0;
         }
         if (is_taken) {
             pin_take(&pins[i], at->worker, answers->start_usec, held, ret_n_held);
@@ -381,7 +374,7 @@ static void take_alone(struct sl_limiter *limiter, const struct sl_claim *claim,
     remote->is_alone = true;
     remote->alone_left = left - SL_MIN(pin->amount, left);
     c->used += pin->amount;
-    c->reserved += is_held(pin->kind) ? pin->amount : 0;
+    c->reserved += sl_remote_is_held(pin->kind) ? pin->amount : 0;
 }
 
 /* 0, SL_E_LIMIT or SL_E_IO. */
@@ -469,25 +462,27 @@ static void share_settle(struct sl_limiter *limiter, struct sl_counter *c, uint3
     if (change->start_usec != remote->start_usec) {
         return; /* its window is over */
     }
-    uint64_t given = SL_MIN(change->reserved, own->reserved);
+    uint64_t given = SL_MIN(change->reserved, own->reserved), used = (uint64_t)change->used;
     own->reserved -= given;
-    own->used += change->used - SL_MIN(given, own->used);
+    own->used += used - SL_MIN(given, own->used);
     own->is_touched = true;
     if (remote->is_alone) { /* what a reservation did not need may be used again, while the home is away */
-        remote->alone_left += given - SL_MIN(given, change->used);
-        remote->alone_left -= SL_MIN(change->used - SL_MIN(given, change->used), remote->alone_left);
+        remote->alone_left += given - SL_MIN(given, used);
+        remote->alone_left -= SL_MIN(used - SL_MIN(given, used), remote->alone_left);
     }
     /* The copy follows, until the home says more. */
     given = SL_MIN(SL_MIN(given, c->reserved), c->used);
     c->reserved -= given;
-    c->used += change->used - given;
+    c->used += used - given;
     sl_counter_watch(&limiter->shards[sl_limit_shard_of(c->hash)], c);
 }
 
-void sl_limiter_settle_away(struct sl_limiter *limiter, uint32_t worker, const struct sl_limit_held *held,
-                            uint32_t n_held, const uint64_t used[SL_LIMIT_KINDS], struct sl_limit_change *out)
+uint32_t sl_limiter_settle_away(struct sl_limiter *limiter, uint32_t worker, const struct sl_limit_held *held,
+                                uint32_t n_held, const uint64_t used[SL_LIMIT_KINDS], uint64_t now_usec,
+                                struct sl_limit_change *out)
 {
     uint64_t mask = 0;
+    uint32_t n = 0;
     for (uint32_t i = 0; i < n_held; i++) {
         mask |= (uint64_t)1 << held[i].shard;
     }
@@ -497,13 +492,15 @@ void sl_limiter_settle_away(struct sl_limiter *limiter, uint32_t worker, const s
         uint64_t more = c->kind == SL_LIMIT_CONCURRENT ? 0 : SL_MIN(used[c->kind], TOLD_MAX);
         SL_ASSERT(c->n_open > 0);
         c->n_open--;
-        out[i] = (struct sl_limit_change){ .start_usec = held[i].start_usec,
+        out[n] = (struct sl_limit_change){ .start_usec = held[i].start_usec,
                                            .reserved = held[i].reserved,
-                                           .used = more };
-        memcpy(out[i].name, c->remote->name, sizeof(out[i].name));
-        share_settle(limiter, c, worker, &out[i]);
+                                           .used = (int64_t)more };
+        memcpy(out[n].name, c->remote->name, sizeof(out[n].name));
+        share_settle(limiter, c, worker, &out[n]);
+        n += !sl_lease_settle(c, worker, now_usec, &out[n]);
     }
     sl_limit_shards_unlock(limiter, mask);
+    return n;
 }
 
 /* --- shares --- */
@@ -530,7 +527,7 @@ void sl_limiter_each_share(struct sl_limiter *limiter, uint32_t worker, bool has
                 .end_usec = has_window ? c->end_usec : 0,
                 .used = own->used,
                 .reserved = own->reserved,
-                .floor = has_floors && has_window ? c->used - SL_MIN(c->reserved, c->used) : 0,
+                .floor = has_floors && has_window ? floor_of(c) : 0,
                 .period_usec = c->period_usec,
                 .is_session = c->key == SL_LIMIT_SESSION,
             };

@@ -33,6 +33,7 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_REASON] = { "reason", "the error type of a failed attempt; empty: it did not fail" },
     [LB_DECISION] = { "decision", "`allowed` or `refused`" },
     [LB_SOURCE] = { "source", "who decided: `local` (this process), `shared` (the counters that all nodes share), "
+                              "`lease` (this process, by a part of those that it has for a moment), "
                               "`share` (this process, because those could not be reached)" },
     [LB_STATE] = { "state", "`active` or `idle`" },
     [LB_CANCELLED] = { "upstream_cancelled", "`true`: an attempt was running and was stopped" },

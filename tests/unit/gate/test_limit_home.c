@@ -46,7 +46,7 @@ static int pin(struct sl_limiter *limiter, struct asked *a, const struct sl_limi
 {
     one_call_make(&a->one, "chat", 0, "", rule, 1);
     a->one.call.amounts[SL_LIMIT_TOKENS] = 30;
-    a->at = (struct sl_limit_home_at){ worker, 2, now, OFFSET };
+    a->at = (struct sl_limit_home_at){ .worker = worker, .n_nodes = 2, .now_usec = now, .offset_usec = OFFSET };
     return sl_limiter_pin(limiter, &a->one.call, &a->at, a->pins, &a->n, &a->view);
 }
 
@@ -54,7 +54,9 @@ static int pin(struct sl_limiter *limiter, struct asked *a, const struct sl_limi
 static void answer(struct sl_limiter *limiter, struct asked *a, uint64_t start, uint64_t used, uint64_t reserved,
                    bool is_taken)
 {
-    const struct sl_limit_answer said = { start, start - OFFSET + HOUR, used, reserved, UINT64_MAX };
+    struct sl_limit_answer said = {
+        .start_usec = start, .end_usec = start - OFFSET + HOUR, .used = used, .reserved = reserved, .own = UINT64_MAX
+    };
     sl_limiter_answered(limiter, &a->one.call, &a->at, a->pins, a->n, &said, is_taken, a->held, &a->n_held, &a->view);
 }
 
@@ -102,9 +104,9 @@ static void all_nodes_find_the_same_name(void **state)
     assert_memory_not_equal(a.pins[0].name, c.pins[0].name, SL_LIMIT_HOME_NAME);
     assert_int_equal(a.pins[0].amount, 1);
     assert_int_equal(c.pins[0].amount, 30);
-    sl_limiter_unpin(one, a.pins, a.n);
-    sl_limiter_unpin(two, b.pins, b.n);
-    sl_limiter_unpin(two, c.pins, c.n);
+    sl_limiter_unpin(one, 0, a.pins, a.n);
+    sl_limiter_unpin(two, 1, b.pins, b.n);
+    sl_limiter_unpin(two, 1, c.pins, c.n);
     sl_limiter_free(one);
     sl_limiter_free(two);
 }
@@ -130,7 +132,27 @@ static void the_view_is_the_homes(void **state)
     assert_int_equal(pin(limiter, &a, &ten, 0, T0 + HOUR - 1), SL_E_LIMIT);
     assert_true(a.view.is_refused);
     assert_int_equal(pin(limiter, &a, &ten, 0, T0 + HOUR), 0);
-    sl_limiter_unpin(limiter, a.pins, a.n);
+    sl_limiter_unpin(limiter, 0, a.pins, a.n);
+    sl_limiter_free(limiter);
+}
+
+/* Two workers have asked: the answer that was given first comes last. */
+static void the_newest_answer_counts(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new();
+    struct asked a, b;
+    assert_int_equal(pin(limiter, &a, &ten, 0, T0), 0);
+    assert_int_equal(pin(limiter, &b, &ten, 1, T0), 0);
+    struct sl_limit_answer said = {
+        .said_usec = T0 + OFFSET + 2, .start_usec = T0 + OFFSET, .end_usec = T0 + HOUR, .used = 10, .own = UINT64_MAX
+    };
+    sl_limiter_answered(limiter, &b.one.call, &b.at, b.pins, b.n, &said, true, b.held, &b.n_held, &b.view);
+    said.said_usec--;
+    said.used--;
+    sl_limiter_answered(limiter, &a.one.call, &a.at, a.pins, a.n, &said, true, a.held, &a.n_held, &a.view);
+    assert_int_equal(shares(limiter, 0, true, T0).last.floor, 10);
+    assert_int_equal(pin(limiter, &a, &ten, 0, T0), SL_E_LIMIT);
     sl_limiter_free(limiter);
 }
 
@@ -164,7 +186,7 @@ static void reservations_are_settled_in_their_window(void **state)
     assert_int_equal(seen.last.reserved, 60);
     assert_int_equal(shares(limiter, 1, false, T0).n, 0);
 
-    sl_limiter_settle_away(limiter, 0, a.held, a.n_held, used, &change);
+    assert_int_equal(sl_limiter_settle_away(limiter, 0, a.held, a.n_held, used, 0, &change), 1);
     assert_true(change.start_usec == start && change.reserved == 30 && change.used == 12);
     seen = shares(limiter, 0, true, T0);
     assert_true(seen.last.used == 42 && seen.last.reserved == 30 && seen.last.floor == 12);
@@ -173,11 +195,11 @@ static void reservations_are_settled_in_their_window(void **state)
     /* A new window: the other reservation is of the old one, and changes nothing here. */
     assert_int_equal(pin(limiter, &a, &tokens, 1, T0 + HOUR), 0);
     answer(limiter, &a, start + HOUR, 30, 30, true);
-    sl_limiter_settle_away(limiter, 0, b.held, b.n_held, used, &change);
+    assert_int_equal(sl_limiter_settle_away(limiter, 0, b.held, b.n_held, used, 0, &change), 1);
     assert_int_equal(change.start_usec, start);
     assert_int_equal(shares(limiter, 0, false, T0 + HOUR).last.used, 0);
     assert_int_equal(shares(limiter, 1, false, T0 + HOUR).last.used, 30);
-    sl_limiter_settle_away(limiter, 1, a.held, a.n_held, used, &change);
+    assert_int_equal(sl_limiter_settle_away(limiter, 1, a.held, a.n_held, used, 0, &change), 1);
     sl_limiter_free(limiter);
 }
 
@@ -189,7 +211,7 @@ static void a_doubt_outlives_the_news_of_a_window(void **state)
     struct asked lost, other;
     assert_int_equal(pin(limiter, &lost, &ten, 0, T0), 0);
     sl_limiter_doubt(limiter, 0, lost.pins, lost.n);
-    sl_limiter_unpin(limiter, lost.pins, lost.n);
+    sl_limiter_unpin(limiter, 0, lost.pins, lost.n);
     assert_int_equal(pin(limiter, &other, &ten, 1, T0), 0);
     answer(limiter, &other, T0 + OFFSET, 2, 0, true);
     struct seen seen = shares(limiter, 0, false, T0);
@@ -204,7 +226,7 @@ static void a_new_copy_takes_over_what_the_worker_had_added(void **state)
     (void)state;
     struct sl_limiter *limiter = limiter_new();
     struct asked a;
-    struct sl_limit_answer said = { T0 + OFFSET, T0 + HOUR, 6, 0, 4 };
+    struct sl_limit_answer said = { .start_usec = T0 + OFFSET, .end_usec = T0 + HOUR, .used = 6, .own = 4 };
     for (uint64_t i = 0; i < 2; i++, said.used++, said.own++) {
         assert_int_equal(pin(limiter, &a, &ten, 0, T0), 0);
         sl_limiter_answered(limiter, &a.one.call, &a.at, a.pins, a.n, &said, true, a.held, &a.n_held, &a.view);
@@ -261,7 +283,7 @@ static void what_is_settled_alone_is_free_again(void **state)
         assert_int_equal(pin(limiter, &a, &tokens, 0, T0), 0);
         assert_int_equal(sl_limiter_take_alone(limiter, &a.one.call, &a.at, a.pins, a.n, a.held, &a.n_held, &a.view),
                          0);
-        sl_limiter_settle_away(limiter, 0, a.held, a.n_held, used, &change);
+        assert_int_equal(sl_limiter_settle_away(limiter, 0, a.held, a.n_held, used, 0, &change), 1);
     }
     assert_int_equal(alone(limiter, &tokens, T0), SL_E_LIMIT);
     sl_limiter_free(limiter);
@@ -280,9 +302,11 @@ static void windows_are_merged(void **state)
     assert_int_equal(sl_limiter_take_alone(limiter, &a.one.call, &a.at, a.pins, a.n, a.held, &a.n_held, &a.view), 0);
     sl_limiter_each_share(limiter, 0, false, T0, on_share, &seen);
     assert_int_equal(seen.last.start_usec, T0 + OFFSET);
-    const struct sl_limit_answer said = { T0 + 3, T0 - OFFSET + 3 + HOUR, 70, 40, UINT64_MAX };
+    const struct sl_limit_answer said = {
+        .start_usec = T0 + 3, .end_usec = T0 - OFFSET + 3 + HOUR, .used = 70, .reserved = 40, .own = UINT64_MAX
+    };
     sl_limiter_share_back(limiter, &seen.last, &said);
-    sl_limiter_settle_away(limiter, 0, a.held, a.n_held, used, &change);
+    assert_int_equal(sl_limiter_settle_away(limiter, 0, a.held, a.n_held, used, 0, &change), 1);
     assert_true(change.start_usec == T0 + 3 && change.reserved == 30 && change.used == 5);
     seen = shares(limiter, 0, false, T0);
     assert_true(seen.last.start_usec == T0 + 3 && seen.last.used == 5 && seen.last.reserved == 0);
@@ -297,7 +321,7 @@ static void pins_keep_a_counter(void **state)
     assert_int_equal(pin(limiter, &a, &ten, 0, T0), 0);
     sl_limiter_pin_again(limiter, a.pins, a.n);
     answer(limiter, &a, T0 + OFFSET, 1, 0, true);
-    sl_limiter_unpin(limiter, a.pins, a.n);
+    sl_limiter_unpin(limiter, 0, a.pins, a.n);
     assert_int_equal(sl_limiter_count(limiter), 1);
     sl_limiter_free(limiter);
 }
@@ -307,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_nodes_find_the_same_name),
         cmocka_unit_test(the_view_is_the_homes),
+        cmocka_unit_test(the_newest_answer_counts),
         cmocka_unit_test(nothing_passes_a_cap_of_zero),
         cmocka_unit_test(reservations_are_settled_in_their_window),
         cmocka_unit_test(a_doubt_outlives_the_news_of_a_window),

@@ -9,92 +9,9 @@ import time
 
 import pytest
 
+from fleet import CHAT_PATH, fleet, never_more, requests  # noqa: F401: a fixture
 from harness import BIN, CHAT, CHAT_REPLY, chat_route, free_port, wait_for
 from redis_server import cutter, redis  # noqa: F401: fixtures
-
-CHAT_PATH = "/v1/chat/completions"
-
-
-class Fleet:
-    """Some daemons with one configuration, and an upstream that counts what reached it."""
-
-    def __init__(self, sluice, upstream, port, limits, n=2, counters=None, routes=None, authorities=None, **config):
-        self.n_calls = 0
-        self.lock = threading.Lock()
-        self.up = upstream(self.answer, backlog=1024)
-        base = f"http://127.0.0.1:{self.up.port}/v1"
-        config = {
-            "endpoints": routes(base) if routes else [chat_route(base, limits=limits)],
-            "counters": {"redis": f"redis://127.0.0.1:{port}", "deadline": "10s", **(counters or {})},
-            "server": {"workers": 2},
-            **config,
-        }
-        if authorities:
-            config["upstream"] = {"ca": authorities}
-        self.nodes = [sluice(config) for _ in range(n)]
-
-    def answer(self, x):
-        with self.lock:
-            self.n_calls += 1
-        x.reply(CHAT_REPLY)
-
-    def calls(self, n, nodes=None, headers=(), body=CHAT):
-        """Makes n calls over the nodes, in eight lines at a time. Returns how many got each status."""
-        nodes = nodes or self.nodes
-        got = {}
-        lock = threading.Lock()
-        rest = iter(range(n))
-
-        def line(i):
-            conn = nodes[i % len(nodes)].connect()
-            while True:
-                with lock:
-                    if next(rest, None) is None:
-                        break
-                r = conn.request("POST", CHAT_PATH, body, headers).reply()
-                with lock:
-                    got[r.status] = got.get(r.status, 0) + 1
-            conn.close()
-
-        threads = [threading.Thread(target=line, args=(i,)) for i in range(8)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        return got
-
-    @staticmethod
-    def metric(node, name):
-        """A metric without labels."""
-        (line,) = [line for line in node.call("GET", "/metrics").body.splitlines() if line.startswith(name.encode() + b" ")]
-        return float(line.split()[1])
-
-    def up_everywhere(self):
-        def is_up():
-            return all(self.metric(node, "sluice_counters_up") == 1 for node in self.nodes)
-
-        wait_for(is_up, "every node has its counters")
-
-    def know_each_other(self, server):
-        """Each worker has told the server twice that it lives: the replies named all others."""
-
-        def scores():
-            flat = server.command("ZRANGE", "sluice:{sluice}:nodes", 0, -1, "WITHSCORES")
-            return dict(zip(flat[::2], map(float, flat[1::2])))
-
-        wait_for(lambda: len(scores()) == 2 * len(self.nodes), "every worker has joined")
-        for _ in range(2):
-            before = scores()
-            wait_for(lambda: all(score > before[name] for name, score in scores().items()), "signs of life")
-
-
-@pytest.fixture
-def fleet(sluice, upstream):
-    return lambda *args, **kwargs: Fleet(sluice, upstream, *args, **kwargs)
-
-
-def requests(n, **more):
-    return [{"requests": n, "per": "hour", **more}]
 
 
 @pytest.mark.parametrize("n", [2, 4])
@@ -103,7 +20,7 @@ def test_a_limit_of_c_lets_exactly_c_through(redis, fleet, n):
     assert f.calls(1500) == {200: 1000, 429: 500}
     assert f.n_calls == 1000
     asked = sum(f.metric(node, "sluice_counters_seconds_count") for node in f.nodes)
-    assert 1000 < asked < 1500, "what a limit has refused is known until its window ends"
+    assert asked < 1500, "what a limit has refused is known until its window ends"
 
 
 def test_what_the_client_sees_is_the_count_of_all(redis, fleet):
@@ -375,115 +292,7 @@ def test_a_fallback_route_has_its_limits_too(redis, sluice, upstream, fleet):
     assert got.get(200) == 10 == f.n_calls and sum(got.values()) == 30
 
 
-# --- faults ---
-
-
-def never_more(f, most, deadline=60):
-    """Calls until every node refuses because the limit is reached. Never may more than `most` calls reach the upstream,
-    and at the end exactly so many have."""
-
-    def is_over():
-        return [node.call("POST", CHAT_PATH, CHAT).status for node in f.nodes] == [429] * len(f.nodes)
-
-    wait_for(is_over, "the limit is reached", deadline)
-    assert f.n_calls == most
-
-
-@pytest.mark.parametrize("after", [0, 1, 2, 5, 20, 40, 60, 90])
-def test_a_reply_that_is_cut(redis, fleet, cutter, after):
-    """Nobody knows whether the server has counted the calls whose replies are lost: it is asked, and none is counted
-    twice."""
-    server = redis()
-    proxy = cutter(server.port)
-    f = fleet(proxy.port, requests(60, on_loss="closed"))
-    f.know_each_other(server)
-    assert f.calls(20) == {200: 20}
-    for _ in range(3):
-        proxy.cut_after = after
-        f.calls(10)
-    never_more(f, 60)
-
-
-def test_connections_that_are_cut_again_and_again(redis, fleet, cutter):
-    server = redis()
-    proxy = cutter(server.port)
-    f = fleet(proxy.port, requests(500, on_loss="closed"))
-    f.know_each_other(server)
-    over = threading.Event()
-
-    def cut():
-        while not over.wait(0.05):  # what is tested
-            proxy.cut()
-
-    cutting = threading.Thread(target=cut)
-    cutting.start()
-    got = f.calls(400)
-    over.set()
-    cutting.join()
-    assert set(got) <= {200, 503} and f.n_calls == got.get(200, 0) <= 500
-    never_more(f, 500)
-
-
-def test_a_server_within_the_deadline(redis, fleet, cutter):
-    proxy = cutter(redis().port)
-    f = fleet(proxy.port, requests(10, on_loss="closed"), counters={"deadline": "5s"})
-    proxy.delay = 0.1
-    assert f.calls(15) == {200: 10, 429: 5}
-
-
-def test_a_server_that_is_too_slow(redis, fleet, cutter):
-    """No call waits longer than the deadline, and what the server has counted for them is given back."""
-    server = redis()
-    proxy = cutter(server.port)
-    f = fleet(proxy.port, requests(50, on_loss="closed"), counters={"deadline": "100ms"})
-    f.know_each_other(server)
-    proxy.delay = 1.0
-    assert f.calls(20) == {503: 20} and f.n_calls == 0
-    proxy.delay = 0.0
-    f.up_everywhere()
-    never_more(f, 50)
-
-
-@pytest.mark.parametrize("how", ["stopped", "paused"])
-def test_a_server_that_stands_still(redis, fleet, how):
-    server = redis()
-    f = fleet(server.port, requests(50, on_loss="closed"), counters={"deadline": "200ms"})
-    f.know_each_other(server)
-    if how == "stopped":
-        server.pause()
-    else:
-        server.command("CLIENT", "PAUSE", 600000, "WRITE")
-    assert f.calls(16) == {503: 16} and f.n_calls == 0
-    if how == "stopped":
-        server.resume()
-    else:
-        server.command("CLIENT", "UNPAUSE")
-    f.up_everywhere()
-    never_more(f, 50)
-
-
-def test_a_replica_and_back(redis, fleet):
-    server, other = redis(), redis()
-    f = fleet(server.port, requests(50, on_loss="closed"), counters={"deadline": "1s"})
-    f.know_each_other(server)
-    assert f.calls(20) == {200: 20}
-    server.command("REPLICAOF", "127.0.0.1", other.port)
-    assert set(f.calls(8)) == {503}
-    server.command("REPLICAOF", "NO", "ONE")  # empty now, as its master was
-    f.up_everywhere()
-    never_more(f, 50)
-
-
-def test_a_full_server(redis, fleet):
-    server = redis("--maxmemory-policy", "noeviction")
-    f = fleet(server.port, requests(50, on_loss="closed"), counters={"deadline": "1s"})
-    f.know_each_other(server)
-    assert f.calls(8) == {200: 8}
-    server.command("CONFIG", "SET", "maxmemory", "1")
-    assert set(f.calls(8)) == {503} and f.n_calls == 8
-    server.command("CONFIG", "SET", "maxmemory", "0")
-    f.up_everywhere()
-    never_more(f, 50)
+# --- settings ---
 
 
 def refused_start(sluice, port, **counters):
@@ -547,6 +356,13 @@ def test_mlflows_variable(redis, sluice):
     ({"redis": "redis://h/x"}, "the database is a number"),
     ({"redis": "redis://h", "namespace": "a b"}, "counters.namespace: must be 1 to 64 letters"),
     ({"redis": "redis://h", "deadline": "0s"}, "counters.deadline"),
+    ({"redis": "redis://h", "wait": "61s"}, "counters.wait"),
+    ({"redis": []}, "counters.redis: must have 1 to 64 addresses"),
+    ({"redis": ["redis://h"]}, "counters.redis: must name the port"),
+    ({"redis": ["redis://h:1/a/b"]}, "the database is a number"),
+    ({"redis": ["redis://h:1", "redis://h:2/other"]}, "must be as the first address but for host and port"),
+    ({"redis": ["redis://h:1", "rediss://h:2"]}, "must be as the first address but for host and port"),
+    ({"redis": ["redis://u:p@h:1", "redis://u@h:2"]}, "must not have a password"),
     ({"redis": "redis://h", "dead_line": "1s"}, 'did you mean "deadline"'),
 ])
 def test_check_of_counters(tmp_path, counters, words):
@@ -631,9 +447,6 @@ def test_a_reload_does_not_change_the_counters(redis, fleet):
     assert f.n_calls == 12
 
 
-# --- a cluster ---
-
-
 def test_a_call_that_waited_is_read_from_its_own_body(redis, fleet):
     """Another call was read meanwhile: what binds a conversation to its target is not the other's."""
     server = redis()
@@ -656,43 +469,3 @@ def test_a_call_that_waited_is_read_from_its_own_body(redis, fleet):
     assert first.status == 200, first.body
     targets = [node.call("POST", CHAT_PATH, mine).get("x-sluice-target") for _ in range(3)]
     assert targets == [first.get("x-sluice-target")] * 3
-
-
-@pytest.fixture
-def cluster(redis, tmp_path):
-    """Three masters with a third of the slots each, and the number of the one that has our keys."""
-    buses = [free_port() for _ in range(3)]
-    nodes = [redis("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", str(bus)) for bus in buses]
-    for i, node in enumerate(nodes):
-        node.command("CLUSTER", "ADDSLOTSRANGE", i * 16384 // 3, (i + 1) * 16384 // 3 - 1)
-        node.command("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
-        nodes[0].command("CLUSTER", "MEET", "127.0.0.1", node.port, buses[i])
-    wait_for(lambda: all(b"cluster_state:ok" in n.command("CLUSTER", "INFO") for n in nodes), "the cluster is whole")
-    slot = nodes[0].command("CLUSTER", "KEYSLOT", "{sluice}")
-    owner = next(i for i in range(3) if slot < (i + 1) * 16384 // 3)
-    return nodes, owner, slot
-
-
-def test_any_node_of_a_cluster_leads_to_the_counters(cluster, fleet):
-    nodes, owner, _ = cluster
-    f = fleet(nodes[(owner + 1) % 3].port, requests(50, on_loss="closed"))
-    assert f.calls(80) == {200: 50, 429: 30}
-    assert "cannot be" not in f.nodes[0].stderr, "nothing to tell the operator"
-    assert [len(n.counters()) for n in nodes].count(1) == 1 and len(nodes[owner].counters()) == 1
-
-
-def test_a_slot_that_moves(cluster, fleet):
-    """The counters are taken along, or not: the count goes on."""
-    nodes, owner, slot = cluster
-    to = nodes[(owner + 2) % 3]
-    f = fleet(nodes[owner].port, requests(60, on_loss="closed"))
-    f.know_each_other(nodes[owner])
-    assert f.calls(30) == {200: 30}
-    new = to.command("CLUSTER", "MYID").decode()
-    for key in nodes[owner].command("CLUSTER", "GETKEYSINSLOT", slot, 1000):
-        nodes[owner].command("DEL", key)
-    for node in (to, *nodes):
-        node.command("CLUSTER", "SETSLOT", slot, "NODE", new)
-    f.calls(20)
-    never_more(f, 60)
-    assert len(to.counters()) == 1
