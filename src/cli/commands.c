@@ -206,6 +206,13 @@ static const struct cli_opt owner_limits_opts[] = {
     OPTIONS_END,
 };
 
+static const struct cli_opt group_limits_opts[] = {
+    LIMIT_OPTS,
+    { "key", 0, CLI_CHOICE, AT(key), "user|all", "who is counted: each caller, or all together (default)", 0 },
+    { "route", 0, CLI_TEXT, AT(route), "NAME", "these limits are for calls of this route only", 0 },
+    OPTIONS_END,
+};
+
 static const struct cli_opt audit_opts[] = {
     { "all", 0, CLI_SWITCH, AT(is_all), NULL, "everything, not only the newest hundred", 0 },
     OPTIONS_END,
@@ -331,7 +338,7 @@ const struct cli_command cli_commands[] = {
       OF_CLIENT(cli_groups_create) },
     { "groups limits", NULL, "GROUP [LIMIT…]", 1, CLI_WORDS_MAX,
       "show a group's limits, or set some; those of other kinds stay",
-      "sluice groups limits acme money=100/month concurrent=50 --zone Europe/Berlin", owner_limits_opts, false,
+      "sluice groups limits acme money=100/month concurrent=50 --zone Europe/Berlin", group_limits_opts, false,
       OF_CLIENT(cli_groups_limits) },
     { "groups delete", "groups rm|groups remove", "GROUP", 1, 1, "delete a group with nothing in it",
       "sluice groups delete acme/search", NULL, false, OF_CLIENT(cli_groups_delete) },

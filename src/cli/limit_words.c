@@ -72,8 +72,8 @@ int limits_check(const char *command, const struct cli_args *args)
     if (args->data && args->n_words > 1) {
         return cli_usage(command, "it takes either limits or --data");
     }
-    if (args->n_words <= 1 && (args->key || args->zone)) {
-        return cli_usage(command, "--key and --zone go with limits such as 100/minute");
+    if (args->n_words <= 1 && (args->key || args->zone || args->route)) {
+        return cli_usage(command, "--key, --zone and --route go with limits such as 100/minute");
     }
     for (int i = 1; i < args->n_words; i++) {
         if (!limit_read(args->words[i], &limit)) {
@@ -108,6 +108,10 @@ static void limit_write(const struct cli_args *args, const struct limit *limit, 
     if (!is_session && args->key && strcmp(args->key, "user") == 0) {
         fputs(",\"each\":\"principal\"", out);
     }
+    if (args->route) {
+        fputs(",\"route\":", out);
+        cli_json_string(out, args->route);
+    }
     putc('}', out);
 }
 
@@ -122,6 +126,15 @@ static const char *kind_of(const sluice_result *owner, size_t i)
         }
     }
     return NULL;
+}
+
+/* True: the owner's i-th limit is for the route that the command line names, or both are for all routes. */
+static bool is_of_route(const struct cli_args *args, const sluice_result *owner, size_t i)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "limits[%zu].route", i);
+    const char *route = sluice_json_kind(owner, path) == 's' ? sluice_json_get(owner, path, NULL) : NULL;
+    return route && args->route ? strcmp(route, args->route) == 0 : !route == !args->route;
 }
 
 static bool is_named(const struct cli_args *args, const char *kind)
@@ -147,7 +160,7 @@ static int others_write(const struct cli_args *args, const sluice_result *owner,
         if (!json) {
             return n;
         }
-        if (!is_named(args, kind_of(owner, i))) {
+        if (!is_of_route(args, owner, i) || !is_named(args, kind_of(owner, i))) {
             fprintf(out, "%s%.*s", n++ ? "," : "", (int)len, json);
         }
     }
@@ -176,11 +189,23 @@ int limits_make(const struct cli_args *args, const sluice_result *owner, char **
     return fclose(out) == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
 }
 
+/* True: a limit is for one route. */
+static bool has_routes(const sluice_result *owner)
+{
+    char path[64];
+    bool has = false;
+    for (size_t i = 0, n = sluice_json_count(owner, "counts"); i < n; i++) {
+        snprintf(path, sizeof(path), "counts[%zu].route", i);
+        has |= sluice_json_kind(owner, path) == 's';
+    }
+    return has;
+}
+
 int limits_print(const struct cli_args *args, const sluice_result *owner, const char *json_member)
 {
-    static const char *const columns[] = { "KIND", "CAP", "PER", "ZONE", "EACH", "USED", "RESERVED", "RESET" };
-    static const char *const members[] = { "kind", "cap", "per", "zone", "each", "used", "reserved", "reset" };
-    struct cli_table table = { .heading = columns, .n_columns = 8 };
+    static const char *const columns[] = { "KIND", "CAP", "PER", "ZONE", "EACH", "USED", "RESERVED", "RESET", "ROUTE" };
+    static const char *const members[] = { "kind", "cap", "per", "zone", "each", "used", "reserved", "reset", "route" };
+    struct cli_table table = { .heading = columns, .n_columns = has_routes(owner) ? 9 : 8 };
     size_t len;
     char path[64];
     if (args->is_json && json_member) {
@@ -197,7 +222,7 @@ int limits_print(const struct cli_args *args, const sluice_result *owner, const 
         if (sluice_json_kind(owner, path) != 'o') {
             return cli_table_end(args, &table);
         }
-        for (size_t k = 0; k < sizeof(members) / sizeof(members[0]); k++) {
+        for (size_t k = 0; k < (size_t)table.n_columns; k++) {
             snprintf(path, sizeof(path), "counts[%zu].%s", i, members[k]);
             int kind = sluice_json_kind(owner, path);
             cli_table_add(&table, kind == 0 || kind == '0' ? NULL : sluice_json_get(owner, path, NULL));

@@ -206,7 +206,7 @@ static bool children_or_refuse(struct sl_xchg *x, struct sl_json_val children, s
     struct sl_json_val limits = sl_json_get(children, "limits");
     return members_or_refuse(x, children, names, "children have limits") &&
            (sl_json_is_nothing(limits) ||
-            sl_api_own_limits_or_refuse(x, limits, &ret->children, &ret->stored_children));
+            sl_api_own_limits_or_refuse(x, limits, &sl_limits_group, &ret->children, &ret->stored_children));
 }
 
 /* Reads the body. False: it was refused. */
@@ -227,7 +227,8 @@ static bool asked_or_refuse(struct sl_xchg *x, bool has_name, struct asked *ret)
         return false;
     }
     ret->has_limits = sl_json_is_present(limits);
-    return (sl_json_is_nothing(limits) || sl_api_own_limits_or_refuse(x, limits, &ret->limits, &ret->stored_limits)) &&
+    return (sl_json_is_nothing(limits) ||
+            sl_api_own_limits_or_refuse(x, limits, &sl_limits_group, &ret->limits, &ret->stored_limits)) &&
            children_or_refuse(x, sl_json_get(body, "children"), ret);
 }
 

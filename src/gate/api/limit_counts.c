@@ -34,6 +34,9 @@ static void rule_write(struct sl_jw *w, const struct sl_limit_rule *rule)
     if (rule->kind != SL_LIMIT_CONCURRENT && rule->key != SL_LIMIT_SESSION) {
         sl_limit_period_write(w, "per", rule);
     }
+    if (rule->route.n) {
+        sl_jw_member_str(w, "route", rule->route);
+    }
     if (rule->key != SL_LIMIT_WHOLE) {
         sl_jw_member_str(w, "each", rule->key == SL_LIMIT_USER ? SL_STR("principal") : SL_STR("session"));
     }
@@ -63,7 +66,8 @@ void sl_api_counts_write(const struct sl_xchg *x, struct sl_jw *w, const struct 
         sl_jw_object(w);
         rule_write(w, rule);
         if (rule->key == SL_LIMIT_WHOLE ? asked->of_all : rule->key == SL_LIMIT_USER && asked->principal.n) {
-            sl_limiter_look(x->worker->gate->limiter, limits, rule, asked->principal, now, &look);
+            sl_limiter_look(x->worker->gate->limiter, sl_limits_part(limits, rule), rule, asked->principal, now,
+                            &look);
             numbers_write(w, rule, &look, now);
         } else {
             sl_jw_member_null(w, "used");

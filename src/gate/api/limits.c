@@ -99,15 +99,15 @@ bool sl_api_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const s
     return n >= 0 && (n == 0 || ret->p);
 }
 
-bool sl_api_own_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits **ret,
-                                 struct sl_str *ret_stored)
+bool sl_api_own_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits_words *words,
+                                 const struct sl_limits **ret, struct sl_str *ret_stored)
 {
     struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
     struct sl_limits *limits = NULL;
-    if (!sl_api_limits_or_refuse(x, list, &sl_limits_mixed, ret_stored)) {
+    if (!sl_api_limits_or_refuse(x, list, words, ret_stored)) {
         return false;
     }
-    int n = ret_stored->p ? sl_limits_list_read(*ret_stored, rules) : 0;
+    int n = ret_stored->p ? sl_limits_list_read(*ret_stored, x->arena, rules) : 0;
     int r = n > 0 ? sl_limits_new(x->arena, SL_LIMIT_OF_KEY, SL_STR(""), 0, rules, (uint32_t)n, &limits) : n;
     if (r < 0) {
         sl_xchg_fail_nomem(x);

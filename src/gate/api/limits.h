@@ -16,9 +16,9 @@ extern const struct sl_limits_words sl_limits_databricks;
  * refused. */
 bool sl_api_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits_words *words,
                              struct sl_str *ret);
-/* The same for the list of a key or a group. *ret: the rules, on the same arena; NULL: none. */
-bool sl_api_own_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits **ret,
-                                 struct sl_str *ret_stored);
+/* The same for the list of a key or a group, with its words. *ret: the rules, on the same arena; NULL: none. */
+bool sl_api_own_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits_words *words,
+                                 const struct sl_limits **ret, struct sl_str *ret_stored);
 /* How many rules an admin of a group gives a key or a group: all of them are counted at each call. With groups of
  * SL_GROUP_DEPTH_MAX names these are 32 at a call. */
 #define SL_OWN_RULES_MAX 4

@@ -169,6 +169,9 @@ static int admit(struct sl_xchg *x, struct sl_charge *charge, sl_charge_fn *fn, 
 /* Adds what an owner's limits need to know. SL_E_NOMEM. */
 static int owner_add(const struct sl_xchg *x, struct sl_charge *charge, const struct sl_limits *limits)
 {
+    if (!limits->n) { /* all of a group's are for other routes */
+        return 0;
+    }
     sl_admission_add(&charge->admission, limits);
     charge->has_amounts |= limits->has_tokens || limits->has_money;
     charge->has_money |= limits->has_money;
@@ -194,13 +197,38 @@ static bool has_caller_limits(const struct sl_caller *caller)
     return caller->key && (caller->key->limits || (caller->group && caller->group->has_limits));
 }
 
+/* Adds the limits of a group that are for this route only. */
+static int pairs_add(const struct sl_xchg *x, struct sl_charge *charge, const struct sl_limits *limits,
+                     struct sl_str route)
+{
+    int r = 0;
+    for (uint32_t i = 1; r == 0 && i < limits->n_parts; i++) {
+        if (sl_str_eq(limits->parts[i].rules[0].route, route)) {
+            r = owner_add(x, charge, &limits->parts[i]);
+        }
+    }
+    return r;
+}
+
 /* Adds the limits of the caller's key, its group, and the groups above. */
 static int caller_add(const struct sl_xchg *x, struct sl_charge *charge)
 {
     const struct sl_caller *caller = &x->caller;
     int r = caller->key->limits ? owner_add(x, charge, caller->key->limits) : 0;
     for (const struct sl_group *group = caller->group; r == 0 && group; group = group->above) {
-        r = group->def->limits ? owner_add(x, charge, group->def->limits) : 0;
+        const struct sl_limits *limits = group->def->limits;
+        r = limits ? owner_add(x, charge, limits->parts ? limits->parts : limits) : 0;
+        r = r == 0 && limits ? pairs_add(x, charge, limits, x->route->name) : r;
+    }
+    return r;
+}
+
+/* Adds what holds for the call at another route: the route's limits, and those of the caller's groups there. */
+static int away_add(const struct sl_xchg *x, struct sl_charge *charge, const struct sl_route *route)
+{
+    int r = route->limits ? owner_add(x, charge, route->limits) : 0;
+    for (const struct sl_group *group = x->caller.group; r == 0 && group; group = group->above) {
+        r = group->def->limits ? pairs_add(x, charge, group->def->limits, route->name) : 0;
     }
     return r;
 }
@@ -215,7 +243,7 @@ int sl_charge_begin(struct sl_xchg *x)
     int r = !charge ? SL_E_NOMEM : x->route->limits ? owner_add(x, charge, x->route->limits) : 0;
     r = r < 0 || !is_limited ? r : caller_add(x, charge);
     r = r < 0 ? r : held_make(x, &charge->admission);
-    x->charge = r < 0 ? NULL : charge;
+    x->charge = r < 0 || !charge->admission.call.n_owners ? NULL : charge;
     return r;
 }
 
@@ -258,7 +286,8 @@ static void away_error(struct sl_llm_error *ret_error)
 /* True: it is of a group above the caller's own, whose other members' use is none of its business. */
 static bool is_above(const struct sl_xchg *x, const struct sl_limits *limits)
 {
-    return limits->owner == SL_LIMIT_OF_GROUP && x->caller.key && !sl_str_eq(limits->name, x->caller.key->group);
+    struct sl_limit_owner_shown owner = sl_limit_owner_show(limits->owner, limits->name);
+    return owner.owner == SL_LIMIT_OF_GROUP && x->caller.key && !sl_str_eq(owner.name, x->caller.key->group);
 }
 
 void sl_charge_error(const struct sl_xchg *x, int r, struct sl_llm_error *ret_error)
@@ -417,12 +446,12 @@ bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route)
     if (is_unpriced_away(x, route)) {
         return false;
     }
-    if (!route->limits) {
-        return true;
-    }
     sl_admission_init(&charge.admission, x->worker->gate->limiter, x->caller.principal);
-    if (owner_add(x, &charge, route->limits) < 0) {
+    if (away_add(x, &charge, route) < 0) {
         return false;
+    }
+    if (!charge.admission.call.n_owners) {
+        return true;
     }
     amounts_fill(x, route, &charge);
     sl_limiter_peek(charge.admission.limiter, &charge.admission.call, x->env->wall_usec, &view);
@@ -435,12 +464,15 @@ int sl_charge_go(struct sl_xchg *x, const struct sl_route *route, sl_charge_fn *
         settle(x, x->charge_away, false);
         x->charge_away = NULL;
     }
-    if (!route->limits) {
+    if (!route->limits && !(x->caller.group && x->caller.group->has_limits)) {
         return 0;
     }
     struct sl_charge *charge = charge_new(x);
-    if (!charge || owner_add(x, charge, route->limits) < 0 || held_make(x, &charge->admission) < 0) {
+    if (!charge || away_add(x, charge, route) < 0 || held_make(x, &charge->admission) < 0) {
         return SL_E_NOMEM;
+    }
+    if (!charge->admission.call.n_owners) {
+        return 0;
     }
     amounts_fill(x, route, charge);
     x->charge_away = charge;

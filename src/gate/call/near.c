@@ -11,7 +11,7 @@
 #include "gate/watch/line.h"
 
 /* The most bytes of one entry. */
-#define ENTRY_MAX 600
+#define ENTRY_MAX 900
 
 static void cap_write(struct sl_line *line, const struct sl_limit_rule *rule)
 {
@@ -47,9 +47,13 @@ static void period_write(struct sl_line *line, const struct sl_limit_rule *rule)
 
 static void near_write(struct sl_line *line, const struct sl_limit_near *near, bool is_first)
 {
+    struct sl_limit_owner_shown owner = sl_limit_owner_show(near->owner->owner, near->owner->name);
     sl_line_word(line, is_first ? SL_STR("{\"owner\":") : SL_STR(",{\"owner\":"),
-                 sl_str_c(sl_limit_owner_names[near->owner->owner]));
-    sl_line_text(line, SL_STR(",\"name\":"), near->owner->name);
+                 sl_str_c(sl_limit_owner_names[owner.owner]));
+    sl_line_text(line, SL_STR(",\"name\":"), owner.name);
+    if (owner.route.n) {
+        sl_line_text(line, SL_STR(",\"route\":"), owner.route);
+    }
     sl_line_word(line, SL_STR(",\"kind\":"), sl_str_c(sl_limit_kind_names[near->rule->kind]));
     cap_write(line, near->rule);
     period_write(line, near->rule);

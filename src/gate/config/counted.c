@@ -19,6 +19,17 @@ static bool has_rule(const struct sl_limits *limits, const struct sl_limit_recor
     return has && limits->incarnation == record->incarnation && sl_str_eq(limits->name, record->name);
 }
 
+/* The same for what a group counts of all routes, or of one. */
+static bool has_part(const struct sl_limits *limits, const struct sl_limit_record *record, struct sl_str route)
+{
+    const struct sl_limit_rule any = { .route = route };
+    bool has = false;
+    for (uint32_t i = 0; limits && route.n && i < limits->n; i++) {
+        has |= sl_str_eq(limits->rules[i].route, route);
+    }
+    return (has || !route.n) && has_rule(limits ? sl_limits_part(limits, &any) : NULL, record);
+}
+
 bool sl_is_counted(const void *arg, const struct sl_limit_record *record)
 {
     const struct sl_snapshot *snapshot = arg;
@@ -26,7 +37,9 @@ bool sl_is_counted(const void *arg, const struct sl_limit_record *record)
         const struct sl_key *key = sl_keyset_find(snapshot->keys, record->incarnation);
         return key && has_rule(key->limits, record);
     }
-    const struct sl_group *group = sl_groups_find(snapshot->groups, record->name);
+    struct sl_limit_owner_shown owner = sl_limit_owner_show(record->owner, record->name);
+    const struct sl_group *group = sl_groups_find(snapshot->groups, owner.name);
     /* All groups in one of the file that is not there are out of force, and may come back. */
-    return group ? has_rule(group->def->limits, record) : !sl_groups_find(snapshot->groups, sl_group_top(record->name));
+    return group ? has_part(group->def->limits, record, owner.route)
+                 : !sl_groups_find(snapshot->groups, sl_group_top(owner.name));
 }

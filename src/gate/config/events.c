@@ -124,16 +124,17 @@ static int route_complete(const struct sl_events *events, struct sl_route *route
 /* --- groups --- */
 
 /* Reads a stored list; none: 0. */
-static int rules_read(struct sl_str json, struct sl_limit_rule *rules)
+static int rules_read(struct sl_str json, struct sl_arena *arena, struct sl_limit_rule *rules)
 {
-    return json.p ? sl_limits_list_read(json, rules) : 0;
+    return json.p ? sl_limits_list_read(json, arena, rules) : 0;
 }
 
 /* A group whose limits cannot be read is out of force: keys in it open nothing, rather than everything. */
-static int group_make(const struct sl_store_group *group, struct sl_group_def **ret)
+static int group_read(const struct sl_store_group *group, struct sl_arena *arena, struct sl_group_def **ret)
 {
     struct sl_limit_rule rules[2][SL_LIMIT_RULES_MAX];
-    int n = rules_read(group->limits, rules[0]), n_children = n < 0 ? n : rules_read(group->children, rules[1]);
+    int n = rules_read(group->limits, arena, rules[0]);
+    int n_children = n < 0 ? n : rules_read(group->children, arena, rules[1]);
     if (n_children < 0) {
         sl_log(SL_LOG_ERROR, "store", "the stored limits of group '%.*s' are not readable: nobody can use keys in it",
                SL_STR_ARG(group->path));
@@ -150,6 +151,15 @@ static int group_make(const struct sl_store_group *group, struct sl_group_def **
     def->updated_sec = group->updated_usec / SL_USEC_PER_SEC;
     *ret = def;
     return 0;
+}
+
+static int group_make(const struct sl_store_group *group, struct sl_group_def **ret)
+{
+    struct sl_arena arena;
+    sl_arena_init_small(&arena, 1024);
+    int r = group_read(group, &arena, ret);
+    sl_arena_done(&arena);
+    return r;
 }
 
 static int group_set(struct sl_events *events, const struct sl_store_group *group)

@@ -7,6 +7,7 @@
 #include "gate/config/group.h"
 #include "gate/config/group_path.h"
 #include "gate/config/limits_json.h"
+#include "gate/config/limits_write.h"
 #include "gate/policy/limit_rule.h"
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
@@ -35,7 +36,7 @@ static int limits_check(struct sl_bind *bind, const struct sl_opt *row, const st
 {
     (void)row;
     struct file_rules *rules = field;
-    int n = sl_limits_bind_file(bind, val, rules->v);
+    int n = sl_limits_bind_file(bind, val, &sl_limits_group, rules->v);
     rules->n = n < 0 ? 0 : (uint32_t)n;
     return n < 0 ? n : 0;
 }
@@ -44,7 +45,7 @@ static const struct sl_opt children_opts[] = {
     { "limits", SL_OPT_CUSTOM, offsetof(struct file_group, children.limits) - offsetof(struct file_group, children),
       NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
       "the limits that it begins with, unless it is made with some",
-      .forms = "{\"$ref\":\"#/components/schemas/AllLimitList\"}" },
+      .forms = "{\"$ref\":\"#/components/schemas/GroupLimitList\"}" },
     { NULL },
 };
 
@@ -53,7 +54,7 @@ const struct sl_opt sl_group_opts[] = {
       name_check, "its path: acme, or acme/search for a group in acme, which must be there too" },
     { "limits", SL_OPT_CUSTOM, offsetof(struct file_group, limits), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, limits_check,
       "the limits of all calls with keys in it and in the groups below it; default: none",
-      .forms = "{\"$ref\":\"#/components/schemas/AllLimitList\"}" },
+      .forms = "{\"$ref\":\"#/components/schemas/GroupLimitList\"}" },
     { "children", SL_OPT_MAP, offsetof(struct file_group, children), NULL, 0, 0, 0, NULL, children_opts, NULL,
       "for groups that calls make in it" },
     { NULL },
@@ -140,6 +141,54 @@ static void key_look(struct sl_bind *bind, const struct sl_val *key, uint32_t i,
     }
 }
 
+/* --- routes --- */
+
+/* The names of the file's routes, under both names of the list. SL_E_NOMEM. */
+static int routes_collect(const struct sl_val *root, struct sl_map *names)
+{
+    static const char *const lists[] = { "endpoints", "routes" };
+    static char there;
+    int r = 0;
+    for (size_t l = 0; l < SL_ARRAY_LEN(lists); l++) {
+        const struct sl_val *list = sl_val_find(root, lists[l]);
+        for (uint32_t i = 0; r != SL_E_NOMEM && list && list->kind == SL_VAL_LIST && i < list->n; i++) {
+            const struct sl_val *route = list->items[i].val;
+            const struct sl_val *name = route->kind == SL_VAL_MAP ? sl_val_find(route, "name") : NULL;
+            r = name && name->text.n ? sl_map_put(names, name->text, &there) : 0;
+        }
+    }
+    return r == SL_E_NOMEM ? r : 0;
+}
+
+/* A misspelt route would have no limit. It is no fault: a call may make the route later. */
+static void rules_look(struct sl_bind *bind, const struct sl_group_def *def, const struct sl_limits *limits,
+                       struct sl_pos pos, const struct sl_map *names)
+{
+    pos.line = def->line;
+    pos.col = 1;
+    for (uint32_t i = 0; limits && i < limits->n; i++) {
+        struct sl_str route = limits->rules[i].route;
+        if (route.n && !sl_map_find(names, route)) {
+            sl_bind_problem(bind, SL_PROBLEM_WARNING, pos, "groups",
+                            "a limit of '%.*s' is for the route '%.*s', which is not in this file: it holds when a "
+                            "call makes that route",
+                            SL_STR_ARG(def->path), SL_STR_ARG(route));
+        }
+    }
+}
+
+static void routes_look(struct sl_bind *bind, const struct sl_val *root, const struct sl_group_defs *defs)
+{
+    struct sl_map names = { 0 };
+    int r = defs->n ? routes_collect(root, &names) : 0;
+    for (uint32_t i = 0; r == 0 && i < defs->n; i++) {
+        struct sl_pos pos = sl_val_find(root, "groups")->pos;
+        rules_look(bind, defs->v[i], defs->v[i]->limits, pos, &names);
+        rules_look(bind, defs->v[i], defs->v[i]->children, pos, &names);
+    }
+    sl_map_done(&names);
+}
+
 void sl_groups_look(struct sl_bind *bind, const struct sl_val *root, const struct sl_group_defs *defs)
 {
     const struct sl_val *auth = sl_val_find(root, "auth"), *keys = sl_val_find(auth, "keys");
@@ -155,6 +204,7 @@ void sl_groups_look(struct sl_bind *bind, const struct sl_val *root, const struc
         sl_bind_problem(bind, SL_PROBLEM_ERROR, root->pos, "groups", "out of memory");
     }
     sl_map_done(&paths);
+    routes_look(bind, root, defs);
     if (defs->n && (!auth || auth->kind != SL_VAL_MAP)) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_val_find(root, "groups")->pos, "groups",
                         "hold for keys, and no key is asked for: add an auth section");

@@ -134,7 +134,7 @@ static int key_make(const struct sl_store_key *row, struct sl_key **ret)
                                 .created_sec = row->created_sec,
                                 .expires_sec = row->expires_sec };
     struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
-    int n = row->limits.p ? sl_limits_list_read(row->limits, rules) : 0;
+    int n = row->limits.p ? sl_limits_list_read(row->limits, &arena, rules) : 0;
     spec.rules = rules;
     spec.n_rules = n < 0 ? 0 : (uint32_t)n;
     int r = n < 0 ? n : row->hash.n == sizeof(spec.hash) ? sl_role_parse(row->role, &spec.role) : SL_E_INVAL;

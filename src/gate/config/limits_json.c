@@ -11,6 +11,7 @@
 #include "base/opt.h"
 #include "base/zone.h"
 #include "gate/config/body_val.h"
+#include "gate/config/entry.h"
 #include "gate/config/limits_write.h"
 #include "gate/policy/limit_rule.h"
 #include "gate/policy/period.h"
@@ -20,6 +21,7 @@
 #define TOKENS_MAX     1000000000000000ull    /* 10^15 */
 #define NANO_MAX       1000000000000000000ull /* a billion dollars */
 #define CONCURRENT_MAX 1000000
+#define ARENA_CHUNK    1024
 
 /* Reports a fault at a member, or at the item if the member is missing. */
 static SL_PRINTF(5, 6) int fault(struct sl_limits_fault *ret, const struct sl_val *item, const char *member,
@@ -102,6 +104,24 @@ static int loss_read(const struct sl_val *item, struct sl_limit_rule *ret, struc
     return 0;
 }
 
+/* A group may limit its calls of one route. */
+static int route_read(const struct sl_val *item, const struct sl_limits_words *words, struct sl_limit_rule *ret,
+                      struct sl_limits_fault *ret_fault, struct sl_err *err)
+{
+    const struct sl_val *val = sl_val_find(item, "route");
+    if (sl_val_is_nothing(val)) {
+        return 0;
+    }
+    if (!words->has_routes) {
+        return fault(ret_fault, item, "route", err, "goes with the limits of groups only");
+    }
+    if (val->kind != SL_VAL_STRING || !sl_route_is_name(val->text)) {
+        return fault(ret_fault, item, "route", err, "must be the name of a route: 1 to 255 letters, digits, '_', '-' and '.'");
+    }
+    ret->route = val->text;
+    return 0;
+}
+
 static int plain_read(const struct sl_val *item, const struct sl_limits_words *words, struct sl_limit_rule *ret,
                       struct sl_limits_fault *ret_fault, struct sl_err *err)
 {
@@ -114,13 +134,15 @@ static int plain_read(const struct sl_val *item, const struct sl_limits_words *w
     }
     int r = period_read(item, "renewal_period", ret, ret_fault, err);
     r = r < 0 ? r : zone_read(item, ret, ret_fault, err);
+    r = r < 0 || !words->has_all ? r : route_read(item, words, ret, ret_fault, err);
     return r < 0 || !words->has_all ? r : loss_read(item, ret, ret_fault, err);
 }
 
 /* --- our form --- */
 
 static const char *const own_keys[] = { "requests", "tokens", "input_tokens", "output_tokens", "money",   "concurrent",
-                                        "session",  "per",    "zone",         "each",          "on_loss", NULL };
+                                        "session",  "per",    "zone",         "each",          "on_loss", "route",
+                                        NULL };
 static const char *const session_keys[] = { "requests",      "calls", "tokens", "input_tokens",
                                             "output_tokens", "money", NULL };
 
@@ -185,7 +207,8 @@ struct reading {
 
 static bool is_same_counter(const struct sl_limit_rule *a, const struct sl_limit_rule *b)
 {
-    return a->key == b->key && a->kind == b->kind && a->period_usec == b->period_usec && a->zone == b->zone;
+    return a->key == b->key && a->kind == b->kind && a->period_usec == b->period_usec && a->zone == b->zone &&
+           sl_str_eq(a->route, b->route);
 }
 
 /* `at`: the item, for a fault. */
@@ -210,7 +233,7 @@ static int rule_add(struct reading *reading, const struct sl_val *at, uint32_t i
 static int session_read(struct reading *reading, const struct sl_val *item, uint32_t index)
 {
     const struct sl_val *map = sl_val_find(item, "session");
-    static const char *const others[] = { "per", "zone", "each" };
+    static const char *const others[] = { "per", "zone", "each", "route" };
     for (size_t i = 0; i < SL_ARRAY_LEN(others); i++) {
         if (sl_val_find(item, others[i])) {
             return fault(reading->fault, item, others[i], reading->err, "a session's limits have none");
@@ -297,6 +320,7 @@ static int own_read(struct reading *reading, const struct sl_val *item, uint32_t
         r = period_read(item, "per", &rule, where, err);
         r = r < 0 ? r : zone_read(item, &rule, where, err);
     }
+    r = r < 0 ? r : route_read(item, reading->words, &rule, where, err);
     r = r < 0 ? r : loss_read(item, &rule, where, err);
     return r < 0 ? r : rule_add(reading, item, index, &rule);
 }
@@ -343,32 +367,31 @@ int sl_limits_bind(const struct sl_val *list, const struct sl_limits_words *word
     return (int)reading.n;
 }
 
-int sl_limits_bind_file(struct sl_bind *bind, const struct sl_val *list, struct sl_limit_rule *rules)
+int sl_limits_bind_file(struct sl_bind *bind, const struct sl_val *list, const struct sl_limits_words *words,
+                        struct sl_limit_rule *rules)
 {
     struct sl_limits_fault where;
     struct sl_err err = { 0 };
-    int n = sl_limits_bind(list, &sl_limits_mixed, rules, &where, &err);
+    int n = sl_limits_bind(list, words, rules, &where, &err);
     if (n < 0) {
         size_t before = strlen(bind->path); /* it ends with "limits", and so does where.path begin */
-        snprintf(bind->path + before, sizeof(bind->path) - before, "%s", where.path + strlen(sl_limits_mixed.list));
+        snprintf(bind->path + before, sizeof(bind->path) - before, "%s", where.path + strlen(words->list));
         sl_bind_problem(bind, SL_PROBLEM_ERROR, where.at->pos, NULL, "%s", err.text);
         bind->path[before] = '\0';
     }
     return n;
 }
 
-/* Reads the rules of a JSON list. */
-static int list_read(struct sl_json_val list, const struct sl_limits_words *words, struct sl_limit_rule *rules,
-                     struct sl_err *err)
+/* Reads the rules of a JSON list. The arena has their routes. */
+static int list_read(struct sl_json_val list, const struct sl_limits_words *words, struct sl_arena *arena,
+                     struct sl_limit_rule *rules, struct sl_err *err)
 {
-    struct sl_arena arena;
     struct sl_val *val;
     struct sl_limits_fault where;
     struct sl_err why = { 0 };
-    sl_arena_init_small(&arena, 1024);
     struct sl_val nothing = { .kind = SL_VAL_NULL };
     val = &nothing;
-    int r = sl_json_is_present(list) ? sl_body_val(list, &arena, &val) : 0;
+    int r = sl_json_is_present(list) ? sl_body_val(list, arena, &val) : 0;
     if (r < 0) {
         sl_fail(err, r == SL_E_NOMEM ? r : SL_E_INVAL, r == SL_E_NOMEM ? "out of memory" : "%s: has too many members",
                 words->list);
@@ -379,7 +402,6 @@ static int list_read(struct sl_json_val list, const struct sl_limits_words *word
             sl_fail(err, r, "%s: %s", where.path, why.text);
         }
     }
-    sl_arena_done(&arena);
     return r;
 }
 
@@ -387,22 +409,28 @@ int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *w
                         struct sl_err *err)
 {
     struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
-    int n = list_read(list, words, rules, err);
-    if (n < 0) {
-        return n;
-    }
+    struct sl_arena arena;
     struct sl_jw w;
-    sl_jw_init(&w, out);
-    sl_limits_write(&w, &sl_limits_mixed, &(struct sl_limits){ .rules = rules, .n = (uint32_t)n });
-    return sl_buf_status(out) < 0 ? sl_fail_nomem(err) : n;
+    sl_arena_init_small(&arena, ARENA_CHUNK);
+    int n = list_read(list, words, &arena, rules, err);
+    if (n >= 0) {
+        sl_jw_init(&w, out);
+        sl_limits_write(&w, &sl_limits_mixed, &(struct sl_limits){ .rules = rules, .n = (uint32_t)n });
+    }
+    sl_arena_done(&arena);
+    return n < 0 ? n : sl_buf_status(out) < 0 ? sl_fail_nomem(err) : n;
 }
 
-int sl_limits_list_read(struct sl_str list, struct sl_limit_rule *rules)
+int sl_limits_list_read(struct sl_str list, struct sl_arena *arena, struct sl_limit_rule *rules)
 {
     struct sl_json doc;
     sl_json_init(&doc, NULL);
     int r = sl_json_parse(&doc, list);
-    r = r < 0 ? r : list_read(sl_json_root(&doc), &sl_limits_mixed, rules, NULL);
+    r = r < 0 ? r : list_read(sl_json_root(&doc), &sl_limits_group, arena, rules, NULL);
+    for (int i = 0; i < r; i++) { /* what has no escapes is still a slice of the caller's text */
+        rules[i].route = sl_arena_dup(arena, rules[i].route);
+        r = rules[i].route.p ? r : SL_E_NOMEM;
+    }
     sl_json_done(&doc);
     return r;
 }
@@ -436,7 +464,10 @@ static void part_write(struct sl_jw *w, const char *name, const struct sl_limit_
 int sl_limits_normalise_all(struct sl_json_val list, struct sl_buf *out, struct sl_err *err)
 {
     struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
-    int n = list_read(list, &sl_limits_ours, rules, err);
+    struct sl_arena arena;
+    sl_arena_init_small(&arena, ARENA_CHUNK);
+    int n = list_read(list, &sl_limits_ours, &arena, rules, err);
+    sl_arena_done(&arena); /* a route's limits name no route */
     if (n < 0) {
         return n;
     }
@@ -477,7 +508,11 @@ int sl_limits_replace(struct sl_str stored, struct sl_str requests, struct sl_bu
 static int part_read(struct sl_json_val list, bool is_plain, const struct sl_limits *own, struct sl_limit_rule *rules)
 {
     if (sl_json_is_present(list)) {
-        return list_read(list, &sl_limits_mixed, rules, NULL);
+        struct sl_arena arena;
+        sl_arena_init_small(&arena, ARENA_CHUNK);
+        int n = list_read(list, &sl_limits_mixed, &arena, rules, NULL);
+        sl_arena_done(&arena);
+        return n;
     }
     uint32_t n = own ? SL_MIN(own->n, (uint32_t)SL_LIMIT_RULES_MAX) : 0;
     if (n) {

@@ -8,9 +8,10 @@
 #include "gate/policy/limit_rule.h"
 #include "json/write.h"
 
-const struct sl_limits_words sl_limits_requests = { "limits", "route", false, false };
-const struct sl_limits_words sl_limits_mixed = { "limits", "route", true, false };
-const struct sl_limits_words sl_limits_ours = { "limits", "route", true, true };
+const struct sl_limits_words sl_limits_requests = { "limits", "route", false, false, false };
+const struct sl_limits_words sl_limits_mixed = { "limits", "route", true, false, false };
+const struct sl_limits_words sl_limits_ours = { "limits", "route", true, true, false };
+const struct sl_limits_words sl_limits_group = { "limits", "route", true, false, true };
 
 void sl_limit_period_write(struct sl_jw *w, const char *member, const struct sl_limit_rule *rule)
 {
@@ -67,6 +68,9 @@ static void own_write(struct sl_jw *w, const struct sl_limit_rule *rule)
     if (rule->key == SL_LIMIT_USER) {
         sl_jw_member_str(w, "each", SL_STR("principal"));
     }
+    if (rule->route.n) {
+        sl_jw_member_str(w, "route", rule->route);
+    }
     loss_write(w, rule);
     sl_jw_end(w);
 }
@@ -94,7 +98,7 @@ static void session_write(struct sl_jw *w, const struct sl_limit_rule *rules, ui
 
 bool sl_limit_is_plain(const struct sl_limit_rule *rule)
 {
-    return rule->kind == SL_LIMIT_REQUESTS && rule->key != SL_LIMIT_SESSION;
+    return rule->kind == SL_LIMIT_REQUESTS && rule->key != SL_LIMIT_SESSION && !rule->route.n;
 }
 
 void sl_limits_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limits *limits)

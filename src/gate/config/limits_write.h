@@ -15,6 +15,7 @@ struct sl_limits_words {
     const char *route; /* the key that means the whole owner */
     bool has_all;      /* our form is taken and shown too; else only requests, in the first form */
     bool is_ours;      /* all of them are shown in our form */
+    bool has_routes;   /* each may be for one route: a group's list */
 };
 
 /* MLflow's names: "limits", "route". */
@@ -23,6 +24,8 @@ extern const struct sl_limits_words sl_limits_requests;
 extern const struct sl_limits_words sl_limits_mixed;
 /* Both are taken, and ours is shown. */
 extern const struct sl_limits_words sl_limits_ours;
+/* As sl_limits_mixed, for the list of a group. */
+extern const struct sl_limits_words sl_limits_group;
 
 /* True: a limit of requests, as MLflow has them. */
 bool sl_limit_is_plain(const struct sl_limit_rule *rule);

@@ -13,7 +13,9 @@ void sl_admission_init(struct sl_admission *admission, struct sl_limiter *limite
 void sl_admission_add(struct sl_admission *admission, const struct sl_limits *limits)
 {
     if (limits->n) {
-        SL_ASSERT(admission->call.n_owners < SL_LIMIT_OWNERS_MAX);
+        SL_ASSERT(admission->call.n_owners < SL_LIMIT_OWNERS_MAX &&
+                  admission->n_rules + limits->n <= SL_LIMIT_OF_CALL_MAX);
+        admission->n_rules += limits->n;
         admission->owners[admission->call.n_owners++] = limits;
         admission->n_held_max += limits->n_held;
     }

@@ -37,6 +37,7 @@ struct sl_admission {
     struct sl_counter_home *home; /* NULL: this process */
     struct sl_limit_call call;    /* its owners are `owners` */
     const struct sl_limits *owners[SL_LIMIT_OWNERS_MAX];
+    uint32_t n_rules;    /* of all owners */
     uint32_t n_held_max; /* room that `held` needs */
     bool has_view;
     enum sl_ticket_state state;

@@ -70,7 +70,6 @@ static struct sl_alert *alert_new(const struct sl_limit_record *record, unsigned
         return NULL;
     }
     *alert = (struct sl_alert){
-        .owner = record->owner,
         .rule = { .cap = record->cap,
                   .period_usec = record->period_usec,
                   .key = record->key,
@@ -84,7 +83,10 @@ static struct sl_alert *alert_new(const struct sl_limit_record *record, unsigned
     sl_period_name(&alert->rule);
     char *text = (char *)(alert + 1);
     memcpy(text, record->name.p, record->name.n);
-    alert->name = sl_str_make(text, record->name.n);
+    struct sl_limit_owner_shown owner = sl_limit_owner_show(record->owner, sl_str_make(text, record->name.n));
+    alert->owner = owner.owner;
+    alert->name = owner.name;
+    alert->rule.route = owner.route;
     if (record->who.n) {
         memcpy(text + record->name.n, record->who.p, record->who.n);
     }
@@ -104,7 +106,7 @@ void sl_alerts_raise(struct sl_alerts *alerts, const struct sl_limit_record *rec
 {
     struct sl_alert *alert = alert_new(record, at), *lost = NULL;
     pthread_mutex_lock(&alerts->lock);
-    alerts->counts.raised[record->owner][record->kind][at]++;
+    alerts->counts.raised[sl_limit_owner_show(record->owner, record->name).owner][record->kind][at]++;
     bool is_one_too_many = alert && sl_alert_is_chosen(alert) && alerts->n_chosen == SL_ALERTS_CHOSEN;
     if (!alert || is_one_too_many || alerts->queue.n == SL_ALERTS_MAX) { /* no memory, or no room */
         lost = is_one_too_many ? alert : alert ? take(alerts) : NULL;

@@ -8,8 +8,6 @@
 #include "gate/policy/limit_call.h"
 #include "gate/policy/limit_shard.h"
 
-#define SL_CLAIMS_MAX (SL_LIMIT_OWNERS_MAX * SL_LIMITS_MAX)
-
 /* The counter that one rule asks for, whether it was found or not. */
 struct sl_claim {
     struct sl_counter_id id;
@@ -25,7 +23,7 @@ struct sl_claims {
     uint64_t now;
     uint64_t mask; /* the shards */
     uint32_t n;
-    struct sl_claim v[SL_CLAIMS_MAX];
+    struct sl_claim v[SL_LIMIT_OF_CALL_MAX];
 };
 
 void sl_claims_make(struct sl_claims *claims, struct sl_limiter *limiter, const struct sl_limit_call *call,

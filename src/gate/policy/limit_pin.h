@@ -11,7 +11,7 @@ struct sl_limit_leases;
 /* The name of a counter: a digest of what identifies it. */
 #define SL_LIMIT_HOME_NAME 24
 /* At most this many pins for one call. */
-#define SL_LIMIT_PINS_MAX (SL_LIMIT_OWNERS_MAX * SL_LIMITS_MAX)
+#define SL_LIMIT_PINS_MAX SL_LIMIT_OF_CALL_MAX
 
 /* Who asks, and when. */
 struct sl_limit_home_at {

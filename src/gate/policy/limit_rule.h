@@ -12,7 +12,9 @@ struct sl_zone;
  * call. */
 #define SL_LIMIT_RULES_MAX  16
 #define SL_LIMITS_MAX       32
-#define SL_LIMIT_OWNERS_MAX 12
+#define SL_LIMIT_OWNERS_MAX 20
+/* The most rules of one call: two lists of a route, that of a key, and those of eight groups. */
+#define SL_LIMIT_OF_CALL_MAX 192
 /* A session is forgotten when it made no call for so long. */
 #define SL_LIMIT_SESSION_USEC 86400000000ull
 
@@ -34,7 +36,13 @@ enum sl_limit_kind {
     SL_LIMIT_KINDS,
 };
 
-enum sl_limit_owner { SL_LIMIT_OF_ROUTE, SL_LIMIT_OF_KEY, SL_LIMIT_OF_GROUP, SL_LIMIT_OWNERS };
+enum sl_limit_owner {
+    SL_LIMIT_OF_ROUTE,
+    SL_LIMIT_OF_KEY,
+    SL_LIMIT_OF_GROUP,
+    SL_LIMIT_OF_PAIR, /* a group's limits for one route: the name has both, with a line's end between them */
+    SL_LIMIT_OWNERS
+};
 
 /* What holds while the counters' home cannot be reached. */
 enum sl_limit_loss {
@@ -61,6 +69,7 @@ struct sl_limit_rule {
     enum sl_limit_kind kind;
     const struct sl_zone *zone; /* the calendar's periods there; NULL: from the first call on */
     enum sl_limit_loss on_loss;
+    struct sl_str route; /* in a group's list: it counts the calls of this route only; n == 0: of all */
 };
 
 SL_INLINE enum sl_limit_loss sl_limit_loss_of(const struct sl_limit_rule *rule)
@@ -80,13 +89,26 @@ struct sl_limits {
     bool has_sessions; /* a rule counts sessions */
     bool has_tokens;   /* a rule needs to know how many tokens a call may use */
     bool has_money;    /* or what it may cost */
+    /* A group's list in which some rules are for one route. These lists hold for calls in its place: the first has the
+     * rules for all routes (and may be empty), the others are pairs. NULL: the list itself holds. */
+    const struct sl_limits *parts;
+    uint32_t n_parts;
 };
 
-/* Copies the rules, but not the name. SL_E_NOMEM. */
+/* Copies the rules with their routes, but not the name. SL_E_NOMEM. */
 SL_MUST int sl_limits_new(struct sl_arena *arena, enum sl_limit_owner owner, struct sl_str name, uint64_t incarnation,
                           const struct sl_limit_rule *rules, uint32_t n, struct sl_limits **ret);
 /* The same in the caller's struct; `rules` are borrowed too. */
 void sl_limits_init(struct sl_limits *limits, enum sl_limit_owner owner, struct sl_str name, uint64_t incarnation,
                     const struct sl_limit_rule *rules, uint32_t n);
+/* The list that holds for calls and has this rule of `limits`: itself, or one of its parts. */
+const struct sl_limits *sl_limits_part(const struct sl_limits *limits, const struct sl_limit_rule *rule);
+
+/* An owner as people know it: a pair is a group, and the route. */
+struct sl_limit_owner_shown {
+    enum sl_limit_owner owner;
+    struct sl_str name, route; /* `route` n == 0: none */
+};
+struct sl_limit_owner_shown sl_limit_owner_show(enum sl_limit_owner owner, struct sl_str name);
 
 #endif

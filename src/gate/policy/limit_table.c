@@ -69,11 +69,11 @@ void sl_limiter_forget(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_li
     }
 }
 
-/* The store does not say whose a counter is. A group begins with its topmost one, a principal in a group with the
- * group's path, a session with the key's id. */
+/* The store does not say whose a counter is. A group begins with its topmost one (in a pair, too), a principal in a
+ * group with the group's path, a session with the key's id. */
 static struct sl_str tenant_of(const struct sl_limit_record *record)
 {
-    struct sl_str who = record->owner == SL_LIMIT_OF_GROUP ? record->name : record->who;
+    struct sl_str who = record->owner >= SL_LIMIT_OF_GROUP ? record->name : record->who;
     size_t n = 0;
     while (n < who.n && who.p[n] != '/' && who.p[n] != '\n') {
         n++;

@@ -90,7 +90,7 @@ static const char *heading_of(const struct sl_limit_rule *rule, bool is_sentence
 static struct sl_str short_words(const struct sl_limit_shown *shown, struct sl_arena *arena)
 {
     const struct sl_limit_rule *rule = shown->rule;
-    const struct sl_limits *owner = shown->owner;
+    struct sl_limit_owner_shown owner = sl_limit_owner_show(shown->owner->owner, shown->owner->name);
     char amount[SL_LIMIT_AMOUNT_MAX], period[SL_LIMIT_PERIOD_MAX];
     bool is_plain = rule->kind == SL_LIMIT_REQUESTS && rule->key != SL_LIMIT_SESSION;
     if (is_plain) {
@@ -103,10 +103,11 @@ static struct sl_str short_words(const struct sl_limit_shown *shown, struct sl_a
     } else {
         sl_limit_period_format(rule, period);
     }
-    struct sl_str whose = owner->owner == SL_LIMIT_OF_ROUTE
+    struct sl_str whose = owner.owner == SL_LIMIT_OF_ROUTE
                               ? SL_STR("")
-                              : sl_arena_printf(arena, " (%s '%.*s')", sl_limit_owner_names[owner->owner],
-                                                SL_STR_ARG(owner->name));
+                              : sl_arena_printf(arena, " (%s '%.*s'%s%.*s%s)", sl_limit_owner_names[owner.owner],
+                                                SL_STR_ARG(owner.name), owner.route.n ? ", route '" : "",
+                                                SL_STR_ARG(owner.route), owner.route.n ? "'" : "");
     return sl_arena_printf(arena, "%s: %s%s%.*s", heading_of(rule, false), amount, period, SL_STR_ARG(whose));
 }
 
@@ -117,11 +118,12 @@ struct sl_str sl_limit_words(const struct sl_limit_view *view, bool names_wait, 
     }
     const struct sl_limit_shown *shown = &view->refusing;
     const struct sl_limit_rule *rule = shown->rule;
-    const struct sl_limits *owner = shown->owner;
+    struct sl_limit_owner_shown owner = sl_limit_owner_show(shown->owner->owner, shown->owner->name);
     char cap[SL_LIMIT_AMOUNT_MAX], need[SL_LIMIT_AMOUNT_MAX], period[SL_LIMIT_PERIOD_MAX], wait[SL_WAIT_MAX];
     struct sl_str words = sl_arena_printf(
-        arena, "%s for the %s '%.*s': %s%s.", heading_of(rule, true), sl_limit_owner_names[owner->owner],
-        SL_STR_ARG(owner->name), sl_limit_amount_format(rule, rule->cap, cap), sl_limit_period_format(rule, period));
+        arena, "%s for the %s '%.*s'%s%.*s%s: %s%s.", heading_of(rule, true), sl_limit_owner_names[owner.owner],
+        SL_STR_ARG(owner.name), owner.route.n ? " on the route '" : "", SL_STR_ARG(owner.route),
+        owner.route.n ? "'" : "", sl_limit_amount_format(rule, rule->cap, cap), sl_limit_period_format(rule, period));
     sl_wait_format(shown->reset_usec, wait);
     if (!shown->is_final) {
         return sl_arena_printf(arena, "%.*s Try again in %s.", SL_STR_ARG(words), wait);
@@ -142,12 +144,16 @@ void sl_limit_amount_write(struct sl_jw *w, const char *key, const struct sl_lim
 
 struct sl_str sl_limit_json(const struct sl_limit_shown *shown, bool shows_used, struct sl_arena *arena)
 {
+    struct sl_limit_owner_shown owner = sl_limit_owner_show(shown->owner->owner, shown->owner->name);
     struct sl_buf buf = SL_BUF_INIT(4096);
     struct sl_jw w;
     sl_jw_init(&w, &buf);
     sl_jw_object(&w);
-    sl_jw_member_str(&w, "owner", sl_str_c(sl_limit_owner_names[shown->owner->owner]));
-    sl_jw_member_str(&w, "name", shown->owner->name);
+    sl_jw_member_str(&w, "owner", sl_str_c(sl_limit_owner_names[owner.owner]));
+    sl_jw_member_str(&w, "name", owner.name);
+    if (owner.route.n) {
+        sl_jw_member_str(&w, "route", owner.route);
+    }
     sl_jw_member_str(&w, "kind", sl_str_c(sl_limit_kind_names[shown->rule->kind]));
     sl_limit_amount_write(&w, "cap", shown->rule, shown->rule->cap);
     if (shows_used) {

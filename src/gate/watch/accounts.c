@@ -35,7 +35,7 @@ static bool fullest(const struct walk *walk, const struct sl_limits *limits, enu
         if (rule->kind != kind || rule->key != SL_LIMIT_WHOLE || !rule->cap) {
             continue;
         }
-        sl_limiter_look(walk->limiter, limits, rule, SL_STR(""), walk->now, &look);
+        sl_limiter_look(walk->limiter, sl_limits_part(limits, rule), rule, SL_STR(""), walk->now, &look);
         uint64_t share = (uint64_t)((double)look.used / (double)rule->cap * MILLION);
         if (!found || share > ret->share) {
             ret->used = look.used;

@@ -48,8 +48,9 @@ void sl_alert_log(const struct sl_alert *alert)
 {
     char whose[WHOSE_MAX], used[SL_LIMIT_AMOUNT_MAX], cap[SL_LIMIT_AMOUNT_MAX], period[SL_LIMIT_PERIOD_MAX], end[32];
     struct sl_str until = sl_instant_format_usec(alert->end_wall_usec, end);
-    sl_log(SL_LOG_WARNING, "limits", "the %s '%.*s' has reached %u %% of a limit%s: %s of %s%s, until %.*s",
-           sl_limit_owner_names[alert->owner], SL_STR_ARG(alert->name), alert->at, whose_format(alert, whose),
+    sl_log(SL_LOG_WARNING, "limits", "the %s '%.*s'%s%.*s%s has reached %u %% of a limit%s: %s of %s%s, until %.*s",
+           sl_limit_owner_names[alert->owner], SL_STR_ARG(alert->name), alert->rule.route.n ? " on the route '" : "",
+           SL_STR_ARG(alert->rule.route), alert->rule.route.n ? "'" : "", alert->at, whose_format(alert, whose),
            sl_limit_amount_format(&alert->rule, alert->used, used),
            sl_limit_amount_format(&alert->rule, alert->rule.cap, cap), sl_limit_period_format(&alert->rule, period),
            SL_STR_ARG(until));
@@ -88,6 +89,9 @@ void sl_alert_write(const struct sl_alert *alert, struct sl_buf *out)
     sl_jw_member_u64(&w, "at", alert->at);
     sl_jw_member_str(&w, "owner", sl_str_c(sl_limit_owner_names[alert->owner]));
     sl_jw_member_str(&w, "name", alert->name);
+    if (alert->rule.route.n) {
+        sl_jw_member_str(&w, "route", alert->rule.route);
+    }
     who_write(&w, alert);
     sl_jw_member_str(&w, "kind", sl_str_c(sl_limit_kind_names[alert->rule.kind]));
     sl_limit_amount_write(&w, "cap", &alert->rule, alert->rule.cap);

@@ -104,6 +104,14 @@ static void the_files_groups(void **state)
           "children: "
           "{ limits: [ { tokens: 9, per: hour } ] } } ]",
           NULL },
+        { "auth: {}\ngroups: [ { name: acme, limits: [ { money: 5, per: day, route: c } ] } ]", NULL },
+        { "auth: {}\ngroups: [ { name: acme, children: { limits: [ { money: 5, per: day, route: d } ] } } ]",
+          "f:2:1: warning: groups: a limit of 'acme' is for the route 'd', which is not in this file: it holds when a "
+          "call makes that route" },
+        { "auth: {}\ngroups: [ { name: acme, limits: [ { money: 5, per: day, route: a b } ] } ]",
+          "groups[0].limits[0].route: must be the name of a route" },
+        { "auth: { keys: [ { name: k, limits: [ { requests: 1, per: day, route: c } ], key: { sha256: " HEX "f } } ] }",
+          "auth.keys[0].limits[0].route: goes with the limits of groups only" },
         { "auth: {}\ngroups: [ { name: acme, limits: [ { requests: 5 } ] } ]",
           "f:2:35: error: groups[0].limits[0].per: must be second, minute" },
         { "auth: {}\ngroups: [ { name: acme, limits: [ { requests: -5, per: day } ] } ]",
@@ -249,12 +257,47 @@ static void the_tree_has_both_kinds(void **state)
     sl_group_def_unref(of_file[1]);
 }
 
+/* Rules for one route are lists of their own, which know the group and the route. */
+static void a_list_has_parts(void **state)
+{
+    (void)state;
+    char chat[] = "chat";
+    const struct sl_limit_rule rules[] = {
+        { .cap = 1, .period_usec = 1, .route = sl_str_c(chat) },
+        { .cap = 2, .period_usec = 1, .kind = SL_LIMIT_TOKENS },
+        { .cap = 3, .period_usec = 1, .kind = SL_LIMIT_MONEY, .route = SL_STR("b") },
+        { .cap = 4, .period_usec = 2, .route = sl_str_c(chat) },
+    };
+    const struct sl_group_rules none = { NULL, 0 };
+    struct sl_group_def *def = sl_group_def_new(SL_STR("a/b"), 7, (struct sl_group_rules){ rules, 4 }, none);
+    assert_non_null(def);
+    memset(chat, 'x', 4); /* the names were copied */
+    const struct sl_limits *all = def->limits, *parts = all->parts;
+    assert_int_equal(all->n, 4);
+    assert_int_equal(all->n_parts, 3);
+    assert_true(parts[0].owner == SL_LIMIT_OF_GROUP && parts[0].n == 1 && parts[0].has_tokens && !parts[0].has_money);
+    assert_true(sl_str_eq_c(parts[0].name, "a/b") && parts[0].hash == all->hash && parts[0].incarnation == 7);
+    assert_true(parts[1].owner == SL_LIMIT_OF_PAIR && parts[1].n == 2 && parts[1].n_held == 0);
+    assert_true(parts[2].n == 1 && parts[2].has_money && parts[2].incarnation == 7);
+    struct sl_limit_owner_shown shown = sl_limit_owner_show(parts[1].owner, parts[1].name);
+    assert_true(shown.owner == SL_LIMIT_OF_GROUP && sl_str_eq_c(shown.name, "a/b") && sl_str_eq_c(shown.route, "chat"));
+    static const uint32_t part_of[] = { 1, 0, 2, 1 };
+    for (uint32_t i = 0; i < all->n; i++) {
+        assert_ptr_equal(sl_limits_part(all, &all->rules[i]), &parts[part_of[i]]);
+    }
+    sl_group_def_unref(def);
+    def = sl_group_def_new(SL_STR("a"), 7, (struct sl_group_rules){ &rules[1], 1 }, none);
+    assert_non_null(def);
+    assert_true(!def->limits->parts && sl_limits_part(def->limits, def->limits->rules) == def->limits);
+    sl_group_def_unref(def);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_a_path),          cmocka_unit_test(what_is_in_what),
         cmocka_unit_test(the_files_groups),        cmocka_unit_test(a_principal_is_its_groups),
-        cmocka_unit_test(the_tree_has_both_kinds),
+        cmocka_unit_test(the_tree_has_both_kinds), cmocka_unit_test(a_list_has_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

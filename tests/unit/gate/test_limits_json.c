@@ -14,7 +14,7 @@
 #include "gate/policy/period.h"
 #include "json/write.h"
 
-static const struct sl_limits_words other = { "rate_limits", "endpoint", false, false };
+static const struct sl_limits_words other = { "rate_limits", "endpoint", false, false, false };
 
 static void a_list_is_checked_and_written_anew(void **state)
 {
@@ -118,6 +118,28 @@ static void a_list_is_checked_and_written_anew(void **state)
           "limits[0].session: unknown key \"concurrent\"" },
         { "[{\"calls\":1,\"renewal_period\":\"day\"},{\"requests\":2,\"per\":\"day\"}]", &sl_limits_ours, NULL,
           "limits[1]: has the same key and period as limits[0]" },
+        /* A group's may be for one route; the same limit may stand for several. */
+        { "[{\"requests\":5,\"per\":\"day\",\"route\":\"ch\\u0061t\"},{\"requests\":5,\"per\":\"day\",\"route\":\"b\"},"
+          "{\"requests\":5,\"per\":\"day\",\"route\":null},{\"money\":1,\"per\":\"day\",\"each\":\"principal\",\"route\":\"b\"}]",
+          &sl_limits_group,
+          "[{\"requests\":5,\"per\":\"day\",\"route\":\"chat\"},{\"requests\":5,\"per\":\"day\",\"route\":\"b\"},"
+          "{\"calls\":5,\"key\":\"route\",\"renewal_period\":\"day\"},"
+          "{\"money\":1,\"per\":\"day\",\"each\":\"principal\",\"route\":\"b\"}]",
+          NULL },
+        { "[{\"calls\":5,\"renewal_period\":\"day\",\"route\":\"b\"}]", &sl_limits_group,
+          "[{\"requests\":5,\"per\":\"day\",\"route\":\"b\"}]", NULL },
+        { "[{\"tokens\":1,\"per\":\"day\",\"route\":\"b\"},{\"tokens\":2,\"per\":\"day\",\"route\":\"b\"}]", &sl_limits_group,
+          NULL, "limits[1]: has the same kind, key and period as limits[0]" },
+        { "[{\"tokens\":1,\"per\":\"day\",\"route\":\"b\"}]", &sl_limits_mixed, NULL,
+          "limits[0].route: goes with the limits of groups only" },
+        { "[{\"calls\":1,\"renewal_period\":\"day\",\"route\":\"b\"}]", &sl_limits_ours, NULL,
+          "limits[0].route: goes with the limits of groups only" },
+        { "[{\"tokens\":1,\"per\":\"day\",\"route\":\"a b\"}]", &sl_limits_group, NULL,
+          "limits[0].route: must be the name of a route" },
+        { "[{\"tokens\":1,\"per\":\"day\",\"route\":[\"b\"]}]", &sl_limits_group, NULL,
+          "limits[0].route: must be the name of a route" },
+        { "[{\"session\":{\"calls\":1},\"route\":\"b\"}]", &sl_limits_group, NULL,
+          "limits[0].route: a session's limits have none" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_json doc;
@@ -133,13 +155,18 @@ static void a_list_is_checked_and_written_anew(void **state)
         }
         if (r > 0) { /* reads the stored form again, and shows it with the caller's names */
             struct sl_limit_rule rules[SL_LIMITS_MAX];
-            assert_int_equal(sl_limits_read(sl_buf_str(&out), NULL, rules), r);
+            struct sl_arena arena;
+            sl_arena_init(&arena, NULL);
+            assert_int_equal(cases[i].words->has_routes ? sl_limits_list_read(sl_buf_str(&out), &arena, rules)
+                                                        : sl_limits_read(sl_buf_str(&out), NULL, rules),
+                             r);
             struct sl_buf shown = SL_BUF_INIT(1 << 16);
             struct sl_jw w;
             sl_jw_init(&w, &shown);
             sl_limits_write(&w, &sl_limits_mixed, &(struct sl_limits){ .rules = rules, .n = (uint32_t)r });
             assert_true(sl_str_eq(sl_buf_str(&shown), sl_buf_str(&out)));
             sl_buf_done(&shown);
+            sl_arena_done(&arena);
         }
         sl_buf_done(&out);
         sl_json_done(&doc);

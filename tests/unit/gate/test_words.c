@@ -151,12 +151,22 @@ static void each_kind_has_its_words(void **state)
           "Rate limit exceeded: 200 calls per session",
           "Rate limit reached for the route 'r': 200 calls per session. Begin another session.",
           "{\"owner\":\"route\",\"name\":\"r\",\"kind\":\"requests\",\"cap\":200,\"used\":200,\"reset\":0}" },
+        { { .cap = 3, .multiple = 1, .period_usec = 1, .unit = "hour" },
+          SL_LIMIT_OF_PAIR,
+          3,
+          1,
+          5,
+          false,
+          "Rate limit exceeded: 3 per 1 hour (group 'g', route 'r')",
+          "Rate limit reached for the group 'g' on the route 'r': 3 calls per 1 hour. Try again in 5s.",
+          "{\"owner\":\"group\",\"name\":\"g\",\"route\":\"r\",\"kind\":\"requests\",\"cap\":3,\"used\":3,\"reset\":5}" },
     };
     struct sl_arena arena;
     sl_arena_init(&arena, NULL);
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_limits limits;
-        sl_limits_init(&limits, cases[i].owner, SL_STR("r"), 0, &cases[i].rule, 1);
+        struct sl_str name = cases[i].owner == SL_LIMIT_OF_PAIR ? SL_STR("g\nr") : SL_STR("r");
+        sl_limits_init(&limits, cases[i].owner, name, 0, &cases[i].rule, 1);
         struct sl_limit_view view = { .is_refused = true };
         view.first = view.refusing = (struct sl_limit_shown){
             .owner = &limits,

@@ -189,6 +189,28 @@ def test_limits_out_of_options(upstream, args, limits):
     assert sl("keys", "move", "key-1", "none", server=url)[0] == 0 and seen[0][2]["limits"] == LIMITS
 
 
+def test_a_groups_limits_for_one_route(upstream):
+    """--route changes the limits of that route only, and the table has it."""
+    limits = [{"requests": 5, "per": "hour"}, {"requests": 6, "per": "hour", "route": "chat"}, {"tokens": 7, "per": "day", "route": "chat"}, {"requests": 8, "per": "hour", "route": "b"}]
+    counts = [{"kind": "requests", "cap": limit.get("requests"), "per": "hour", "used": 0, "reserved": 0, "reset": None, **({"route": limit["route"]} if "route" in limit else {})} for limit in limits]
+    seen = []
+
+    def handler(x):
+        if x.body:
+            seen.append(x.json()["limits"])
+        x.reply({"limits": limits, "children": None, "counts": counts})
+
+    url = f"http://127.0.0.1:{upstream(handler).port}"
+    assert sl("groups", "limits", "acme", "100/minute", "--route", "chat", server=url)[0] == 0
+    assert seen.pop() == [limits[0], limits[2], limits[3], {"requests": 100, "per": "minute", "route": "chat"}]
+    assert sl("groups", "limits", "acme", "100/minute", server=url)[0] == 0
+    assert seen.pop() == [*limits[1:], {"requests": 100, "per": "minute"}]
+    code, out, err = sl("groups", "limits", "acme", server=url)
+    assert (code, err) == (0, "") and [line.split("\t")[8] for line in out.splitlines()] == ["", "chat", "chat", "b"]
+    code, _, err = sl("groups", "limits", "acme", "--route", "chat", server=url)
+    assert code == 2 and "--route go with limits such as 100/minute" in err
+
+
 @pytest.mark.parametrize("spec", ["many", "100", "100/", "/minute", "-1/minute", "1.5/minute", "100 minute", "+5/day", "", "99999999999999999999/day", "tokns=5/day", "session=5", "session.=5", "concurrent=5/day", "tokens=5", "money=1.2.3/day", "requests=1.5/day"])
 def test_wrong_limits(server, spec):
     code, _, err = sl("limits", "set", "chat", "--", spec, server=server)

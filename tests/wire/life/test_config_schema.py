@@ -56,6 +56,7 @@ GOOD = [
     "auth: none",
     "auth: { admin_key: $A, keys: [{ name: a, key: { sha256: '" + "0" * 64 + "' }, role: viewer }, { name: b, key: { file: k }, limits: [{ tokens: 5, per: day }] }] }",
     "groups: [{ name: a, limits: [{ money: 5, per: month, zone: UTC }], children: { limits: [] } }]",
+    "groups: [{ name: a, limits: [{ money: 5, per: day, route: chat }, { concurrent: 2, route: chat }], children: { limits: [{ tokens: 5, per: day, zone: UTC, route: b }] } }]",
     "models: { 'my-*': { provider: openai, like: gpt-4.1, context: 5, features: [tools] } }",
     "prices: { unknown: refuse, models: { a/b: { input_cost_per_token: 1e-6 } } }",
     "requests: off",

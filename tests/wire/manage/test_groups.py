@@ -397,6 +397,90 @@ def test_a_groups_limits_hold_for_all_below_it(gate):
     assert r.status == 429 and r.json() == {"error": "Rate limit exceeded: 4 per 1 hour (group 'team')"}
 
 
+PAIR = [{"requests": 2, "per": "hour", "route": "chat"}, {"requests": 5, "per": "hour"}, {"requests": 1, "per": "hour", "each": "principal", "route": "other"}]
+
+
+def two_routes(upstream):
+    conf = config(upstream(lambda x: x.reply(CHAT_REPLY)).base)
+    conf["endpoints"].append({**conf["endpoints"][0], "name": "other"})
+    return conf
+
+
+def call_of(daemon, key, route="chat", path="/v1/chat/completions"):
+    return ask(daemon, "POST", path, {**CHAT, "model": route}, key)
+
+
+def test_a_limit_of_a_group_on_one_route(gate, upstream):
+    """Of the file: only calls of that route count, and a refusal names both."""
+    conf = two_routes(upstream)
+    conf["groups"][0]["limits"] = PAIR
+    conf["alerts"] = {"at": [100]}
+    daemon = gate(conf)
+    key, other = (make_key(daemon, "acme/search")["key"] for _ in range(2))
+    assert [call_of(daemon, k).status for k in (key, other, key)] == [200, 200, 429]
+    error = call_of(daemon, text("query")).json()["error"]
+    assert error["message"].startswith("Rate limit reached for the group 'acme' on the route 'chat': 2 calls per 1 hour."), error
+    assert error["limit"] == {"owner": "group", "name": "acme", "route": "chat", "kind": "requests", "cap": 2, "used": 2, "reset": error["limit"]["reset"]}
+    assert call_of(daemon, key).json()["error"]["limit"]["used"] is None  # what others of a group above have used
+    r = ask(daemon, "POST", "/gateway/chat/invocations", {"messages": CHAT["messages"]}, key)
+    assert r.json() == {"error": "Rate limit exceeded: 2 per 1 hour (group 'acme', route 'chat')"}
+    # Each caller has one on the other route, until the group's five are used.
+    assert [call_of(daemon, k, "other").status for k in (key, key, text("query"), text("boss"))] == [200, 429, 200, 200]
+    made = make_key(daemon, "acme")["key"]
+    error = call_of(daemon, made, "other").json()["error"]
+    assert "for the group 'acme': 5 calls" in error["message"] and "route" not in error["limit"]
+    shown = ask(daemon, "GET", GROUPS + "/acme").json()
+    assert shown["limits"] == PAIR
+    assert [(c.get("route"), c["used"]) for c in shown["counts"]] == [("chat", 2), (None, 5), ("other", None)]
+    wait_for(lambda: "the group 'acme' on the route 'chat' has reached 100 % of a limit: 2 calls of 2 calls per 1 hour" in daemon.stderr, "the alert")
+    near = wait_for(lambda: len(rows := ask(daemon, "GET", "/api/sluice/v1/requests?status=429&limit=1000").json()["requests"]) == 6 and rows, "the rows")
+    assert {(limit["owner"], limit["name"], limit.get("route")) for r in near for limit in r["limits"]} == {("group", "acme", "chat"), ("group", "acme", "other"), ("group", "acme", None)}
+    assert ask(daemon, "GET", GROUPS + "/rival").json()["counts"] == []
+
+
+def test_a_limit_on_one_route_by_calls(gate, upstream):
+    """By the API, inherited by new children, and kept over a restart; a call that goes on to the other route counts there."""
+    conf = two_routes(upstream)
+    daemon = gate(conf)
+    template = [{"requests": 2, "per": "day", "route": "chat"}]
+    put(daemon, "team", status=201, children={"limits": template})
+    assert make_group(daemon, "team/a")["limits"] == template
+    make_group(daemon, "team/b")
+    a, b = (make_key(daemon, f"team/{name}")["key"] for name in "ab")
+    assert [call_of(daemon, a).status for _ in range(3)] == [200, 200, 429]
+    assert call_of(daemon, a, "other").status == call_of(daemon, b).status == 200
+    daemon.stop()
+    daemon.stopped = True
+    daemon = gate(conf)
+    assert call_of(daemon, a).status == 429 and call_of(daemon, b).status == 200 and call_of(daemon, a, "other").status == 200
+    counts = ask(daemon, "GET", GROUPS + "/team/a").json()["counts"]
+    assert [(c["kind"], c["route"], c["used"]) for c in counts] == [("requests", "chat", 2)]
+    # Another limit of the same group leaves it alone; without it, calls pass.
+    put(daemon, "team/a", limits=[*template, {"requests": 2, "per": "day", "route": "other"}])
+    assert call_of(daemon, a).status == 429 and [call_of(daemon, a, "other").status for _ in range(3)] == [200, 200, 429]
+    put(daemon, "team/a", limits=[])
+    assert call_of(daemon, a).status == call_of(daemon, a, "other").status == 200
+    for limits, said in (([{"requests": 1, "per": "day", "route": 5}], "limits[0].route: must be the name of a route"),
+                         ([{"session": {"calls": 1}, "route": "chat"}], "limits[0].route: a session's limits have none")):
+        r = ask(daemon, "PUT", f"{GROUPS}/team/a", {"limits": limits})
+        assert r.status == 400 and message(r).startswith(said), r.body
+    r = ask(daemon, "PUT", "/api/sluice/v1/routes/chat/limits", {"limits": template})
+    assert r.status == 400 and "limits[0].route: goes with the limits of groups only" in r.body.decode(), r.body
+
+
+def test_a_limit_on_a_route_that_calls_go_on_to(gate, upstream):
+    """A group may have less of the route that another one falls back to."""
+    conf = two_routes(upstream)
+    down = upstream(lambda x: x.reply({"error": {"message": "down"}}, status="500 Oops"))
+    conf["endpoints"][0] = chat_route(down.base, fallback={"routes": ["other"]})
+    conf["groups"][0]["limits"] = [{"requests": 1, "per": "hour", "route": "other"}]
+    daemon = gate(conf)
+    assert [call_of(daemon, text("query")).status for _ in range(2)] == [200, 500]
+    assert [c["used"] for c in ask(daemon, "GET", GROUPS + "/acme").json()["counts"]] == [1]
+    key = make_key(daemon, "rival")["key"]
+    assert [call_of(daemon, key).status for _ in range(2)] == [200, 200]
+
+
 def test_a_keys_own_limits(gate):
     daemon = gate()
     key, twin = (make_key(daemon, "acme", limits=[{"requests": 2, **HOUR}, {"tokens": 1000000, "per": "day"}]) for _ in range(2))

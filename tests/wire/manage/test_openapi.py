@@ -118,7 +118,7 @@ def narrowed(doc):
             config = next(v for k, v in model["properties"].items() if k.endswith("config"))
             next(v for k, v in config["properties"].items() if k.endswith("api_base"))["pattern"] = r"^https://[a-z]{3,9}\.example\.com/v1$"
     schemas["Zone"] = {"enum": ["UTC", "Europe/Berlin", None]}
-    for name in ("LimitList", "AllLimitList", "DatabricksLimitList"):
+    for name in ("LimitList", "AllLimitList", "GroupLimitList", "DatabricksLimitList"):
         schemas[name]["maxItems"] = 1
     for key in ("fallback", "shadow"):  # they name other routes of the same type
         del schemas["RouteSettings"]["properties"][key]
