@@ -36,7 +36,8 @@ struct sl_limit_shown {
     uint64_t remaining;
     uint64_t reset_usec; /* time until the window is over; 0: no window is open, or is_final */
     bool is_refusing;
-    bool is_final; /* it never lets such a call pass: waiting does not help */
+    bool is_final;    /* it never lets such a call pass: waiting does not help */
+    bool has_no_room; /* there is no room for a counter of this caller, and none is shared */
 };
 
 /* A limit that let the call pass and is nearly reached, or one that refused it. */

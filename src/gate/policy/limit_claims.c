@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/limit_claims.h"
 
+#include <limits.h>
+
 #include "base/num.h"
 #include "gate/policy/limit_crowd.h"
 
@@ -94,7 +96,7 @@ void sl_claims_make(struct sl_claims *claims, struct sl_limiter *limiter, const 
             claim->id.tenant = tenant_of(call, owner->rules[k].key);
             claim->id.rule = &owner->rules[k];
             claim->first = first;
-            claim->is_shared = false;
+            claim->is_shared = claim->has_no_room = false;
         }
     }
     scopes_find(claims);
@@ -141,7 +143,7 @@ static uint64_t reset_of(const struct sl_claim *claim, uint64_t used, uint64_t n
 bool sl_claim_is_refusing(const struct sl_claim *claim, uint64_t need, uint64_t now)
 {
     uint64_t used = counter_used(claim->counter, claim->id.rule, now), cap = claim->id.rule->cap;
-    return used >= cap || need > cap - used;
+    return used >= cap || need > cap - used || claim->has_no_room;
 }
 
 /* `need`: what the call still asks for. */
@@ -150,8 +152,8 @@ static struct sl_limit_shown shown_of(const struct sl_claim *claim, uint64_t nee
     const struct sl_limit_rule *rule = claim->id.rule;
     uint64_t used = counter_used(claim->counter, rule, now), cap = rule->cap;
     uint64_t remaining = used < cap ? cap - used : 0;
-    bool is_refusing = !remaining || need > remaining;
-    bool is_final = !cap || need > cap || (is_refusing && rule->key == SL_LIMIT_SESSION);
+    bool is_refusing = !remaining || need > remaining || claim->has_no_room;
+    bool is_final = !cap || need > cap || (is_refusing && rule->key == SL_LIMIT_SESSION) || claim->has_no_room;
     return (struct sl_limit_shown){
         .owner = claim->id.owner,
         .rule = rule,
@@ -160,6 +162,7 @@ static struct sl_limit_shown shown_of(const struct sl_claim *claim, uint64_t nee
         .remaining = remaining,
         .is_refusing = is_refusing,
         .is_final = is_final,
+        .has_no_room = claim->has_no_room,
         .reset_usec = is_final ? 0 : reset_of(claim, used, now),
     };
 }
@@ -226,18 +229,29 @@ void sl_claims_view(const struct sl_claims *claims, bool is_taken, struct sl_lim
     }
 }
 
+/* A tenant's part of the counters that nobody pushes out. Before one is refused, all that are over go. */
+static bool kept_room_make(struct sl_claim *claim, size_t max, uint64_t now)
+{
+    const struct sl_limit_crowd *crowd = &claim->shard->crowds[SL_LIMIT_KEPT];
+    struct sl_str tenant = claim->id.tenant;
+    size_t part = SL_MAX(max / KEPT_PART, (size_t)1);
+    if (tenant.n && sl_limit_crowd_count(crowd, tenant) >= part) {
+        sl_limit_shard_sweep(claim->shard, UINT_MAX, now);
+    }
+    return !tenant.n || sl_limit_crowd_count(crowd, tenant) < part;
+}
+
 /* Makes room for one more counter. False: there is none. */
-static bool room_make(struct sl_claim *claim, size_t max)
+static bool room_make(struct sl_claim *claim, size_t max, uint64_t now)
 {
     enum sl_limit_sort sort = sl_counter_sort(&claim->id);
     if (sort == SL_LIMIT_UNBOUNDED) {
         return true;
     }
-    struct sl_limit_crowd *crowd = &claim->shard->crowds[sort];
     if (sort == SL_LIMIT_KEPT) {
-        struct sl_str tenant = claim->id.tenant;
-        return !tenant.n || sl_limit_crowd_count(crowd, tenant) < SL_MAX(max / KEPT_PART, (size_t)1);
+        return kept_room_make(claim, max, now);
     }
+    struct sl_limit_crowd *crowd = &claim->shard->crowds[sort];
     /* More than one may go, because several rules of a call may have asked for one place. */
     for (int i = 0; i < SL_LIMIT_SWEEP && crowd->n >= max; i++) {
         size_t most = sl_limit_crowd_most(crowd);
@@ -254,21 +268,33 @@ static bool room_make(struct sl_claim *claim, size_t max)
 }
 
 /* True: a rule's counter does not exist and its shard is full. The call then uses the owner's shared counter, and its
- * scopes have to be found anew. */
+ * scopes have to be found anew. What is kept is never shared: there the call is refused. */
 static bool are_crowded(struct sl_claims *claims)
 {
     bool found = false;
     for (uint32_t i = 0; i < claims->n; i++) {
         struct sl_claim *claim = &claims->v[i];
+        claim->has_no_room = false;
         if (claim->id.rule->cap == 0 || sl_counter_find(claim->shard, &claim->id)) {
             continue;
         }
         sl_limit_shard_sweep(claim->shard, SL_LIMIT_SWEEP, claims->now);
-        if (!room_make(claim, claims->limiter->max_crowd)) {
+        bool has_room = room_make(claim, claims->limiter->max_crowd, claims->now);
+        claim->has_no_room = !has_room && sl_counter_sort(&claim->id) == SL_LIMIT_KEPT;
+        if (!has_room && !claim->has_no_room) {
             claim->is_shared = found = true;
         }
     }
     return found;
+}
+
+bool sl_claims_lack_room(const struct sl_claims *claims)
+{
+    bool lacks = false;
+    for (uint32_t i = 0; i < claims->n; i++) {
+        lacks |= claims->v[i].has_no_room;
+    }
+    return lacks;
 }
 
 int sl_claims_add(struct sl_claims *claims)

@@ -159,7 +159,7 @@ int sl_limiter_pin(struct sl_limiter *limiter, const struct sl_limit_call *call,
         }
     }
     sl_claims_lock(&claims);
-    int r = sl_claims_add(&claims);
+    int r = sl_claims_lack_room(&claims) ? SL_E_LIMIT : sl_claims_add(&claims);
     for (uint32_t i = 0; r == 0 && i < claims.n; i++) {
         r = !remote_get(limiter, claims.v[i].counter) ? SL_E_NOMEM : 0;
     }

@@ -14,7 +14,8 @@ struct sl_limiter;
  * ordinary names. Counters whose window is over are removed first. When there is none, a new session pushes out the
  * oldest one of the tenant that has most, and a new principal one of another tenant that has more than an eighth of
  * all. Else new principals of a tenant share one counter for each limit. Never shared or dropped are the counters of
- * the owners themselves, whose number bounds them, and tokens and money of a key's or a group's principals. */
+ * the owners themselves, whose number bounds them, and tokens and money of a key's or a group's principals: where a
+ * tenant has a quarter of `max` of these, its new principals are refused. */
 SL_MUST int sl_limiter_new(size_t max, struct sl_limiter **ret);
 void sl_limiter_free(struct sl_limiter *limiter);
 /* The `max` it was made with. */

@@ -128,6 +128,12 @@ struct sl_str sl_limit_words(const struct sl_limit_view *view, bool names_wait, 
     if (!shown->is_final) {
         return sl_arena_printf(arena, "%.*s Try again in %s.", SL_STR_ARG(words), wait);
     }
+    if (shown->has_no_room) {
+        return sl_arena_printf(arena,
+                               "%.*s There is no room to count one more caller of its own: ask whoever runs this "
+                               "gateway (limits.max_counters).",
+                               SL_STR_ARG(words));
+    }
     return !rule->cap ? sl_arena_printf(arena, "%.*s Nothing passes until the limit is changed.", SL_STR_ARG(words))
            : shown->need > rule->cap ? sl_arena_printf(arena, "%.*s This call alone may need %s.", SL_STR_ARG(words),
                                                        sl_limit_amount_format(rule, shown->need, need))

@@ -235,7 +235,8 @@ static void tokens_of_a_groups_callers_are_kept(void **state)
     }
 }
 
-/* An admin of a group could give its keys ever new principals. */
+/* An admin of a group could give its keys ever new principals: those beyond its part are refused. No counter is shared,
+ * so what each one may use is exact. */
 static void they_take_no_more_than_a_tenants_part(void **state)
 {
     (void)state;
@@ -248,10 +249,21 @@ static void they_take_no_more_than_a_tenants_part(void **state)
     assert_int_equal(sl_limiter_new(10 * ROOM, &limiter), 0);
     assert_int_equal(used_by(limiter, &few, "mine", &tokens, T0), 1);
     flood_of(limiter, &many, 50 * ROOM, &tokens, T0);
-    /* A quarter, a counter that the rest share, and the other tenant's. */
-    assert_int_equal(sl_limiter_count(limiter), 10 * ROOM / 4 + 2);
-    assert_int_equal(used_by(limiter, &many, "late", &tokens, T0 + SEC), UINT64_MAX);
-    assert_int_equal(used_by(limiter, &many, "flood-0", &tokens, T0 + SEC), 2); /* it goes on where it was */
+    /* A quarter, and the other tenant's. */
+    assert_int_equal(sl_limiter_count(limiter), 10 * ROOM / 4 + 1);
+    struct call late;
+    assert_false(begin(limiter, &many, "late", &tokens, 1, T0 + SEC, &late));
+    const struct sl_limit_shown *by = &late.view.refusing;
+    assert_true(by->has_no_room && by->is_final && by->rule == &tokens && late.view.first.has_no_room && !late.n_held);
+    uint64_t sum = 0;
+    for (int i = 0; i < 50 * ROOM; i++) { /* each goes on where it was, or has nothing */
+        char name[32];
+        snprintf(name, sizeof(name), "flood-%d", i);
+        uint64_t used = used_by(limiter, &many, name, &tokens, T0 + SEC);
+        assert_true(used == 2 || used == UINT64_MAX);
+        sum += used == 2;
+    }
+    assert_int_equal(sum, 10 * ROOM / 4);
     flood_of(limiter, &few, ROOM / 4, &tokens, T0 + SEC);
     assert_int_equal(used_by(limiter, &few, "calm-100", &tokens, T0 + SEC), 2);
     assert_int_equal(used_by(limiter, &few, "mine", &tokens, T0 + SEC), 2);
@@ -287,7 +299,36 @@ static void a_tenants_part_holds_over_a_restart(void **state)
     assert_int_equal(sl_limiter_count(limiter), 2 * ROOM); /* none is lost */
     assert_int_equal(used_by(limiter, &own, "p-1279", &tokens, T0), 3);
     flood_of(limiter, &own, ROOM, &tokens, T0);
-    assert_int_equal(sl_limiter_count(limiter), 2 * ROOM + 1);
+    assert_int_equal(sl_limiter_count(limiter), 2 * ROOM);
+    /* When its windows are over, there is room for new ones. */
+    assert_int_equal(used_by(limiter, &own, "new", &tokens, T0 + SEC), UINT64_MAX);
+    flood_of(limiter, &own, 2 * ROOM, &tokens, T0 + DAY + SEC);
+    assert_int_equal(used_by(limiter, &own, "acme-1", &tokens, T0 + DAY + 2 * SEC), 2);
+    sl_limiter_free(limiter);
+}
+
+/* A call takes from none of its counters when one of them has no room; a limit of requests beside it shares. */
+static void without_room_nothing_is_taken(void **state)
+{
+    (void)state;
+    static const struct sl_limit_rule rules[] = {
+        { .cap = 1000000, .period_usec = DAY, .multiple = 1, .unit = "day", .kind = SL_LIMIT_TOKENS },
+        { .cap = 3, .period_usec = DAY, .key = SL_LIMIT_USER, .multiple = 1, .unit = "day", .kind = SL_LIMIT_MONEY },
+        { .cap = 1000000, .period_usec = DAY, .key = SL_LIMIT_USER, .multiple = 1, .unit = "day" },
+    };
+    static const struct asker own = { "acme", SL_LIMIT_OF_GROUP, "acme" };
+    struct sl_limiter *limiter = limiter_new();
+    struct sl_limit_look look;
+    uint64_t n = 0;
+    char name[32];
+    for (int i = 0; i < 5 * ROOM; i++) {
+        struct call call;
+        snprintf(name, sizeof(name), "p-%d", i);
+        n += begin(limiter, &own, name, rules, SL_ARRAY_LEN(rules), T0, &call);
+        sl_limiter_look(limiter, &call.one.limits, &rules[0], SL_STR(""), T0, &look);
+        assert_int_equal(look.used, n);
+    }
+    assert_in_range(n, ROOM / 8, ROOM / 4);
     sl_limiter_free(limiter);
 }
 
@@ -378,6 +419,7 @@ int main(void)
         cmocka_unit_test(tokens_of_a_groups_callers_are_kept),
         cmocka_unit_test(they_take_no_more_than_a_tenants_part),
         cmocka_unit_test(a_tenants_part_holds_over_a_restart),
+        cmocka_unit_test(without_room_nothing_is_taken),
         cmocka_unit_test(what_the_store_kept_takes_no_more_room),
         cmocka_unit_test(counters_of_owners_that_are_gone_are_forgotten),
     };
