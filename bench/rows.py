@@ -418,13 +418,13 @@ def json_reader(bench: Bench) -> dict[str, Figure]:
     return {"json-reader": Figure(got["ratio"], note, got)}
 
 
-def figures_of(bench: Bench, name: str) -> dict:
+def figures_of(bench: Bench, name: str, *args: str) -> dict:
     """The figures in the last line of a benchmark program."""
     bench.need_sluice()
     program = bench.build / "bench" / name
     if not program.exists():
         raise BenchError(f"{program} is not built")
-    done = subprocess.run([str(program)], capture_output=True, text=True)
+    done = subprocess.run([str(program), *args], capture_output=True, text=True)
     if done.returncode != 0:
         raise BenchError(f"{program.name} failed:\n{done.stderr}")
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -439,7 +439,24 @@ def sign(bench: Bench) -> dict[str, Figure]:
 def limiter(bench: Bench) -> dict[str, Figure]:
     got = figures_of(bench, "bench_limiter")
     note = f"one principal {got['one_ns']} ns, three rules at once {got['three_rules_ns']} ns, refused {got['refused_ns']} ns"
-    return {"limiter": Figure(got["one_of_10000_ns"], note, got)}
+    crowd = f"{got['crowd_counted']} counted, the others refused; {got['crowd_ns']:.0f} ns a call"
+    return {"limiter": Figure(got["one_of_10000_ns"], note, got),
+            "limiter-nine": Figure(got["all_nine_ns"], f"of 10,000 principals {got['all_nine_of_10000_ns']} ns", got),
+            "limiter-crowd": Figure(got["crowd_mib"], crowd)}
+
+
+def requests_log(bench: Bench) -> dict[str, Figure]:
+    """Runs in its own process, without HTTP."""
+    rows = bench.count(10_000_000)
+    got = figures_of(bench, "bench_requests", str(bench.folder / "requests"), str(rows))
+    if got["dropped"] or got["at_50000_dropped"]:
+        raise BenchError(f"the request log lost rows: {got['dropped']}, at 50,000 a second {got['at_50000_dropped']}")
+    page = max(got[f"page_{where}_msec"] for where in ("newest", "middle", "oldest"))
+    return {"log-page": Figure(page, f"{rows} rows; newest {got['page_newest_msec']}, middle {got['page_middle_msec']}, oldest {got['page_oldest_msec']} ms", got),
+            "log-filter": Figure(got["four_filters_msec"], f"{got['four_filters_rows']} of {got['four_filters_all']} rows that fit"),
+            "log-facets": Figure(got["facets_msec"], f"with one filter {got['one_filter_facets_msec']} ms, with four {got['four_filters_facets_msec']} ms"),
+            "log-bytes": Figure(got["bytes_a_row"], f"start on them {got['open_msec']:.0f} ms"),
+            "log-writer": Figure(got["at_50000_core"], f"{got['writer_usec']} µs a row, and {got['push_nsec']:.0f} ns of the worker that pushes it")}
 
 
 def policy(bench: Bench) -> dict[str, Figure]:
@@ -591,7 +608,14 @@ TASKS = (
     task("first-answer", "first answered call after exec", 50, "ms", first_answer),
     task("start-6001", "first answered call with 6,001 endpoints", 1, "s", many_endpoints),
     task("json-reader", "JSON reader against simdjson's DOM parser, 3 KB request", 2.0, "×", json_reader),
-    task("limiter", "one check of a limit, 10,000 principals, uncontended", 200, "ns", limiter),
+    Task("limiter", (Bar("limiter", "one check of a limit, 10,000 principals, uncontended", 200, "ns"),
+                     Bar("limiter-nine", "all limits of a call: route, key and group, requests, tokens and money", 400, "ns"),
+                     Bar("limiter-crowd", "memory after calls of 10,000,000 principals of one group", 64, "MiB")), limiter),
+    Task("requests-log", (Bar("log-page", "request log of 10,000,000 rows: the slowest page of 100", 100, "ms"),
+                          Bar("log-filter", "the same: four filters", 200, "ms"),
+                          Bar("log-facets", "the same: counts of all rows by status and route", 100, "ms"),
+                          Bar("log-bytes", "the same: on disk, a row", 60, "B"),
+                          Bar("log-writer", "its writer at 50,000 rows a second, of a core", 1, "×")), requests_log),
     task("accounts", "request log, ledger and three limits, against none of it: CPU", 1.03, "×", accounts()),
     Task("shared", (Bar("shared-leased", "four limits counted on Redis, 16 connections: CPU beyond local ones", 1, "µs"),
                     Bar("shared-asked", "the same, where each call asks the server", 3, "µs"),
