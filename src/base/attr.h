@@ -20,6 +20,7 @@
 
 #define SL_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define SL_BIT(n)       (1u << (n))
+#define SL_BIT64(n)     (1ull << (n))
 /* Index of the lowest bit set; v is not 0. */
 #define SL_LOWEST_BIT64(v) ((unsigned)__builtin_ctzll(v))
 #define SL_MIN(a, b)       ((a) < (b) ? (a) : (b))

@@ -61,6 +61,22 @@ static const char *why_words(const char *why)
                                           : "";
 }
 
+/* What its provider bills for an attempt without a whole answer. */
+static void billed_tell(const sluice_result *row, const char *at)
+{
+    char name[48];
+    int is_estimated = 0;
+    const char *input = value_of(row, at, "input_tokens"), *output = value_of(row, at, "output_tokens"),
+               *cost = value_of(row, at, "cost");
+    snprintf(name, sizeof(name), "%s.estimated", at);
+    sluice_json_bool(row, name, &is_estimated);
+    if (input || output) {
+        cli_print(stdout, "  its provider bills it: %s tokens of input, %s of output%s%s%s", input ? input : "unknown",
+                  output ? output : "unknown", cost ? ", $" : "", cost ? cost : "",
+                  is_estimated ? " (an estimate)" : "");
+    }
+}
+
 static void attempt_tell(const sluice_result *row, size_t i, size_t n)
 {
     char at[32], total[40], first[40], connect[40];
@@ -84,6 +100,7 @@ static void attempt_tell(const sluice_result *row, size_t i, size_t n)
     if (error) {
         cli_print(stdout, "  it said: %s", error);
     }
+    billed_tell(row, at);
 }
 
 static void attempts_tell(const sluice_result *row)

@@ -21,7 +21,7 @@ struct sl_store_reprice_job {
     struct sl_store_job base;
     uint64_t from_sec, to_sec; /* without the end */
     /* Runs on the store's thread, for each row, which has its names but not all: provider, model, tier, above. True: it
-     * changed PRICED, UNPRICED or COST, which are written. */
+     * changed PRICED, UNPRICED, COST or LOST_COST, which are written. */
     bool (*price)(void *arg, struct sl_usage_row *io_row);
     void *arg;
     struct sl_str text; /* JSON for the audit, the asker's; it stands there once for the whole job */

@@ -54,7 +54,10 @@ enum sl_usage_of {
     X(SEARCHES, "searches")                                                                 \
     X(CITATIONS, "citations")                                                               \
     X(QUERIES, "queries")                                                                   \
-    X(MSEC, "msec")
+    X(MSEC, "msec")                                                                         \
+    X(LOST, "lost")           /* attempts that were billed, and others followed */          \
+    X(LOST_COST, "lost_nano") /* the part of the cost that these have */                    \
+    X(ESTIMATED, "estimated") /* calls, and such attempts, of whose counts a part is an estimate */
 
 enum sl_usage_sum {
     SL_USAGE_REQUESTS,
@@ -90,7 +93,7 @@ struct sl_usage_query {
     uint64_t from_sec, to_sec; /* of rows that begin there, without the end */
     uint32_t by;               /* bits of enum sl_usage_of: the others are summed up */
     uint32_t span_sec;         /* the same for the time; 0: all in one */
-    uint32_t sums;             /* bits of enum sl_usage_sum; the store leaves the others 0 */
+    uint64_t sums;             /* bits of enum sl_usage_sum; the store leaves the others 0 */
     struct sl_str key;         /* only this one; p == NULL: all */
     struct sl_str group;       /* only this one and those in it; p == NULL: all */
     uint32_t max;              /* for sheets: more rows are SL_E_LIMIT */

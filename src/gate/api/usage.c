@@ -55,7 +55,14 @@ static const struct {
     { SL_USAGE_CACHE_WRITE, "cache_write_tokens" },
     { SL_USAGE_REASONING, "reasoning_tokens" },
     { SL_USAGE_UNPRICED, "unpriced" },
+    { SL_USAGE_ESTIMATED, "estimated" },
+    { SL_USAGE_LOST, "lost_attempts" },
 };
+
+static struct sl_str dollars_of(int64_t nano, char out[SL_DOLLARS_TEXT_MAX])
+{
+    return sl_str_make(out, sl_format_dollars((uint64_t)nano, out));
+}
 
 /* In dollars; n == 0: no call's cost is known, though some were answered. */
 static struct sl_str cost_of(const struct sl_usage_row *row, char out[SL_DOLLARS_TEXT_MAX])
@@ -130,6 +137,7 @@ static void json_write(struct report *report, const struct sl_usage_row *const *
         }
         struct sl_str cost = cost_of(rows[i], dollars);
         sl_jw_member_raw(&w, "cost", cost.n ? cost : SL_STR("null"));
+        sl_jw_member_raw(&w, "lost_cost", dollars_of(rows[i]->sums[SL_USAGE_LOST_COST], dollars));
         sl_jw_end(&w);
     }
     sl_jw_end(&w);
@@ -173,7 +181,7 @@ static void csv_write(struct report *report, const struct sl_usage_row *const *r
     for (size_t k = 0; k < SL_ARRAY_LEN(shown); k++) {
         sl_buf_printf(out, "%s,", shown[k].name);
     }
-    sl_buf_add_lit(out, "cost\r\n");
+    sl_buf_add_lit(out, "lost_cost,cost\r\n");
     for (size_t i = 0; i < n; i++) {
         for (uint32_t k = 0; k < report->n_by; k++) {
             cell_write(out, value_of(rows[i], report->by[k], time));
@@ -182,6 +190,8 @@ static void csv_write(struct report *report, const struct sl_usage_row *const *r
         for (size_t k = 0; k < SL_ARRAY_LEN(shown); k++) {
             sl_buf_printf(out, "%lld,", (long long)rows[i]->sums[shown[k].sum]);
         }
+        sl_buf_add_str(out, dollars_of(rows[i]->sums[SL_USAGE_LOST_COST], dollars));
+        sl_buf_add_char(out, ',');
         sl_buf_add_str(out, cost_of(rows[i], dollars));
         sl_buf_add_lit(out, "\r\n");
     }
@@ -324,9 +334,9 @@ static bool query_or_refuse(struct sl_xchg *x, struct report *report)
 {
     struct sl_usage_query *query = &report->query;
     *query = (struct sl_usage_query){ .to_sec = SL_INSTANT_MAX + 1, .max = ROWS_MAX };
-    query->sums = SL_BIT(SL_USAGE_PRICED) | SL_BIT(SL_USAGE_COST);
+    query->sums = SL_BIT64(SL_USAGE_PRICED) | SL_BIT64(SL_USAGE_COST) | SL_BIT64(SL_USAGE_LOST_COST);
     for (size_t i = 0; i < SL_ARRAY_LEN(shown); i++) {
-        query->sums |= SL_BIT(shown[i].sum);
+        query->sums |= SL_BIT64(shown[i].sum);
     }
     if (scope_set(report, x->caller.key) < 0) {
         sl_xchg_fail_nomem(x);

@@ -232,6 +232,13 @@ static void times_note(const struct sl_attempt *attempt)
     record->connected_usec = hcall->is_reused ? 0 : hcall->connected_usec;
 }
 
+void sl_attempt_time(const struct sl_attempt *attempt)
+{
+    if (attempt->x && attempt->part.link.list) {
+        times_note(attempt);
+    }
+}
+
 static void attempt_on_stop(struct sl_part *part)
 {
     struct sl_attempt *attempt = SL_CONTAINER_OF(part, struct sl_attempt, part);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/book.h"
 
+#include "gate/call/spent.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/watch/tally.h"
@@ -26,6 +27,28 @@ static struct sl_str target_name(const struct sl_xchg *x)
                                   : x->record.target_name;
 }
 
+/* An attempt that another one followed: it is no call, but its provider bills it. */
+static void spent_book(const struct sl_xchg *x, const struct sl_spent *spent)
+{
+    sl_tally_add(x->desk->tally,
+                 &(struct sl_tally_call){
+                     .route = x->route,
+                     .target = spent->target,
+                     .target_name = spent->target_name,
+                     .model = spent->target->model,
+                     .provider = spent->target->provider->name,
+                     .is_away = spent->is_away,
+                     .is_lost = true,
+                     .is_estimated = spent->is_estimated,
+                     .key = x->caller.key,
+                     .principal = x->caller.principal,
+                     .usage = &spent->usage,
+                     .cost_nano = spent->cost_nano,
+                     .is_priced = true,
+                 },
+                 sl_loop_recent(x->desk->loop));
+}
+
 void sl_book_exchange(struct sl_xchg *x)
 {
     if (!x->route || !sl_xchg_is_invocation(x)) {
@@ -48,6 +71,10 @@ void sl_book_exchange(struct sl_xchg *x)
                      .usage = is_metered(x) ? &record->usage : NULL,
                      .cost_nano = record->cost_nano,
                      .is_priced = sl_xchg_has_price(x),
+                     .is_estimated = record->is_estimated,
                  },
                  sl_loop_recent(x->desk->loop));
+    for (const struct sl_spent *spent = record->spent; SL_UNLIKELY(spent); spent = spent->next) {
+        spent_book(x, spent);
+    }
 }

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/word.h"
+#include "gate/call/spent.h"
 #include "gate/call/state.h"
 #include "gate/config/group.h"
 #include "gate/config/key.h"
@@ -32,7 +33,8 @@
 struct sl_charge {
     struct sl_admission admission;
     struct sl_xchg *x;
-    struct sl_part part; /* while the shared counters are asked */
+    const struct sl_route *away; /* the other route that it is for; NULL: the call's own */
+    struct sl_part part;         /* while the shared counters are asked */
     sl_charge_fn *fn;
     void *arg;
     bool has_amounts; /* a limit counts tokens or money */
@@ -334,36 +336,33 @@ const struct sl_limit_view *sl_charge_seen(const struct sl_charge *charge)
 
 /* --- settling --- */
 
-/* True: after such an end the provider may bill what it did: it had the request, and did not answer with an error. */
-static bool may_be_billed(const struct sl_record *record)
+int64_t sl_charge_input(const struct sl_xchg *x)
 {
-    static const enum sl_error_type types[] = {
-        SL_ERR_NONE,
-        SL_ERR_CALLER_TIMEOUT,
-        SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE,
-        SL_ERR_PROVIDER_TIMEOUT_IDLE,
-        SL_ERR_PROVIDER_TIMEOUT_TOTAL,
-        SL_ERR_PROVIDER_STREAM_BROKEN,
-        SL_ERR_PROVIDER_BAD_RESPONSE,
-        SL_ERR_SLUICE_DRAINING,
-        SL_ERR_SLUICE_OVERLOADED,
-    };
-    if (!record->n_attempts || record->upstream_status >= 400) {
-        return false;
-    }
-    for (size_t i = 0; i < SL_ARRAY_LEN(types); i++) {
-        if (record->error_type == types[i]) {
-            return true;
+    const struct sl_charge *charge = x->charge;
+    return charge && charge->has_amounts && !charge->admission.call.is_free ? (int64_t)charge->input : -1;
+}
+
+/* Adds what attempts cost that another one followed: all of them for the caller, and for another route its own. */
+static void spent_add(const struct sl_xchg *x, const struct sl_charge *charge, uint64_t used[SL_LIMIT_KINDS])
+{
+    for (const struct sl_spent *spent = x->record.spent; spent; spent = spent->next) {
+        if (charge->away && charge->away != spent->route) {
+            continue;
         }
+        uint64_t input = (uint64_t)SL_MAX(spent->usage.input, (int64_t)0);
+        uint64_t output = (uint64_t)SL_MAX(spent->usage.output, (int64_t)0);
+        used[SL_LIMIT_INPUT_TOKENS] += input;
+        used[SL_LIMIT_OUTPUT_TOKENS] += output;
+        used[SL_LIMIT_TOKENS] += input + output;
+        used[SL_LIMIT_MONEY] += spent->cost_nano > 0 ? (uint64_t)spent->cost_nano : 0;
     }
-    return record->error_type == SL_ERR_CALLER_CANCELLED && record->sent_usec;
 }
 
 /* What the call used: as the upstream says it, else as it was estimated. */
 static void used_fill(const struct sl_xchg *x, struct sl_charge *charge, uint64_t used[SL_LIMIT_KINDS])
 {
     const struct sl_record *record = &x->record;
-    bool is_billed = may_be_billed(record);
+    bool is_billed = sl_spent_is_last_billed(record);
     if (x->upload) {
         upload_reckon(x, charge); /* its length is known now */
     }
@@ -410,6 +409,9 @@ static void settle(const struct sl_xchg *x, struct sl_charge *charge, bool is_us
     if (charge->has_amounts && is_used && !charge->admission.call.is_free) {
         used_fill(x, charge, used);
         learn(x, charge);
+    }
+    if (SL_UNLIKELY(x->record.spent) && charge->has_amounts && !charge->admission.call.is_free) {
+        spent_add(x, charge, used);
     }
     sl_admission_settle(&charge->admission, used);
 }
@@ -474,6 +476,7 @@ int sl_charge_go(struct sl_xchg *x, const struct sl_route *route, sl_charge_fn *
     if (!charge->admission.call.n_owners) {
         return 0;
     }
+    charge->away = route;
     amounts_fill(x, route, charge);
     x->charge_away = charge;
     return is_refused_unpriced(x, charge) ? SL_E_LIMIT : admit(x, charge, fn, arg);

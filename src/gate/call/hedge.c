@@ -7,6 +7,7 @@
 #include "gate/call/course.h"
 #include "gate/call/measure.h"
 #include "gate/call/spend.h"
+#include "gate/call/spent.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
@@ -119,6 +120,7 @@ static void on_end_of(struct sl_hedge *hedge, enum sl_error_type type, struct sl
         sl_measure_attempt(x, type, sl_loop_now(x->desk->loop));
     }
     sl_attempt_stop(&hedge->attempt);
+    sl_spent_note(x, type, is_beaten, false);
     if (is_beaten) {
         sl_course_beaten(hedge->course);
     } else {

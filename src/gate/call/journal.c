@@ -157,7 +157,7 @@ void sl_journal_write(struct sl_xchg *x, int status)
     numbers_fill(x, &row);
     texts_fill(x, status, status_text, &row);
     faults_fill(x, &row);
-    if (tries && tries->n > 1) { /* the row itself tells of a single one */
+    if (tries && (tries->n > 1 || x->record.is_estimated)) { /* else the row itself tells of a single one */
         row.texts[SL_RLOG_ATTEMPTS] = list_write(sl_tries_write, tries, lists.attempts);
     }
     if (tries && tries->n_passed) {

@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "gate/call/charge.h"
 #include "gate/call/detour.h"
+#include "gate/call/spent.h"
 #include "gate/call/state.h"
 #include "gate/call/trace.h"
 #include "gate/config/route.h"
@@ -245,6 +246,22 @@ void sl_measure_cost(struct sl_xchg *x)
     }
 }
 
+/* Adds what attempts cost that others followed. */
+static void measure_spent(struct sl_xchg *x)
+{
+    for (const struct sl_spent *spent = x->record.spent; spent; spent = spent->next) {
+        const struct sl_metric_labels *labels = spent->is_away
+                                                    ? labels_make(x, x->route, spent->target, spent->target_name)
+                                                    : labels_at(x, x->route, spent->target);
+        if (spent->cost_nano > 0) {
+            sl_metrics_add_many(x->desk->metrics, SL_METRIC_COST, &(struct sl_metric_key){ .labels = labels },
+                                (uint64_t)spent->cost_nano);
+        } else if (spent->cost_nano < 0) {
+            sl_metrics_unpriced(x->desk->metrics);
+        }
+    }
+}
+
 void sl_measure_exchange(struct sl_xchg *x, int status)
 {
     struct sl_metrics_worker *metrics = x->desk->metrics;
@@ -275,6 +292,9 @@ void sl_measure_exchange(struct sl_xchg *x, int status)
     sl_metrics_add(metrics, SL_METRIC_REQUESTS, &key);
     if (!x->route || !sl_xchg_is_invocation(x)) {
         return;
+    }
+    if (SL_UNLIKELY(x->record.spent)) {
+        measure_spent(x);
     }
     if (x->record.cost_nano > 0) {
         struct sl_metric_key cost = { .labels = labels };

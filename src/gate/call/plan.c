@@ -12,6 +12,7 @@
 #include "gate/call/relay.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/reply.h"
+#include "gate/call/spent.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
@@ -116,6 +117,7 @@ static void on_hedge_won(void *user)
         sl_timer_remove(x->desk->loop, &plan->first);
         sl_attempt_stop(plan->attempt);
         sl_relay_stop(&plan->relay);
+        sl_spent_note(x, SL_ERR_NONE, true, true);
         sl_course_beaten(plan->course);
         sl_plan_forget(plan);
     }
@@ -140,7 +142,7 @@ static void attempt_at(struct sl_plan *plan)
     x->env->provider = attempt->target->provider->name;
     record->upstream_status = 0;
     record->upstream_head_usec = 0;
-    record->connect_start_usec = record->connected_usec = 0;
+    record->connect_start_usec = record->connected_usec = record->sent_usec = 0;
     x->env->upstream_headers = NULL;
     attempt->total_usec = SL_MIN(sl_course_left_usec(x, now), attempt->timeouts->total_usec);
     attempt->asks_usage = !plan->usage_was_refused && sl_attempt_asks_usage(x, attempt->target);
@@ -216,9 +218,16 @@ static void plan_on_stop(struct sl_part *part)
         sl_plan_hedge_stop(plan);
         sl_attempt_stop(plan->attempt);
         sl_course_leave(plan->course, plan->x->record.error_type);
-    } else if (SL_UNLIKELY(plan->x->record.tries)) {
+    } else if (SL_UNLIKELY(plan->x->record.tries || plan->x->record.is_estimated)) {
         sl_plan_note(plan, plan->x->record.error_type);
     }
+}
+
+void sl_plan_over(struct sl_xchg *x)
+{
+    struct sl_plan *plan = x->plan;
+    sl_plan_hedge_stop(plan);
+    sl_attempt_time(plan->attempt);
 }
 
 void sl_plan_start(struct sl_xchg *x)

@@ -10,6 +10,7 @@
 #include "gate/call/relay.h"
 #include "gate/call/reply.h"
 #include "gate/call/spend.h"
+#include "gate/call/spent.h"
 #include "gate/call/state.h"
 #include "gate/call/tries.h"
 #include "gate/call/upload.h"
@@ -62,6 +63,7 @@ void sl_plan_note(const struct sl_plan *plan, enum sl_error_type type)
         t->error = type == SL_ERR_NONE ? SL_STR_NONE : record->upstream_said.n ? record->upstream_said : own;
         t->end_usec = sl_loop_recent(x->desk->loop);
     }
+    record->spent_now = NULL;
 }
 
 void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec)
@@ -75,6 +77,7 @@ void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_u
     sl_measure_attempt(x, why, sl_loop_now(loop));
     sl_attempt_stop(plan->attempt);
     sl_relay_stop(&plan->relay);
+    sl_spent_note(x, why, false, true);
     if (plan->course) {
         sl_timer_remove(loop, &plan->first);
         sl_course_leave(plan->course, why);

@@ -122,6 +122,9 @@ void sl_record_write(struct sl_xchg *x, int status)
         SL_LINE_PUT(&line, ",\"cost\":");
         sl_line_put(&line, sl_str_make(dollars, sl_format_dollars((uint64_t)record->cost_nano, dollars)));
     }
+    if (record->is_estimated) {
+        SL_LINE_PUT(&line, ",\"estimated\":true");
+    }
     sl_line_count(&line, SL_STR(",\"bytes_in\":"), (int64_t)req->bytes_in);
     sl_line_count(&line, SL_STR(",\"bytes_out\":"), (int64_t)req->bytes_out);
     memcpy(line.at, "}\n", 2);

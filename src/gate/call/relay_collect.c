@@ -291,6 +291,7 @@ struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_erro
     if (relay->is_head_sent) { /* the stream began already: the error is its end */
         return sl_relay_stream_fail(relay, error);
     }
+    sl_relay_usage_save(relay);
     if (sl_relay_moves(relay, error)) {
         return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = error->type };
     }

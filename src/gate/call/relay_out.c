@@ -7,6 +7,7 @@
 #include "gate/call/keep.h"
 #include "gate/call/mask.h"
 #include "gate/call/own.h"
+#include "gate/call/relay_usage.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/config/settings.h"
@@ -240,6 +241,7 @@ struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type typ
     struct sl_xchg *x = relay->x;
     struct sl_llm_error error = { .type = type, .message = text };
     x->record.error_text = text;
+    sl_relay_usage_save(relay);
     if (sl_relay_moves(relay, &error)) {
         return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = type };
     }

@@ -25,6 +25,7 @@ struct sl_hreq;
 struct sl_plan;
 struct sl_route;
 struct sl_settings;
+struct sl_spent;
 struct sl_target;
 struct sl_traffic;
 struct sl_trace;
@@ -79,6 +80,11 @@ struct sl_record {
     /* Written by the part that ends it. */
     enum sl_error_type error_type;
     struct sl_str told; /* the message that the client got; p == NULL: it is not the gateway's */
+    /* Written by spent. */
+    struct sl_spent *spent;           /* attempts before the last one that were billed; the newest first */
+    const struct sl_spent *spent_now; /* of the attempt that ended just now; NULL: it was not billed */
+    uint32_t n_left;                  /* attempts that ended, and another one took their place */
+    bool is_estimated;                /* a part of `usage` is an estimate */
     /* Written by measure. */
     uint32_t n_measured; /* attempts that the metrics have counted */
     int64_t cost_nano;   /* of the call, in nano-dollars; SL_COST_UNKNOWN until its end, and where nobody knows it */

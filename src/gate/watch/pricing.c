@@ -7,12 +7,21 @@
 /* With more input than this a call may have other prices. */
 static const struct {
     int64_t tokens;
-    const char *word;
-} sizes[] = { { 0, "" },          { 32000, "32k" },   { 64000, "64k" },   { 128000, "128k" },  { 200000, "200k" },
-              { 256000, "256k" }, { 272000, "272k" }, { 512000, "512k" }, { 1000000, "1000k" } };
+    const char *word, *lost; /* its word, of calls and of attempts that others followed */
+} sizes[] = {
+    { 0, "", "lost" },
+    { 32000, "32k", "lost 32k" },
+    { 64000, "64k", "lost 64k" },
+    { 128000, "128k", "lost 128k" },
+    { 200000, "200k", "lost 200k" },
+    { 256000, "256k", "lost 256k" },
+    { 272000, "272k", "lost 272k" },
+    { 512000, "512k", "lost 512k" },
+    { 1000000, "1000k", "lost 1000k" },
+};
 
 #define SIZES ((uint8_t)SL_ARRAY_LEN(sizes))
-enum { TOLD = SIZES, UNPRICED }; /* the classes behind the sizes */
+enum { TOLD = SIZES, UNPRICED, CLASSES }; /* the classes behind the sizes; behind these, all of them once more */
 
 static const char *const tiers[SL_TIER_COUNT] = {
     [SL_TIER_NONE] = "",       [SL_TIER_DEFAULT] = "default",   [SL_TIER_SCALE] = "scale",
@@ -26,7 +35,7 @@ static int64_t input_of(const struct sl_usage *usage)
     return usage->billed_input >= 0 ? usage->billed_input : usage->input;
 }
 
-uint8_t sl_pricing_class(const struct sl_usage *usage, bool is_priced)
+static uint8_t class_of(const struct sl_usage *usage, bool is_priced)
 {
     if (!usage || !is_priced) {
         return UNPRICED;
@@ -45,11 +54,18 @@ uint8_t sl_pricing_class(const struct sl_usage *usage, bool is_priced)
     return i;
 }
 
+uint8_t sl_pricing_class(const struct sl_usage *usage, bool is_priced, bool is_lost)
+{
+    return (uint8_t)(class_of(usage, is_priced) + (is_lost ? CLASSES : 0));
+}
+
 struct sl_str sl_pricing_class_word(uint8_t pricing_class)
 {
-    return pricing_class < SIZES   ? sl_str_c(sizes[pricing_class].word)
-           : pricing_class == TOLD ? SL_STR("told")
-                                   : SL_STR("unpriced");
+    bool is_lost = pricing_class >= CLASSES;
+    uint8_t c = (uint8_t)(pricing_class - (is_lost ? CLASSES : 0));
+    return c < SIZES   ? sl_str_c(is_lost ? sizes[c].lost : sizes[c].word)
+           : c == TOLD ? sl_str_c(is_lost ? "lost told" : "told")
+                       : sl_str_c(is_lost ? "lost unpriced" : "unpriced");
 }
 
 struct sl_str sl_pricing_tier_word(enum sl_tier tier)
@@ -58,13 +74,14 @@ struct sl_str sl_pricing_tier_word(enum sl_tier tier)
 }
 
 /* False: it is none of these. */
-static bool size_parse(struct sl_str word, uint8_t *ret)
+static bool size_parse(struct sl_str word, uint8_t *ret, bool *ret_is_lost)
 {
     uint8_t i = 0;
-    while (i < SIZES && !sl_str_eq_c(word, sizes[i].word)) {
+    while (i < SIZES && !sl_str_eq_c(word, sizes[i].word) && !sl_str_eq_c(word, sizes[i].lost)) {
         i++;
     }
     *ret = i;
+    *ret_is_lost = i < SIZES && sl_str_eq_c(word, sizes[i].lost);
     return i < SIZES;
 }
 
@@ -125,15 +142,17 @@ enum sl_pricing sl_pricing_renew(const struct sl_price *price, struct sl_usage_r
     int64_t *sums = io_row->sums;
     enum sl_tier tier;
     uint8_t size;
-    if (!size_parse(io_row->of[SL_USAGE_ABOVE], &size)) {
+    bool is_lost;
+    if (!size_parse(io_row->of[SL_USAGE_ABOVE], &size, &is_lost)) {
         return SL_PRICING_FIXED;
     }
     if (!price || is_mixed(sums) || !tier_parse(io_row->of[SL_USAGE_TIER], &tier)) {
         return SL_PRICING_LEFT;
     }
     const struct sl_usage usage = usage_of(sums, tier);
+    int64_t n_calls = sums[is_lost ? SL_USAGE_LOST : SL_USAGE_REQUESTS];
     const struct sl_price_many many = {
-        .n_calls = sums[SL_USAGE_REQUESTS],
+        .n_calls = n_calls,
         .above = sizes[size].tokens,
         .at_most = size + 1u < SIZES ? sizes[size + 1u].tokens : INT64_MAX,
     };
@@ -142,9 +161,10 @@ enum sl_pricing sl_pricing_renew(const struct sl_price *price, struct sl_usage_r
         return SL_PRICING_LEFT;
     }
     bool is_same = sums[SL_USAGE_COST] == cost && !sums[SL_USAGE_UNPRICED] &&
-                   sums[SL_USAGE_PRICED] == sums[SL_USAGE_REQUESTS];
+                   sums[SL_USAGE_PRICED] == n_calls;
     sums[SL_USAGE_COST] = cost;
-    sums[SL_USAGE_PRICED] = sums[SL_USAGE_REQUESTS];
+    sums[SL_USAGE_LOST_COST] = is_lost ? cost : sums[SL_USAGE_LOST_COST];
+    sums[SL_USAGE_PRICED] = n_calls;
     sums[SL_USAGE_UNPRICED] = 0;
     return is_same ? SL_PRICING_SAME : SL_PRICING_CHANGED;
 }

@@ -11,8 +11,9 @@
 struct sl_price;
 struct sl_usage_row;
 
-/* `is_priced`: the prices of its target hold for the call. usage NULL: it has none of its own. */
-uint8_t sl_pricing_class(const struct sl_usage *usage, bool is_priced);
+/* `is_priced`: the prices of its target hold for the call. usage NULL: it has none of its own. `is_lost`: it is an
+ * attempt that another one followed; these are kept apart, so that their part of the cost can be told. */
+uint8_t sl_pricing_class(const struct sl_usage *usage, bool is_priced, bool is_lost);
 /* The words by which the store knows them. */
 struct sl_str sl_pricing_class_word(uint8_t pricing_class);
 struct sl_str sl_pricing_tier_word(enum sl_tier tier);

@@ -281,12 +281,17 @@ static void add_cost(int64_t *v, const struct sl_tally_call *call)
 static void add(int64_t *v, const struct sl_tally_call *call)
 {
     const struct sl_usage *usage = call->usage;
-    v[SL_USAGE_REQUESTS]++;
+    v[SL_USAGE_REQUESTS] += !call->is_lost;
     v[SL_USAGE_ERRORS] += call->is_error;
+    v[SL_USAGE_LOST] += call->is_lost;
+    v[SL_USAGE_ESTIMATED] += call->is_estimated;
     if (!usage) {
         return;
     }
-    v[SL_USAGE_UNMETERED] += !call->is_error && usage->input < 0 && usage->output < 0;
+    if (SL_UNLIKELY(call->is_lost)) {
+        count(&v[SL_USAGE_LOST_COST], call->cost_nano);
+    }
+    v[SL_USAGE_UNMETERED] += !call->is_error && !call->is_lost && usage->input < 0 && usage->output < 0;
     count(&v[SL_USAGE_INPUT], usage->input);
     count(&v[SL_USAGE_OUTPUT], usage->output);
     count(&v[SL_USAGE_CACHED], usage->cached_input);
@@ -306,7 +311,7 @@ void sl_tally_add(struct sl_tally *tally, const struct sl_tally_call *call, uint
         .principal = call->principal,
         .tier = usage ? usage->tier : SL_TIER_NONE,
         .minute = minute_of(tally, now_usec),
-        .pricing_class = sl_pricing_class(usage, call->is_priced),
+        .pricing_class = sl_pricing_class(usage, call->is_priced, call->is_lost),
     };
     asked.hash = hash_of(&asked);
     /* Only this thread puts NULL there; the other one waits while it finds it. */

@@ -41,6 +41,8 @@ struct sl_tally_call {
     const struct sl_usage *usage; /* of the reply; NULL: it is not about this call */
     int64_t cost_nano;            /* SL_COST_UNKNOWN: nobody knows */
     bool is_priced;               /* the prices of its target hold for it */
+    bool is_estimated;            /* a part of its usage is an estimate */
+    bool is_lost;                 /* it is an attempt of a call that another one followed: no call of its own */
 };
 
 SL_MUST int sl_tally_init(struct sl_tally *tally);

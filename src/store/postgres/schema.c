@@ -158,6 +158,9 @@ static const struct {
       "ALTER TABLE audit ADD COLUMN top text COLLATE \"C\" NOT NULL DEFAULT '', ADD COLUMN n bigint NOT NULL DEFAULT 0;"
       "UPDATE audit SET n = id;"
       "CREATE INDEX audit_top ON audit (top, n);" },
+    /* Attempts that others followed, and what they cost; calls and attempts with an estimate. */
+    { 1, "ALTER TABLE usage ADD COLUMN lost bigint NOT NULL DEFAULT 0, ADD COLUMN lost_nano bigint NOT NULL DEFAULT 0,"
+         " ADD COLUMN estimated bigint NOT NULL DEFAULT 0;" },
 };
 
 #define NEWEST ((int)SL_ARRAY_LEN(migrations))

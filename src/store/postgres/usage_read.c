@@ -69,7 +69,7 @@ static void sql_make(const struct sl_usage_query *query, struct sl_buf *sql)
         sl_buf_printf(sql, query->by & SL_BIT(i) ? ", %s" : ", ''", of_columns[i]);
     }
     for (size_t i = 0; i < SL_ARRAY_LEN(sum_columns); i++) {
-        sl_buf_printf(sql, query->sums & SL_BIT(i) ? ", least(sum(%s), 9007199254740992)::bigint" : ", 0::bigint",
+        sl_buf_printf(sql, query->sums & SL_BIT64(i) ? ", least(sum(%s), 9007199254740992)::bigint" : ", 0::bigint",
                       sum_columns[i]);
     }
     sl_buf_add_c(sql, " FROM usage JOIN usage_series ON id = series WHERE at >= ?1 AND at < ?2");

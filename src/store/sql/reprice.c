@@ -13,7 +13,7 @@ static const uint32_t levels[] = { SL_USAGE_MINUTE, SL_USAGE_HOUR, SL_USAGE_DAY 
 /* By how much the sums of a row changed: another node may add to them meanwhile. */
 struct changed {
     uint64_t at_sec;
-    int64_t series, priced, unpriced, cost_nano;
+    int64_t series, priced, unpriced, cost_nano, lost_nano;
 };
 
 #define COLUMN(symbol, column) ", " column
@@ -62,13 +62,15 @@ static int rows_price(struct sl_db *db, struct sl_store_reprice_job *job, struct
     while (stmt && (r = sl_db_row(db, stmt, err)) > 0) {
         struct sl_usage_row row;
         row_read(stmt, levels[job->place.level], &row);
-        const int64_t *now = row.sums, was[] = { now[SL_USAGE_PRICED], now[SL_USAGE_UNPRICED], now[SL_USAGE_COST] };
+        const int64_t *now = row.sums, was[] = { now[SL_USAGE_PRICED], now[SL_USAGE_UNPRICED], now[SL_USAGE_COST],
+                                                 now[SL_USAGE_LOST_COST] };
         job->next.at_sec = row.at_sec;
         job->next.series = sl_db_column_int(stmt, 1);
         ++*ret_n;
         if (job->price(job->arg, &row)) {
             ret[(*ret_changed)++] = (struct changed){ row.at_sec, job->next.series, now[SL_USAGE_PRICED] - was[0],
-                                                      now[SL_USAGE_UNPRICED] - was[1], now[SL_USAGE_COST] - was[2] };
+                                                      now[SL_USAGE_UNPRICED] - was[1], now[SL_USAGE_COST] - was[2],
+                                                      now[SL_USAGE_LOST_COST] - was[3] };
         }
     }
     return r;
@@ -78,7 +80,8 @@ static int row_write(struct sl_db *db, uint32_t span_sec, const struct changed *
 {
     struct sl_stmt *stmt = sl_db_stmt(db,
                                       "UPDATE usage SET priced = priced + ?, unpriced = unpriced + ?, cost_nano = "
-                                      "cost_nano + ? WHERE span = ? AND at = ? AND series = ?",
+                                      "cost_nano + ?, lost_nano = lost_nano + ? WHERE span = ? AND at = ? AND series "
+                                      "= ?",
                                       err);
     if (!stmt) {
         return err->code;
@@ -86,9 +89,10 @@ static int row_write(struct sl_db *db, uint32_t span_sec, const struct changed *
     sl_db_bind_int(stmt, 1, row->priced);
     sl_db_bind_int(stmt, 2, row->unpriced);
     sl_db_bind_int(stmt, 3, row->cost_nano);
-    sl_db_bind_int(stmt, 4, span_sec);
-    sl_db_bind_int(stmt, 5, (int64_t)row->at_sec);
-    sl_db_bind_int(stmt, 6, row->series);
+    sl_db_bind_int(stmt, 4, row->lost_nano);
+    sl_db_bind_int(stmt, 5, span_sec);
+    sl_db_bind_int(stmt, 6, (int64_t)row->at_sec);
+    sl_db_bind_int(stmt, 7, row->series);
     return sl_db_run(db, stmt, err);
 }
 

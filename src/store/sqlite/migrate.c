@@ -187,6 +187,11 @@ const char *const sl_db_migrations[] = {
     "DROP TABLE answers;"
     "ALTER TABLE answers_together RENAME TO answers;"
     "CREATE INDEX answers_end ON answers (end_usec);",
+    /* 12 */
+    /* Attempts that others followed, and what they cost; calls and attempts with an estimate. */
+    "ALTER TABLE usage ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE usage ADD COLUMN lost_nano INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE usage ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

@@ -223,7 +223,7 @@ static void sql_make(struct walk *walk, struct sl_buf *sql)
 #undef X
     sl_buf_add_c(sql, "SELECT at, series");
     for (size_t i = 0; i < SL_ARRAY_LEN(sums); i++) {
-        if (walk->query->sums & SL_BIT(i)) {
+        if (walk->query->sums & SL_BIT64(i)) {
             sl_buf_printf(sql, ", %s", sums[i]);
             walk->wanted[walk->n_wanted++] = (enum sl_usage_sum)i;
         }

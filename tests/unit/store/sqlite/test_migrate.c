@@ -155,7 +155,7 @@ static void usage_begins(void **state)
     struct sl_err err = { 0 };
     struct sl_usage_reader *reader;
     struct sl_usage_row row = { .at_sec = 60, .span_sec = SL_USAGE_MINUTE, .sums = { 1 } };
-    const struct sl_usage_query query = { .to_sec = UINT64_MAX, .sums = UINT32_MAX };
+    const struct sl_usage_query query = { .to_sec = UINT64_MAX, .sums = UINT64_MAX };
     uint64_t mark = 1;
     int64_t n = 0;
     bool is_other;
