@@ -70,7 +70,7 @@ void sl_book_exchange(struct sl_xchg *x)
                      .principal = is_shadow ? shadows : x->caller.principal,
                      .usage = is_metered(x) ? &record->usage : NULL,
                      .cost_nano = record->cost_nano,
-                     .is_priced = sl_xchg_has_price(x),
+                     .is_priced = sl_xchg_has_price(x) && !record->is_cost_apart,
                      .is_estimated = record->is_estimated,
                  },
                  sl_loop_recent(x->desk->loop));

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/word.h"
+#include "gate/call/asked.h"
 #include "gate/call/spent.h"
 #include "gate/call/state.h"
 #include "gate/config/group.h"
@@ -63,13 +64,19 @@ static bool has_output(enum sl_llm_type type)
 }
 
 /* What so many tokens cost at a target; SL_COST_UNKNOWN. */
-static int64_t cost_of(const struct sl_target *target, struct sl_usage usage, uint64_t input, uint64_t output,
-                       int64_t msec)
+static int64_t cost_of(const struct sl_xchg *x, const struct sl_target *target, struct sl_usage usage, uint64_t input,
+                       uint64_t output, int64_t msec)
 {
+    enum sl_llm_type type = x->call->type;
+    bool is_by_piece = (type == SL_LLM_IMAGES || type == SL_LLM_SPEECH) && usage.input < 0 && usage.output < 0;
+    int64_t pieces = is_by_piece ? sl_asked_cost(x, target, &usage, NULL) : SL_COST_UNKNOWN;
+    if (pieces != SL_COST_UNKNOWN) {
+        return pieces;
+    }
     usage.input = usage.input >= 0 ? usage.input : (int64_t)input;
     usage.output = usage.output >= 0 ? usage.output : (int64_t)output;
     usage.msec = usage.msec >= 0 ? usage.msec : msec;
-    return sl_price_cost(target->price, &usage);
+    return sl_asked_cost(x, target, &usage, NULL);
 }
 
 /* Which target will be asked is not known yet: the dearest one counts. */
@@ -78,7 +85,7 @@ static void money_fill(const struct sl_xchg *x, const struct sl_route *route, st
     int64_t most = 0;
     charge->is_unpriced = !sl_xchg_has_price(x);
     for (uint32_t i = 0; i < route->n_targets; i++) {
-        int64_t cost = cost_of(&route->targets[i], SL_USAGE_NONE, charge->input, charge->output, charge->msec);
+        int64_t cost = cost_of(x, &route->targets[i], SL_USAGE_NONE, charge->input, charge->output, charge->msec);
         charge->is_unpriced |= cost == SL_COST_UNKNOWN;
         most = SL_MAX(most, cost);
     }
@@ -384,7 +391,7 @@ static void used_fill(const struct sl_xchg *x, struct sl_charge *charge, uint64_
         /* What nobody reported is estimated. */
         struct sl_usage usage = record->usage;
         usage.output = (int64_t)used[SL_LIMIT_OUTPUT_TOKENS];
-        cost = SL_MAX(cost, cost_of(record->target, usage, used[SL_LIMIT_INPUT_TOKENS], 0, charge->msec));
+        cost = SL_MAX(cost, cost_of(x, record->target, usage, used[SL_LIMIT_INPUT_TOKENS], 0, charge->msec));
     }
     used[SL_LIMIT_MONEY] = cost > 0 ? (uint64_t)cost : 0;
 }
@@ -433,7 +440,7 @@ static bool is_unpriced_away(const struct sl_xchg *x, const struct sl_route *rou
 {
     bool is_asked = x->charge && x->charge->has_money && x->settings->prices_refuse_unknown;
     for (uint32_t i = 0; is_asked && i < route->n_targets; i++) {
-        if (cost_of(&route->targets[i], SL_USAGE_NONE, x->charge->input, x->charge->output, x->charge->msec) ==
+        if (cost_of(x, &route->targets[i], SL_USAGE_NONE, x->charge->input, x->charge->output, x->charge->msec) ==
             SL_COST_UNKNOWN) {
             return true;
         }

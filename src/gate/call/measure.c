@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "gate/call/asked.h"
 #include "gate/call/charge.h"
 #include "gate/call/detour.h"
 #include "gate/call/spent.h"
@@ -241,8 +242,11 @@ void sl_measure_cost(struct sl_xchg *x)
 {
     struct sl_record *record = &x->record;
     const struct sl_target *target = record->target;
-    if (target && (target->price || record->usage.cost_nano >= 0) && sl_xchg_has_price(x)) {
-        record->cost_nano = sl_price_cost(target->price, &record->usage);
+    bool may_be_known = target && (target->price || record->usage.cost_nano >= 0 || x->call->type == SL_LLM_IMAGES);
+    bool is_told = record->error_type == SL_ERR_NONE || record->usage.cost_nano >= 0 ||
+                   sl_price_is_told(&record->usage); /* what was asked for costs nothing when it was not given */
+    if (may_be_known && is_told && sl_xchg_has_price(x)) {
+        record->cost_nano = sl_asked_cost(x, target, &record->usage, &record->is_cost_apart);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/num.h"
+#include "gate/call/asked.h"
 #include "gate/call/charge.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
@@ -12,7 +13,6 @@
 #include "llm/chat/reckon.h"
 #include "llm/core/call.h"
 #include "llm/core/target.h"
-#include "llm/price/price.h"
 
 /* True: after such an end the provider may bill what it did. */
 static bool may_be_billed(const struct sl_record *record, enum sl_error_type type)
@@ -105,7 +105,7 @@ void sl_spent_note(struct sl_xchg *x, enum sl_error_type type, bool is_beaten, b
         .is_away = record->is_away,
         .is_estimated = is_estimated,
         .usage = usage,
-        .cost_nano = sl_price_cost(record->target->price, &usage),
+        .cost_nano = sl_asked_cost(x, record->target, &usage, NULL),
     };
     record->spent = spent;
     record->spent_now = spent;

@@ -87,6 +87,7 @@ struct sl_record {
     bool is_estimated;                /* a part of `usage` is an estimate */
     /* Written by measure. */
     uint32_t n_measured; /* attempts that the metrics have counted */
+    bool is_cost_apart;  /* it depends on more than the counts of `usage`: gate/call/asked.h */
     int64_t cost_nano;   /* of the call, in nano-dollars; SL_COST_UNKNOWN until its end, and where nobody knows it */
 };
 

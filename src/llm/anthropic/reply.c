@@ -54,6 +54,9 @@ void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
     count_read(sl_json_get(v, "output_tokens_details"), "thinking_tokens", &io_usage->reasoning);
     count_read(sl_json_get(v, "cache_creation"), "ephemeral_1h_input_tokens", &io_usage->cache_hour);
     count_read(sl_json_get(v, "server_tool_use"), "web_search_requests", &io_usage->searches);
+    bool is_us = sl_json_str_eq(sl_json_get(v, "inference_geo"), SL_STR("us"));
+    bool is_fast = sl_json_str_eq(sl_json_get(v, "speed"), SL_STR("fast"));
+    io_usage->paid_more |= (uint8_t)((is_us ? SL_PAID_GEO_US : 0) | (is_fast ? SL_PAID_FAST : 0));
     enum sl_tier tier = sl_tier_read(sl_json_get(v, "service_tier"));
     io_usage->tier = tier ? tier : io_usage->tier;
     io_usage->cached_input = cached;

@@ -22,6 +22,7 @@ struct sl_target {
     struct sl_str model;
     const struct sl_model *row; /* what is known of the model (form/models.h); set before prepare */
     struct sl_price *price;     /* what the model costs (price/price.h); held. NULL: nobody knows */
+    uint8_t paid_more;          /* of enum sl_paid_more: what its address says */
     /* The languages of this model; NULL: it does not serve that type. */
     const struct sl_language *languages[SL_LLM_TRANSLATED_COUNT];
     const struct sl_language *second; /* set by prepare: a second language for its chats; NULL: none */

@@ -38,6 +38,18 @@ enum sl_tier {
     SL_TIER_COUNT
 };
 
+/* Why a call may cost more than its model's prices say: where or how it was served. */
+enum sl_paid_more {
+    SL_PAID_EU = 1 << 0, /* processed in the EU, or in the US */
+    SL_PAID_US = 1 << 1,
+    SL_PAID_ENDPOINT = 1 << 2, /* by an endpoint of one region */
+    SL_PAID_GEO_US = 1 << 3,   /* Anthropic's, as the reply says */
+    SL_PAID_FAST = 1 << 4,
+};
+
+/* How much of the web a search reads. */
+enum sl_search_size { SL_SEARCH_MEDIUM, SL_SEARCH_LOW, SL_SEARCH_HIGH };
+
 /* What a call used, as the upstream says. Tokens and other counts; -1: not given. */
 struct sl_usage {
     int64_t input, output, total;
@@ -53,9 +65,13 @@ struct sl_usage {
     int64_t citations;                   /* tokens of cited texts, beside `input` and `output` */
     int64_t queries;                     /* what reranking is paid by: Cohere's search units */
     int64_t msec;                        /* the length of a sound that was written down */
+    int64_t characters;                  /* of a text to be spoken */
+    int64_t images, pixels;              /* that were made, where they are paid by the piece */
     int64_t cost_nano;  /* what the call cost by the upstream's own account; SL_COST_UNKNOWN: not given */
     int64_t shown_nano; /* what the client is told that it cost, if shows_cost */
     bool shows_cost;
+    uint8_t paid_more;  /* of enum sl_paid_more */
+    uint8_t search_size; /* enum sl_search_size */
     enum sl_tier tier;
 };
 /* A larger count is impossible, and is treated as not given. A sum of a few such counts, and of all calls, cannot
@@ -71,7 +87,8 @@ struct sl_usage {
                         .cache_hour = -1, .reasoning = -1, .audio_input = -1, .image_input = -1,             \
                         .video_input = -1, .audio_output = -1, .image_output = -1, .video_output = -1,       \
                         .cached_audio = -1, .cached_image = -1, .billed_input = -1, .billed_output = -1,     \
-                        .searches = -1, .citations = -1, .queries = -1, .msec = -1,                          \
+                        .searches = -1, .citations = -1, .queries = -1, .msec = -1, .characters = -1,        \
+                        .images = -1, .pixels = -1,                                                          \
                         .cost_nano = SL_COST_UNKNOWN })
 /* clang-format on */
 

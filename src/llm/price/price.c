@@ -217,6 +217,19 @@ static void output_add(struct bill *bill, const struct sl_usage *u, int64_t outp
     bill_add(bill, video, SL_RATE_VIDEO_OUTPUT, SL_RATE_OUTPUT, SL_RATE_OUTPUT);
 }
 
+/* Images by the piece or by their size, and speech by the characters of its text. False: none of these has a price. */
+static bool pieces_add(struct bill *bill, const struct sl_usage *u)
+{
+    const double *v = bill->rates->v;
+    double image = v[SL_RATE_IMAGE] >= 0 ? v[SL_RATE_IMAGE] : v[SL_RATE_IMAGE_ASKED];
+    double pixel = v[SL_RATE_PIXEL] >= 0 ? v[SL_RATE_PIXEL] : v[SL_RATE_PIXEL_ASKED];
+    bool has_images = u->images >= 0 && image >= 0, has_pixels = !has_images && u->pixels >= 0 && pixel >= 0;
+    bool has_characters = u->characters >= 0 && v[SL_RATE_CHARACTER] >= 0;
+    bill->sum += has_images ? (double)u->images * image : has_pixels ? (double)u->pixels * pixel : 0;
+    bill->sum += has_characters ? (double)u->characters * v[SL_RATE_CHARACTER] : 0;
+    return has_images || has_pixels || has_characters;
+}
+
 /* Adds what the call was about, in the unit in which it is paid. False: nothing that was used has a price. */
 static bool main_add(struct bill *bill, const struct sl_usage *u, int64_t input, int64_t output)
 {
@@ -234,12 +247,32 @@ static bool main_add(struct bill *bill, const struct sl_usage *u, int64_t input,
         bill->sum += (double)u->msec / 1000 * SL_MAX(v[SL_RATE_SECOND_INPUT], v[SL_RATE_SECOND_OUTPUT]);
         return true;
     }
-    return false;
+    return pieces_add(bill, u);
 }
 
 bool sl_price_is_told(const struct sl_usage *u)
 {
-    return u->input >= 0 || u->output >= 0 || u->queries >= 0 || u->msec >= 0;
+    return u->input >= 0 || u->output >= 0 || u->queries >= 0 || u->msec >= 0 || u->characters >= 0 || u->images >= 0;
+}
+
+/* A search without a price for its size costs as one of medium size. */
+static void searches_add(struct bill *bill, const struct sl_usage *u)
+{
+    static const enum sl_rate of_size[] = {
+        [SL_SEARCH_MEDIUM] = SL_RATE_SEARCH, [SL_SEARCH_LOW] = SL_RATE_SEARCH_LOW, [SL_SEARCH_HIGH] = SL_RATE_SEARCH_HIGH
+    };
+    bill_add(bill, u->searches, of_size[u->search_size], SL_RATE_SEARCH, SL_RATE_SEARCH);
+}
+
+/* What all of it is multiplied by. */
+static double factor_of(const struct rates *rates, const struct sl_usage *u)
+{
+    double factor = 1;
+    for (unsigned i = 0; SL_RATE_FACTOR_EU + i < SL_RATE_COUNT; i++) { /* in the order of enum sl_paid_more */
+        double nano = rates->v[SL_RATE_FACTOR_EU + i];
+        factor *= (u->paid_more & SL_BIT(i)) && nano >= 0 ? nano / 1e9 : 1;
+    }
+    return factor;
 }
 
 /* Of `n_calls` calls together, each with so much input that the prices for `input_each` hold. */
@@ -256,7 +289,7 @@ static int64_t cost_of(const struct sl_price *price, const struct sl_usage *usag
     if (!main_add(&bill, usage, input, output)) {
         return SL_COST_UNKNOWN;
     }
-    bill_add(&bill, usage->searches, SL_RATE_SEARCH, SL_RATE_SEARCH, SL_RATE_SEARCH);
+    searches_add(&bill, usage);
     if (rates.v[SL_RATE_CITATION] >= 0) {
         bill_add(&bill, usage->citations, SL_RATE_CITATION, SL_RATE_CITATION, SL_RATE_CITATION);
     }
@@ -266,6 +299,7 @@ static int64_t cost_of(const struct sl_price *price, const struct sl_usage *usag
     if (bill.lacks) {
         return SL_COST_UNKNOWN;
     }
+    bill.sum *= SL_UNLIKELY(usage->paid_more) ? factor_of(&rates, usage) : 1;
     return bill.sum >= (double)SL_COST_MAX ? SL_COST_MAX : (int64_t)(bill.sum + 0.5);
 }
 
@@ -278,9 +312,22 @@ int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage
     return cost == SL_COST_UNKNOWN ? usage->cost_nano : cost;
 }
 
+/* True: searches of other sizes cost something else, and nobody knows of which size these were. */
+static bool has_sizes(const struct sl_price *price)
+{
+    bool has = false;
+    for (uint32_t i = 0; i < price->n_rates; i++) {
+        has |= price->rates[i].rate == SL_RATE_SEARCH_LOW || price->rates[i].rate == SL_RATE_SEARCH_HIGH;
+    }
+    return has;
+}
+
 int64_t sl_price_cost_of_many(const struct sl_price *price, const struct sl_usage *sum,
                               const struct sl_price_many *many)
 {
+    if (sum->searches > 0 && has_sizes(price)) {
+        return SL_COST_UNKNOWN;
+    }
     enum sl_tier tier = paid_tier(sum->tier);
     for (uint32_t i = 0; i < price->n_rates; i++) {
         const struct sl_price_rate *rate = &price->rates[i];

@@ -31,7 +31,20 @@
     X(QUERY, "input_cost_per_query")                                      \
     X(REQUEST, "input_cost_per_request")                                  \
     X(SECOND_INPUT, "input_cost_per_second")                              \
-    X(SECOND_OUTPUT, "output_cost_per_second")
+    X(SECOND_OUTPUT, "output_cost_per_second")                            \
+    X(SEARCH_LOW, "search_context_cost_per_query.search_context_size_low") \
+    X(SEARCH_HIGH, "search_context_cost_per_query.search_context_size_high") \
+    X(CHARACTER, "input_cost_per_character")                              \
+    X(IMAGE, "output_cost_per_image")                                     \
+    X(IMAGE_ASKED, "input_cost_per_image")                                \
+    X(PIXEL, "output_cost_per_pixel")                                     \
+    X(PIXEL_ASKED, "input_cost_per_pixel")                                \
+    /* Factors, in dollars as it were: what the rest is multiplied by. */ \
+    X(FACTOR_EU, "regional_processing_uplift_multiplier_eu")              \
+    X(FACTOR_US, "regional_processing_uplift_multiplier_us")              \
+    X(FACTOR_ENDPOINT, "regional_endpoint_uplift_multiplier")             \
+    X(FACTOR_GEO_US, "provider_specific_entry.us")                        \
+    X(FACTOR_FAST, "provider_specific_entry.fast")
 
 enum sl_rate {
 #define X(symbol, name) SL_RATE_##symbol,
@@ -40,6 +53,7 @@ enum sl_rate {
         SL_RATE_COUNT
 };
 #define SL_RATE_IS_OF_TOKENS(rate) ((rate) <= SL_RATE_CITATION)
+#define SL_RATE_IS_FACTOR(rate)    ((rate) >= SL_RATE_FACTOR_EU)
 
 struct sl_price_rate {
     double nano;    /* nano-dollars for one unit */

@@ -218,9 +218,11 @@ static int price_read(struct row *row, struct sl_str name, const struct sl_val *
     return 0;
 }
 
+/* Prices, and what they are multiplied by. */
 static bool is_price_name(struct sl_str name)
 {
-    return sl_str_find(name, SL_STR("cost"), 0) >= 0;
+    return sl_str_find(name, SL_STR("cost"), 0) >= 0 || sl_str_find(name, SL_STR("uplift_multiplier"), 0) >= 0 ||
+           sl_str_has_prefix(name, SL_STR("provider_specific_entry"));
 }
 
 static int unknown(struct row *row, struct sl_str name, const struct sl_val *val)

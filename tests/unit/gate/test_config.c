@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file as a whole: its sections. */
+#include "gate/config/settings.h"
 #include "help.h"
+#include "llm/core/provider.h"
+#include "llm/price/price.h"
+#include "llm/price/table.h"
 
 static void a_misspelt_section_is_an_error(void **state)
 {
@@ -105,12 +109,55 @@ static void a_missing_config_says_what_it_needs(void **state)
     }
 }
 
+/* Shipped are the prices of the worked examples of the price table's description, and no others. */
+static void shipped_prices_are_those_of_the_examples(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        uint32_t n_rates;
+        struct {
+            const char *name;
+            double nano;
+        } rates[4];
+    } rows[] = {
+        { "gpt-4o", 3, { { "input_cost_per_token", 2500 }, { "cache_read_input_token_cost", 1250 },
+                         { "output_cost_per_token", 10000 } } }, /* example 1 */
+        { "gpt-4.1", 4, { { "input_cost_per_token", 2000 }, { "input_cost_per_token_batches", 1000 },
+                          { "output_cost_per_token", 8000 }, { "output_cost_per_token_batches", 4000 } } }, /* 5 */
+        { "text-embedding-3-small", 1, { { "input_cost_per_token", 20 } } },                                 /* 10 */
+    };
+    struct loaded l = load(HEAD);
+    assert_non_null(l.config);
+    const struct sl_prices *prices = l.config->settings->prices;
+    const struct sl_provider *openai = sl_provider_find(SL_STR("openai"));
+    assert_int_equal(prices->rows.n, SL_ARRAY_LEN(rows));
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        const struct sl_price *price = sl_prices_find(prices, openai, sl_str_c(rows[i].model));
+        assert_non_null(price);
+        assert_true(price->is_shipped && price->n_rates == rows[i].n_rates);
+        for (uint32_t k = 0; k < rows[i].n_rates; k++) {
+            struct sl_price_rate rate;
+            uint32_t n = 0;
+            assert_true(sl_price_rate_parse(sl_str_c(rows[i].rates[k].name), &rate));
+            for (uint32_t m = 0; m < price->n_rates; m++) {
+                const struct sl_price_rate *had = &price->rates[m];
+                double off = had->nano - rows[i].rates[k].nano;
+                n += had->rate == rate.rate && had->tier == rate.tier && !had->above && off < 1e-6 && off > -1e-6;
+            }
+            assert_int_equal(n, 1);
+        }
+    }
+    unload(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_misspelt_section_is_an_error),
         cmocka_unit_test(a_yaml_error_is_told_once_where_it_begins),
         cmocka_unit_test(a_missing_config_says_what_it_needs),
+        cmocka_unit_test(shipped_prices_are_those_of_the_examples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

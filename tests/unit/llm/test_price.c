@@ -73,6 +73,8 @@ static struct sl_usage used(const struct sl_usage *given)
         to[i] = from[i] ? from[i] : to[i];
     }
     u.tier = given->tier;
+    u.paid_more = given->paid_more;
+    u.search_size = given->search_size;
     return u;
 }
 
@@ -87,6 +89,10 @@ static struct sl_usage used(const struct sl_usage *given)
     "input_cost_per_token=1e-6 input_cost_per_audio_token=1e-5 cache_read_input_token_cost=2e-7 " \
     "output_cost_per_token=0"
 #define SEARCH GPT_4O " search_context_cost_per_query.search_context_size_medium=0.01"
+#define SIZES  SEARCH " search_context_cost_per_query.search_context_size_low=0.005"
+#define REGIONS                                                                                                       \
+    "input_cost_per_token=1e-6 regional_processing_uplift_multiplier_eu=1.1 regional_processing_uplift_multiplier_us=1.2" \
+    " regional_endpoint_uplift_multiplier=1.5"
 
 static void calls_cost_what_the_table_says(void **state)
 {
@@ -166,6 +172,32 @@ static void calls_cost_what_the_table_says(void **state)
           { .input = 100, .cached_input = 5000 },
           10000 },
         { "searches", SEARCH, { .input = 1000, .searches = 3 }, 32500000 },
+        { "searches of another size", SIZES, { .input = 1000, .searches = 3, .search_size = SL_SEARCH_LOW }, 17500000 },
+        { "and of one without a price",
+          SIZES,
+          { .input = 1000, .searches = 3, .search_size = SL_SEARCH_HIGH },
+          32500000 },
+        { "images by the piece", "output_cost_per_image=0.04", { .images = 3 }, 120000000 },
+        { "by their other price", "input_cost_per_image=0.02", { .images = 3 }, 60000000 },
+        { "by pixels", "output_cost_per_pixel=2e-8", { .images = 2, .pixels = 2 * 1024 * 1024 }, 41943040 },
+        { "by the piece, not by pixels",
+          "input_cost_per_image=0.02 input_cost_per_pixel=1",
+          { .images = 1, .pixels = 9 },
+          20000000 },
+        { "images with tokens",
+          "input_cost_per_token=5e-6 output_cost_per_image_token=4e-5 output_cost_per_image=9",
+          { .input = 100, .output = 1000, .image_output = 1000, .images = 1 },
+          40500000 },
+        { "images without a price", GPT_4O, { .images = 1 }, SL_COST_UNKNOWN },
+        { "speech by characters", "input_cost_per_character=1.5e-5", { .characters = 1000 }, 15000000 },
+        { "processed in the EU", REGIONS, { .input = 1000, .paid_more = SL_PAID_EU }, 1100000 },
+        { "processed in the US", REGIONS, { .input = 1000, .paid_more = SL_PAID_US }, 1200000 },
+        { "an endpoint of one region", REGIONS, { .input = 1000, .paid_more = SL_PAID_ENDPOINT }, 1500000 },
+        { "no factor for that", REGIONS, { .input = 1000, .paid_more = SL_PAID_GEO_US }, 1000000 },
+        { "two factors at once",
+          "input_cost_per_token=1e-6 provider_specific_entry.us=1.1 provider_specific_entry.fast=6.0",
+          { .input = 1000, .paid_more = SL_PAID_GEO_US | SL_PAID_FAST },
+          6600000 },
         { "searches without a price", GPT_4O, { .input = 1000, .searches = 3 }, SL_COST_UNKNOWN },
         { "reranking by queries", "input_cost_per_query=0.002", { .queries = 2 }, 4000000 },
         { "sound by its length", "input_cost_per_second=0.0001", { .msec = 5500 }, 550000 },
@@ -221,7 +253,7 @@ static struct sl_prices *table_make(void)
           SL_PRICES_SET },
         { "own", "input_cost_per_token=7e-9", SL_PRICES_OVER },
         { "openai/gpt-x", "output_cost_per_token=9e-9", SL_PRICES_OVER },
-        { "a-model", "litellm_provider=\"openai\" max_tokens=5 output_cost_per_image=0.04", SL_PRICES_SET },
+        { "a-model", "litellm_provider=\"openai\" max_tokens=5 output_cost_per_image_512=0.04", SL_PRICES_SET },
     };
     struct sl_prices *prices = sl_prices_new();
     struct sl_err err = { 0 };
@@ -276,7 +308,7 @@ static void rows_are_found(void **state)
     struct sl_usage both = used(&(struct sl_usage){ .input = 1, .output = 1 });
     assert_int_equal(sl_price_cost(sl_prices_find(prices, provider("openai"), SL_STR("gpt-x")), &both), 11);
     assert_int_equal(prices->n_unused, 1);
-    assert_memory_equal(prices->unused[0].p, "output_cost_per_image", prices->unused[0].n);
+    assert_memory_equal(prices->unused[0].p, "output_cost_per_image_512", prices->unused[0].n);
     assert_null(sl_prices_find(NULL, provider("openai"), SL_STR("gpt-x")));
     sl_prices_free(prices);
 }

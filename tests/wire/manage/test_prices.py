@@ -4,12 +4,14 @@ bad, read again while calls run."""
 import json
 import os
 import re
+import signal
 import subprocess
+import time
 
 import openai
 import pytest
 
-from harness import BIN, CHAT
+from harness import BIN, CHAT, SANITIZED, wait_for
 from test_metrics import Page
 from test_reload import says
 from test_routes_api import create
@@ -302,6 +304,101 @@ def test_a_new_table_holds_for_all_routes_when_it_is_read(sluice, upstream, tmp_
     says(daemon, "is refused")
     assert re.search(r"prices\.json:1:\d+: .*is no price table in JSON: .*; is the file complete\?", daemon.stderr), daemon.stderr
     assert (ask_cost(daemon), ask_cost(daemon, "made")) == ("0.00011", "0.00011")
+
+
+# --- by the piece ---
+
+
+def by_piece(sluice, up, kind, models, name):
+    path = {"images": "llm/v1/images", "speech": "llm/v1/speech"}[kind]
+    config = {"openai_api_key": "k", "openai_api_base": up.base}
+    return sluice({"endpoints": [{"name": "x", "endpoint_type": path, "model": {"provider": "openai", "name": name, "config": config}}],
+                   "prices": {"models": models}, "upstream": {"allow": ["127.0.0.0/8"]}})
+
+
+IMAGES = {"openai/dall-e": {"output_cost_per_image": 0.02}, "openai/1024-x-1792/dall-e": {"input_cost_per_image": 0.08},
+          "openai/hd/1024-x-1792/dall-e": {"input_cost_per_image": 0.12}, "openai/256-x-256/dall-e": {"input_cost_per_pixel": 1e-06}}
+
+
+@pytest.mark.parametrize("asked, cost", [
+    ({}, 0.02), ({"n": 3}, 0.06), ({"size": "1024x1024", "n": 2}, 0.04), ({"size": "1024x1792"}, 0.08), ({"size": "1024x1792", "quality": "hd", "n": 2}, 0.24),
+    ({"size": "1024x1792", "quality": "low"}, 0.08), ({"size": "256x256", "n": 2}, 0.131072), ({"size": "auto"}, 0.02),
+], ids=str)
+def test_images_by_the_piece(sluice, upstream, asked, cost):
+    up = upstream(lambda ex: ex.reply({"created": 1, "data": [{"url": "https://x"}] * ex.json().get("n", 1)}))
+    daemon = by_piece(sluice, up, "images", IMAGES, "dall-e")
+    r = daemon.call("POST", "/v1/images/generations", {"model": "x", "prompt": "a cat", **asked}, JSON)
+    assert r.status == 200, r.body
+    assert daemon.log_lines(1)[-1]["cost"] == pytest.approx(cost)
+
+
+def test_images_that_were_not_made_cost_nothing(sluice, upstream):
+    up = upstream(lambda ex: ex.reply({"error": {"message": "no"}}, "400 Bad"))
+    daemon = by_piece(sluice, up, "images", IMAGES, "dall-e")
+    assert daemon.call("POST", "/v1/images/generations", {"model": "x", "prompt": "a cat"}, JSON).status == 400
+    assert "cost" not in daemon.log_lines(1)[-1]
+
+
+def test_speech_by_characters(sluice, upstream):
+    up = upstream(lambda ex: ex.reply(b"RIFF" * 10, content_type="audio/wav"))
+    daemon = by_piece(sluice, up, "speech", {"openai/tts": {"input_cost_per_character": 1.5e-05}}, "tts")
+    for text, n in (("hello", 5), ("gr\u00fc\u00df\U0001f600", 5)):
+        r = daemon.call("POST", "/v1/audio/speech", {"model": "x", "input": text, "voice": "alloy"}, JSON)
+        assert r.status == 200, r.body
+    assert [line["cost"] for line in daemon.log_lines(2)] == [pytest.approx(5 * 1.5e-05)] * 2
+
+
+def test_searches_by_their_size(sluice, upstream):
+    """The size is the one that was asked for; medium where none was."""
+    prices = {"input_cost_per_token": 0, "output_cost_per_token": 0, "search_context_cost_per_query": {
+        "search_context_size_low": 0.03, "search_context_size_medium": 0.035, "search_context_size_high": 0.05}}
+    usage = {"input_tokens": 5, "output_tokens": 5, "server_tool_use": {"web_search_requests": 2}}
+    daemon = start(sluice, upstream(anthropic_upstream(usage)), prices=prices, provider="anthropic")
+    for n, (size, cost) in enumerate((("low", 0.06), ("medium", 0.07), ("high", 0.1), (None, 0.07))):
+        r = daemon.call("POST", "/v1/chat/completions", {**CHAT, **({"web_search_options": {"search_context_size": size}} if size else {})}, JSON)
+        assert r.status == 200, r.body
+        assert daemon.log_lines(n + 1)[-1]["cost"] == pytest.approx(cost), size
+
+
+def test_factors(sluice, upstream):
+    """As the reply says where it was made, and how."""
+    prices = {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6, "provider_specific_entry": {"us": 1.1, "fast": 6.0}}
+    for more, factor in (({}, 1), ({"inference_geo": "us"}, 1.1), ({"inference_geo": "us", "speed": "fast"}, 6.6), ({"inference_geo": "global"}, 1)):
+        daemon = start(sluice, upstream(anthropic_upstream({"input_tokens": 600, "output_tokens": 400, **more})), prices=prices, provider="anthropic")
+        assert daemon.call("POST", "/v1/chat/completions", CHAT, JSON).status == 200
+        assert daemon.log_lines(1)[-1]["cost"] == pytest.approx(0.001 * factor), more
+
+
+# --- large tables ---
+
+
+def test_a_table_of_50_mb(sluice, upstream, tmp_path):
+    """It is read in a bounded time, takes no more memory than a few times its size, and a reload gives that back."""
+    up = upstream(openai_upstream(SMALL))
+    entry = json.dumps({"litellm_provider": "openai", "mode": "chat", "max_tokens": 8192, "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "source": "https://x.example/" + "y" * 300})
+    n = 50 * 1000 * 1000 // (len(entry) + 20)
+    table = '{"gpt-4o": {"litellm_provider": "openai", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06},' + ",".join(f'"model-{i}": {entry}' for i in range(n)) + "}"
+    assert 49_000_000 < len(table) < 51_000_000
+    daemon, path = with_table(sluice, tmp_path, up, table)
+    before = time.monotonic()
+    assert ask_cost(daemon) == "0.00011"
+    peak = int(next(line for line in open(f"/proc/{daemon.proc.pid}/status") if line.startswith("VmHWM")).split()[1]) * 1024
+    assert SANITIZED or peak < 400 << 20, peak
+    # Calls go on while another one is read, and a half file changes nothing.
+    path.write_text(table.replace("1e-06", "3e-06", 1))
+    daemon.proc.send_signal(signal.SIGHUP)
+    wait_for(lambda: ask_cost(daemon) == "0.00031", "the new prices", deadline=60)
+    assert time.monotonic() - before < 60
+    path.write_text(table[:len(table) // 2])
+    daemon.proc.send_signal(signal.SIGHUP)
+    says(daemon, "is no price table in JSON")
+    assert ask_cost(daemon) == "0.00031"
+    assert SANITIZED or daemon.rss() < 600 << 20
+
+
+def test_a_table_beyond_64_mib_is_refused(tmp_path):
+    done = check(tmp_path, "{" + " " * (64 << 20) + "}")
+    assert done.returncode == 1 and "prices.json" in done.stderr and "64" in done.stderr, done.stderr
 
 
 def check(tmp_path, table, models=None, name="gpt-4o", *args):
