@@ -157,6 +157,13 @@ uint64_t sl_zone_next(const struct sl_zone *zone, enum sl_calendar unit, uint64_
     return (uint64_t)best * SL_USEC_PER_SEC;
 }
 
+unsigned sl_zone_weekday(const struct sl_zone *zone, uint64_t now_wall_usec)
+{
+    int64_t t = (int64_t)(now_wall_usec / SL_USEC_PER_SEC);
+    int64_t days = floor_days(t + offset_at(zone, t)) + 3; /* 1970 began on a Thursday */
+    return (unsigned)((days % 7 + 7) % 7);
+}
+
 /* --- the footer --- */
 
 static bool number_read(struct sl_str *io, int max, int *ret)

@@ -18,5 +18,7 @@ struct sl_str sl_zone_name(const struct sl_zone *zone);
 /* The first instant after `now` on a later date: in the next day, month or year of that place. Wall time in
  * microseconds. A day without midnight begins when the clock has jumped over it. */
 uint64_t sl_zone_next(const struct sl_zone *zone, enum sl_calendar unit, uint64_t now_wall_usec);
+/* The day of the week there: 0 is Monday. */
+unsigned sl_zone_weekday(const struct sl_zone *zone, uint64_t now_wall_usec);
 
 #endif

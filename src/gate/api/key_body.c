@@ -270,7 +270,8 @@ bool sl_key_body_or_refuse(struct sl_xchg *x, struct sl_key_body *ret)
         }
     }
     struct sl_json_val limits = sl_json_get(body, "limits");
-    if (!sl_json_is_nothing(limits) && !sl_api_own_limits_or_refuse(x, limits, &sl_limits_mixed, &ret->limits, &ret->stored_limits)) {
+    if (!sl_json_is_nothing(limits) &&
+        !sl_api_own_limits_or_refuse(x, limits, &sl_limits_mixed, &ret->limits, &ret->stored_limits)) {
         return false;
     }
     const char *fault = sl_role_routes_fault(ret->role, ret->has_routes);

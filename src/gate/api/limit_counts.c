@@ -66,8 +66,7 @@ void sl_api_counts_write(const struct sl_xchg *x, struct sl_jw *w, const struct 
         sl_jw_object(w);
         rule_write(w, rule);
         if (rule->key == SL_LIMIT_WHOLE ? asked->of_all : rule->key == SL_LIMIT_USER && asked->principal.n) {
-            sl_limiter_look(x->worker->gate->limiter, sl_limits_part(limits, rule), rule, asked->principal, now,
-                            &look);
+            sl_limiter_look(x->worker->gate->limiter, sl_limits_part(limits, rule), rule, asked->principal, now, &look);
             numbers_write(w, rule, &look, now);
         } else {
             sl_jw_member_null(w, "used");

@@ -127,7 +127,8 @@ int64_t sl_asked_cost(const struct sl_xchg *x, const struct sl_target *target, c
     enum sl_llm_type type = x->call->type;
     bool is_image = type == SL_LLM_IMAGES && !is_by_tokens(usage);
     bool is_speech = type == SL_LLM_SPEECH && !is_by_tokens(usage);
-    bool is_plain = !is_image && !is_speech && usage->searches <= 0 && !target->paid_more && !usage->paid_more;
+    bool is_plain = !is_image && !is_speech && usage->searches <= 0 && !target->paid_more && !usage->paid_more &&
+                    !sl_price_has_times(target->price);
     if (SL_LIKELY(is_plain)) {
         return sl_price_cost(target->price, usage);
     }
@@ -136,6 +137,7 @@ int64_t sl_asked_cost(const struct sl_xchg *x, const struct sl_target *target, c
     const struct sl_price *price = target->price;
     asked_open(x, &asked);
     whole.paid_more |= target->paid_more;
+    whole.at_usec = x->begun_wall_usec;
     whole.search_size = usage->searches > 0 ? search_size(&asked) : SL_SEARCH_MEDIUM;
     if (is_image) {
         price = images_fill(x, target, &asked, &whole);
@@ -144,7 +146,7 @@ int64_t sl_asked_cost(const struct sl_xchg *x, const struct sl_target *target, c
     }
     int64_t cost = sl_price_cost(price, &whole);
     if (ret_is_apart) {
-        *ret_is_apart = whole.paid_more || whole.search_size != SL_SEARCH_MEDIUM;
+        *ret_is_apart = whole.paid_more || whole.search_size != SL_SEARCH_MEDIUM || sl_price_has_times(price);
     }
     asked_close(&asked);
     return cost;

@@ -116,7 +116,8 @@ static int route_read(const struct sl_val *item, const struct sl_limits_words *w
         return fault(ret_fault, item, "route", err, "goes with the limits of groups only");
     }
     if (val->kind != SL_VAL_STRING || !sl_route_is_name(val->text)) {
-        return fault(ret_fault, item, "route", err, "must be the name of a route: 1 to 255 letters, digits, '_', '-' and '.'");
+        return fault(ret_fault, item, "route", err,
+                     "must be the name of a route: 1 to 255 letters, digits, '_', '-' and '.'");
     }
     ret->route = val->text;
     return 0;

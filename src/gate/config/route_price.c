@@ -13,22 +13,10 @@ static struct sl_price *price_of(const struct sl_target *target, const struct sl
     return sl_prices_find(prices, target->provider, target->model);
 }
 
-/* OpenAI's hosts for one region begin with it. Vertex has a host for each region, and one for all of them. */
-static uint8_t paid_more_of(const struct sl_target *target)
-{
-    struct sl_str host = target->base.host;
-    bool is_vertex = sl_str_has_suffix(host, SL_STR("-aiplatform.googleapis.com"));
-    bool is_openai = sl_str_has_suffix(host, SL_STR(".api.openai.com"));
-    return is_vertex                                                 ? SL_PAID_ENDPOINT
-           : is_openai && sl_str_has_prefix(host, SL_STR("eu."))     ? SL_PAID_EU
-           : is_openai && sl_str_has_prefix(host, SL_STR("us."))     ? SL_PAID_US
-                                                                     : 0;
-}
-
 void sl_targets_price(struct sl_target *targets, uint32_t n, const struct sl_prices *prices)
 {
     for (uint32_t i = 0; i < n; i++) {
-        targets[i].paid_more = paid_more_of(&targets[i]);
+        targets[i].paid_more = sl_price_paid_more(targets[i].base.host);
         struct sl_price *price = price_of(&targets[i], prices);
         targets[i].price = price ? sl_price_ref(price) : NULL;
     }

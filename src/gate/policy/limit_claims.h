@@ -13,7 +13,7 @@ struct sl_claim {
     struct sl_counter_id id;
     struct sl_limit_shard *shard;
     struct sl_counter *counter;
-    uint32_t first; /* index of the owner's first claim */
+    uint32_t first;   /* index of the owner's first claim */
     bool is_shared;   /* its principal has no room, and uses the shared counter */
     bool has_no_room; /* there is no counter, and none may be made: it refuses the call */
 };

@@ -163,8 +163,7 @@ enum sl_pricing sl_pricing_renew(const struct sl_price *price, struct sl_usage_r
     if (cost == SL_COST_UNKNOWN) {
         return SL_PRICING_LEFT;
     }
-    bool is_same = sums[SL_USAGE_COST] == cost && !sums[SL_USAGE_UNPRICED] &&
-                   sums[SL_USAGE_PRICED] == n_calls;
+    bool is_same = sums[SL_USAGE_COST] == cost && !sums[SL_USAGE_UNPRICED] && sums[SL_USAGE_PRICED] == n_calls;
     sums[SL_USAGE_COST] = cost;
     sums[SL_USAGE_LOST_COST] = is_lost ? cost : sums[SL_USAGE_LOST_COST];
     sums[SL_USAGE_PRICED] = n_calls;

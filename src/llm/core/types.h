@@ -70,7 +70,8 @@ struct sl_usage {
     int64_t cost_nano;  /* what the call cost by the upstream's own account; SL_COST_UNKNOWN: not given */
     int64_t shown_nano; /* what the client is told that it cost, if shows_cost */
     bool shows_cost;
-    uint8_t paid_more;  /* of enum sl_paid_more */
+    uint64_t at_usec;    /* wall time of the call, where its price depends on that; 0: not given */
+    uint8_t paid_more;   /* of enum sl_paid_more */
     uint8_t search_size; /* enum sl_search_size */
     enum sl_tier tier;
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/zone.h"
 #include "json/write.h"
 
 struct sl_price *sl_price_ref(struct sl_price *price)
@@ -19,13 +20,23 @@ void sl_price_unref(struct sl_price *price)
     }
 }
 
+static bool times_are_same(const struct sl_price_times *a, const struct sl_price_times *b)
+{
+    bool same = a->n == b->n && a->zone == b->zone;
+    for (uint32_t i = 0; same && i < a->n; i++) {
+        const struct sl_price_window *x = &a->windows[i], *y = &b->windows[i];
+        same = x->from == y->from && x->to == y->to && x->weekdays == y->weekdays;
+    }
+    return same;
+}
+
 bool sl_price_is_same(const struct sl_price *a, const struct sl_price *b)
 {
-    bool same = a == b || (a && b && a->n_rates == b->n_rates);
+    bool same = a == b || (a && b && a->n_rates == b->n_rates && times_are_same(&a->off_peak, &b->off_peak));
     for (uint32_t i = 0; same && a != b && i < a->n_rates; i++) {
         const struct sl_price_rate *x = &a->rates[i], *y = &b->rates[i];
-        same = x->rate == y->rate && x->tier == y->tier && x->above == y->above && !(x->nano < y->nano) &&
-               !(x->nano > y->nano);
+        same = x->rate == y->rate && x->tier == y->tier && x->is_off_peak == y->is_off_peak && x->above == y->above &&
+               !(x->nano < y->nano) && !(x->nano > y->nano);
     }
     return same;
 }
@@ -113,6 +124,37 @@ static enum sl_tier paid_tier(enum sl_tier tier)
     return tier == SL_TIER_DEFAULT || tier == SL_TIER_SCALE ? SL_TIER_NONE : tier;
 }
 
+static bool is_in_window(const struct sl_price_window *w, unsigned minute, unsigned weekday)
+{
+    bool is_in = w->from < w->to ? minute >= w->from && minute < w->to : minute >= w->from || minute < w->to;
+    return is_in && (w->weekdays >> weekday & 1);
+}
+
+static bool is_off_peak(const struct sl_price_times *times, uint64_t at_usec)
+{
+    if (SL_LIKELY(!times->n) || !at_usec) {
+        return false;
+    }
+    uint64_t minutes = at_usec / SL_USEC_PER_SEC / 60;
+    unsigned weekday = times->zone ? sl_zone_weekday(times->zone, at_usec) : (unsigned)((minutes / 1440 + 3) % 7);
+    bool is = false;
+    for (uint32_t i = 0; i < times->n; i++) {
+        is |= is_in_window(&times->windows[i], (unsigned)(minutes % 1440), weekday);
+    }
+    return is;
+}
+
+uint8_t sl_price_paid_more(struct sl_str host)
+{
+    /* Vertex has a host for each region, and one for all of them. */
+    bool is_vertex = sl_str_has_suffix(host, SL_STR("-aiplatform.googleapis.com"));
+    bool is_openai = sl_str_has_suffix(host, SL_STR(".api.openai.com"));
+    return is_vertex                                             ? SL_PAID_ENDPOINT
+           : is_openai && sl_str_has_prefix(host, SL_STR("eu.")) ? SL_PAID_EU
+           : is_openai && sl_str_has_prefix(host, SL_STR("us.")) ? SL_PAID_US
+                                                                 : 0;
+}
+
 /* The largest threshold that the call has passed. It holds for the whole call. */
 static uint32_t above_of(const struct sl_price *price, enum sl_tier tier, int64_t input)
 {
@@ -125,8 +167,10 @@ static uint32_t above_of(const struct sl_price *price, enum sl_tier tier, int64_
     return above;
 }
 
-/* A price beyond the threshold goes before one for the tier, and both before the plain one. */
-static void rates_choose(const struct sl_price *price, enum sl_tier tier, int64_t input, struct rates *ret)
+/* A price of times of low load goes before all others, one beyond the threshold before one for the tier, and both
+ * before the plain one. */
+static void rates_choose(const struct sl_price *price, enum sl_tier tier, int64_t input, bool is_off_peak,
+                         struct rates *ret)
 {
     uint32_t above = above_of(price, tier, input);
     uint8_t best[SL_RATE_COUNT] = { 0 };
@@ -135,10 +179,11 @@ static void rates_choose(const struct sl_price *price, enum sl_tier tier, int64_
     }
     for (uint32_t i = 0; i < price->n_rates; i++) {
         const struct sl_price_rate *rate = &price->rates[i];
-        if ((rate->above && rate->above != above) || (rate->tier && rate->tier != tier)) {
+        if ((rate->above && rate->above != above) || (rate->tier && rate->tier != tier) ||
+            (rate->is_off_peak && !is_off_peak)) {
             continue;
         }
-        uint8_t rank = (uint8_t)(1 + (rate->above ? 2 : 0) + (rate->tier ? 1 : 0));
+        uint8_t rank = (uint8_t)(1 + (rate->is_off_peak ? 4 : 0) + (rate->above ? 2 : 0) + (rate->tier ? 1 : 0));
         bool is_half = tier == SL_TIER_BATCH && !rate->tier && SL_RATE_IS_OF_TOKENS(rate->rate);
         if (rank > best[rate->rate]) {
             best[rate->rate] = rank;
@@ -258,9 +303,9 @@ bool sl_price_is_told(const struct sl_usage *u)
 /* A search without a price for its size costs as one of medium size. */
 static void searches_add(struct bill *bill, const struct sl_usage *u)
 {
-    static const enum sl_rate of_size[] = {
-        [SL_SEARCH_MEDIUM] = SL_RATE_SEARCH, [SL_SEARCH_LOW] = SL_RATE_SEARCH_LOW, [SL_SEARCH_HIGH] = SL_RATE_SEARCH_HIGH
-    };
+    static const enum sl_rate of_size[] = { [SL_SEARCH_MEDIUM] = SL_RATE_SEARCH,
+                                            [SL_SEARCH_LOW] = SL_RATE_SEARCH_LOW,
+                                            [SL_SEARCH_HIGH] = SL_RATE_SEARCH_HIGH };
     bill_add(bill, u->searches, of_size[u->search_size], SL_RATE_SEARCH, SL_RATE_SEARCH);
 }
 
@@ -284,7 +329,7 @@ static int64_t cost_of(const struct sl_price *price, const struct sl_usage *usag
     int64_t input = usage->billed_input >= 0 ? usage->billed_input : usage->input;
     int64_t output = usage->billed_output >= 0 ? usage->billed_output : usage->output;
     struct rates rates;
-    rates_choose(price, paid_tier(usage->tier), input_each, &rates);
+    rates_choose(price, paid_tier(usage->tier), input_each, is_off_peak(&price->off_peak, usage->at_usec), &rates);
     struct bill bill = { .rates = &rates };
     if (!main_add(&bill, usage, input, output)) {
         return SL_COST_UNKNOWN;
@@ -325,7 +370,7 @@ static bool has_sizes(const struct sl_price *price)
 int64_t sl_price_cost_of_many(const struct sl_price *price, const struct sl_usage *sum,
                               const struct sl_price_many *many)
 {
-    if (sum->searches > 0 && has_sizes(price)) {
+    if (price->off_peak.n || (sum->searches > 0 && has_sizes(price))) {
         return SL_COST_UNKNOWN;
     }
     enum sl_tier tier = paid_tier(sum->tier);

@@ -10,40 +10,40 @@
 #include "llm/core/types.h"
 
 /* X(symbol, name in the table). Prices for tokens come first: a batch job pays half of these. */
-#define SL_RATES(X)                                                       \
-    X(INPUT, "input_cost_per_token")                                      \
-    X(OUTPUT, "output_cost_per_token")                                    \
-    X(CACHE_READ, "cache_read_input_token_cost")                          \
-    X(CACHE_HIT, "input_cost_per_token_cache_hit")                        \
-    X(CACHE_WRITE, "cache_creation_input_token_cost")                     \
-    X(CACHE_WRITE_HOUR, "cache_creation_input_token_cost_above_1hr")      \
-    X(CACHE_READ_AUDIO, "cache_read_input_audio_token_cost")              \
-    X(CACHE_READ_IMAGE, "cache_read_input_image_token_cost")              \
-    X(REASONING, "output_cost_per_reasoning_token")                       \
-    X(AUDIO_INPUT, "input_cost_per_audio_token")                          \
-    X(IMAGE_INPUT, "input_cost_per_image_token")                          \
-    X(VIDEO_INPUT, "input_cost_per_video_token")                          \
-    X(AUDIO_OUTPUT, "output_cost_per_audio_token")                        \
-    X(IMAGE_OUTPUT, "output_cost_per_image_token")                        \
-    X(VIDEO_OUTPUT, "output_cost_per_video_token")                        \
-    X(CITATION, "citation_cost_per_token")                                \
-    X(SEARCH, "search_context_cost_per_query.search_context_size_medium") \
-    X(QUERY, "input_cost_per_query")                                      \
-    X(REQUEST, "input_cost_per_request")                                  \
-    X(SECOND_INPUT, "input_cost_per_second")                              \
-    X(SECOND_OUTPUT, "output_cost_per_second")                            \
-    X(SEARCH_LOW, "search_context_cost_per_query.search_context_size_low") \
+#define SL_RATES(X)                                                          \
+    X(INPUT, "input_cost_per_token")                                         \
+    X(OUTPUT, "output_cost_per_token")                                       \
+    X(CACHE_READ, "cache_read_input_token_cost")                             \
+    X(CACHE_HIT, "input_cost_per_token_cache_hit")                           \
+    X(CACHE_WRITE, "cache_creation_input_token_cost")                        \
+    X(CACHE_WRITE_HOUR, "cache_creation_input_token_cost_above_1hr")         \
+    X(CACHE_READ_AUDIO, "cache_read_input_audio_token_cost")                 \
+    X(CACHE_READ_IMAGE, "cache_read_input_image_token_cost")                 \
+    X(REASONING, "output_cost_per_reasoning_token")                          \
+    X(AUDIO_INPUT, "input_cost_per_audio_token")                             \
+    X(IMAGE_INPUT, "input_cost_per_image_token")                             \
+    X(VIDEO_INPUT, "input_cost_per_video_token")                             \
+    X(AUDIO_OUTPUT, "output_cost_per_audio_token")                           \
+    X(IMAGE_OUTPUT, "output_cost_per_image_token")                           \
+    X(VIDEO_OUTPUT, "output_cost_per_video_token")                           \
+    X(CITATION, "citation_cost_per_token")                                   \
+    X(SEARCH, "search_context_cost_per_query.search_context_size_medium")    \
+    X(QUERY, "input_cost_per_query")                                         \
+    X(REQUEST, "input_cost_per_request")                                     \
+    X(SECOND_INPUT, "input_cost_per_second")                                 \
+    X(SECOND_OUTPUT, "output_cost_per_second")                               \
+    X(SEARCH_LOW, "search_context_cost_per_query.search_context_size_low")   \
     X(SEARCH_HIGH, "search_context_cost_per_query.search_context_size_high") \
-    X(CHARACTER, "input_cost_per_character")                              \
-    X(IMAGE, "output_cost_per_image")                                     \
-    X(IMAGE_ASKED, "input_cost_per_image")                                \
-    X(PIXEL, "output_cost_per_pixel")                                     \
-    X(PIXEL_ASKED, "input_cost_per_pixel")                                \
-    /* Factors, in dollars as it were: what the rest is multiplied by. */ \
-    X(FACTOR_EU, "regional_processing_uplift_multiplier_eu")              \
-    X(FACTOR_US, "regional_processing_uplift_multiplier_us")              \
-    X(FACTOR_ENDPOINT, "regional_endpoint_uplift_multiplier")             \
-    X(FACTOR_GEO_US, "provider_specific_entry.us")                        \
+    X(CHARACTER, "input_cost_per_character")                                 \
+    X(IMAGE, "output_cost_per_image")                                        \
+    X(IMAGE_ASKED, "input_cost_per_image")                                   \
+    X(PIXEL, "output_cost_per_pixel")                                        \
+    X(PIXEL_ASKED, "input_cost_per_pixel")                                   \
+    /* Factors, in dollars as it were: what the rest is multiplied by. */    \
+    X(FACTOR_EU, "regional_processing_uplift_multiplier_eu")                 \
+    X(FACTOR_US, "regional_processing_uplift_multiplier_us")                 \
+    X(FACTOR_ENDPOINT, "regional_endpoint_uplift_multiplier")                \
+    X(FACTOR_GEO_US, "provider_specific_entry.us")                           \
     X(FACTOR_FAST, "provider_specific_entry.fast")
 
 enum sl_rate {
@@ -56,18 +56,35 @@ enum sl_rate {
 #define SL_RATE_IS_FACTOR(rate)    ((rate) >= SL_RATE_FACTOR_EU)
 
 struct sl_price_rate {
-    double nano;    /* nano-dollars for one unit */
-    uint32_t above; /* for calls with more tokens of input than this; 0: for all calls */
-    uint8_t rate;   /* enum sl_rate */
-    uint8_t tier;   /* enum sl_tier; SL_TIER_NONE: for all tiers */
+    double nano;      /* nano-dollars for one unit */
+    uint32_t above;   /* for calls with more tokens of input than this; 0: for all calls */
+    uint8_t rate;     /* enum sl_rate */
+    uint8_t tier;     /* enum sl_tier; SL_TIER_NONE: for all tiers */
+    bool is_off_peak; /* it replaces the others in times of low load */
+};
+
+/* A time of low load: from one minute of the day in UTC to another one, over midnight if that is not later. */
+struct sl_price_window {
+    uint16_t from, to;
+    uint8_t weekdays; /* bit 0: Monday */
+};
+#define SL_PRICE_WINDOWS_MAX 8
+#define SL_PRICE_ALL_DAYS    0x7f
+
+struct sl_zone;
+struct sl_price_times {
+    struct sl_price_window windows[SL_PRICE_WINDOWS_MAX];
+    uint32_t n;
+    const struct sl_zone *zone; /* of the weekdays; NULL: UTC */
 };
 
 /* One row of a price table. Immutable, reference-counted, shared between threads. */
 struct sl_price {
     atomic_uint refs;
     uint32_t n_rates;
-    bool is_free;           /* each rate is 0 */
-    bool is_shipped;        /* for exactly this model, not for its versions */
+    bool is_free;    /* each rate is 0 */
+    bool is_shipped; /* for exactly this model, not for its versions */
+    struct sl_price_times off_peak;
     struct sl_str name;     /* in the table */
     struct sl_str provider; /* as the table calls it; n == 0: not said */
     struct sl_price_rate rates[];
@@ -87,6 +104,15 @@ bool sl_price_rate_parse(struct sl_str name, struct sl_price_rate *ret);
  * says 0, the row goes before it. SL_COST_UNKNOWN: nothing says what was used, or the row has no price for a part of
  * it. */
 int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage);
+
+/* True: the model costs something else in times of low load; usage->at_usec decides. */
+SL_INLINE bool sl_price_has_times(const struct sl_price *price)
+{
+    return price && price->off_peak.n;
+}
+
+/* What the host of an upstream says of its price, of enum sl_paid_more. */
+uint8_t sl_price_paid_more(struct sl_str host);
 
 /* True: the usage says what was used, so that a price can be applied. */
 bool sl_price_is_told(const struct sl_usage *usage);

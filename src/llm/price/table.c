@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/near.h"
 #include "base/num.h"
 #include "base/val.h"
+#include "base/zone.h"
 #include "llm/core/provider.h"
 #include "llm/price/price.h"
 
@@ -164,7 +166,9 @@ struct row {
     uint32_t n;
     struct sl_str provider;
     bool has_tiers; /* its thresholds are a list of its own */
-    bool is_strict; /* each member must be understood */
+    struct sl_price_times off_peak;
+    bool is_off_peak; /* these prices are read */
+    bool is_strict;   /* each member must be understood */
     const struct sl_val *at;
     struct sl_err *err;
 };
@@ -192,7 +196,8 @@ static int rate_put(struct row *row, const struct sl_price_rate *rate)
 {
     for (uint32_t i = 0; i < row->n; i++) {
         struct sl_price_rate *had = &row->rates[i];
-        if (had->rate == rate->rate && had->tier == rate->tier && had->above == rate->above) {
+        if (had->rate == rate->rate && had->tier == rate->tier && had->above == rate->above &&
+            had->is_off_peak == rate->is_off_peak) {
             had->nano = rate->nano;
             return 0;
         }
@@ -244,7 +249,7 @@ static int unknown(struct row *row, struct sl_str name, const struct sl_val *val
 static bool is_beside(struct sl_str name)
 {
     return sl_str_eq_c(name, "litellm_provider") || sl_str_eq_c(name, "mode") || sl_str_eq_c(name, "tiered_pricing") ||
-           sl_str_eq_c(name, "range");
+           sl_str_eq_c(name, "off_peak_pricing") || sl_str_eq_c(name, "range");
 }
 
 /* One member; `above`: a threshold that holds for it, whatever its name says. */
@@ -264,6 +269,7 @@ static int member_read(struct row *row, struct sl_str name, const struct sl_val 
         rate.above--; /* its higher prices begin at the threshold, those of others above it */
     }
     rate.above = above ? above : rate.above;
+    rate.is_off_peak = row->is_off_peak;
     int r = price_read(row, name, val, &rate.nano);
     return r < 0 ? r : rate_put(row, &rate);
 }
@@ -305,8 +311,110 @@ static int tier_read(struct row *row, const struct sl_val *tier)
     return r;
 }
 
+/* --- times of low load --- */
+
+/* "16:30-00:30", in minutes of the day. */
+static bool hours_read(struct sl_str text, struct sl_price_window *ret)
+{
+    uint64_t v[4];
+    static const char ends[] = ":-:";
+    for (size_t i = 0; i < SL_ARRAY_LEN(v); i++) {
+        size_t n = 0;
+        while (n < text.n && text.p[n] >= '0' && text.p[n] <= '9') {
+            n++;
+        }
+        bool is_end = i + 1 == SL_ARRAY_LEN(v) ? n == text.n : n < text.n && text.p[n] == ends[i];
+        if (!is_end || sl_parse_u64(sl_str_sub(text, 0, n), 0, i % 2 ? 59 : 24, &v[i]) < 0) {
+            return false;
+        }
+        text = sl_str_sub(text, SL_MIN(n + 1, text.n), text.n);
+    }
+    ret->from = (uint16_t)(v[0] * 60 + v[1]);
+    ret->to = (uint16_t)(v[2] * 60 + v[3]);
+    return ret->from < 1440 && ret->to <= 1440;
+}
+
+/* ["mon", "Tuesday", ...]; nothing: all days. */
+static bool weekdays_read(const struct sl_val *list, uint8_t *ret)
+{
+    static const char *const names[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+    *ret = SL_PRICE_ALL_DAYS;
+    if (!list) {
+        return true;
+    }
+    *ret = 0;
+    for (uint32_t i = 0; list->kind == SL_VAL_LIST && i < list->n; i++) {
+        struct sl_str day = list->items[i].val->text;
+        uint8_t k = 0;
+        while (k < 7 && !(day.n >= 3 && strncasecmp(day.p, names[k], 3) == 0)) {
+            k++;
+        }
+        if (list->items[i].val->kind != SL_VAL_STRING || k == 7) {
+            return false;
+        }
+        *ret |= (uint8_t)SL_BIT(k);
+    }
+    return *ret != 0;
+}
+
+/* Adds the windows of one text, or of a list of them. */
+static bool windows_add(struct row *row, const struct sl_val *hours, const struct sl_val *days)
+{
+    const struct sl_val *one = hours;
+    bool is_list = hours && hours->kind == SL_VAL_LIST, is_good = hours && (!is_list || hours->n);
+    for (uint32_t i = 0; is_good && i < (is_list ? hours->n : 1); i++) {
+        struct sl_price_window window = { 0 };
+        one = is_list ? hours->items[i].val : hours;
+        is_good = one->kind == SL_VAL_STRING && row->off_peak.n < SL_PRICE_WINDOWS_MAX &&
+                  hours_read(one->text, &window) && weekdays_read(days, &window.weekdays);
+        if (is_good) {
+            row->off_peak.windows[row->off_peak.n++] = window;
+        }
+    }
+    return is_good;
+}
+
+static bool times_read(struct row *row, const struct sl_val *map)
+{
+    const struct sl_val *hours = sl_val_find(map, "hours_utc"), *list = sl_val_find(map, "windows");
+    const struct sl_val *zone = sl_val_find(map, "weekday_timezone");
+    bool is_good = !hours || hours->kind == SL_VAL_NULL || windows_add(row, hours, NULL);
+    for (uint32_t i = 0; is_good && list && list->kind == SL_VAL_LIST && i < list->n; i++) {
+        const struct sl_val *window = list->items[i].val;
+        is_good = window->kind == SL_VAL_MAP &&
+                  windows_add(row, sl_val_find(window, "hours_utc"), sl_val_find(window, "weekdays"));
+    }
+    if (is_good && zone && zone->kind != SL_VAL_NULL) {
+        is_good = zone->kind == SL_VAL_STRING && sl_zone_get(zone->text, &row->off_peak.zone, NULL) == 0;
+    }
+    return is_good && row->off_peak.n;
+}
+
+/* A table may have another form of it: then the plain prices hold at all times. */
+static int off_peak_read(struct row *row, const struct sl_val *map)
+{
+    const struct sl_val *rates = map->kind == SL_VAL_MAP ? sl_val_find(map, "rates") : NULL;
+    row->off_peak = (struct sl_price_times){ .n = 0 };
+    if (!rates || rates->kind != SL_VAL_MAP || !times_read(row, map)) {
+        row->off_peak = (struct sl_price_times){ .n = 0 };
+        row->at = map;
+        return row->is_strict ? sl_fail(row->err, SL_E_INVAL,
+                                        "off_peak_pricing must be a map like { hours_utc: \"16:30-00:30\", rates: { "
+                                        "input_cost_per_token: 1e-06 } }, or have windows with hours_utc and weekdays")
+                              : unused_note(row->prices, SL_STR("off_peak_pricing"));
+    }
+    int r = 0;
+    row->is_off_peak = true;
+    for (uint32_t i = 0; r == 0 && i < rates->n; i++) {
+        r = member_read(row, rates->items[i].key, rates->items[i].val, 0);
+    }
+    row->is_off_peak = false;
+    return r;
+}
+
 static int fields_read(struct row *row, const struct sl_val *fields)
 {
+    const struct sl_val *off_peak = sl_val_find(fields, "off_peak_pricing");
     const struct sl_val *tiers = sl_val_find(fields, "tiered_pricing"), *own = sl_val_find(fields, "litellm_provider");
     row->at = fields;
     row->has_tiers = tiers && tiers->kind == SL_VAL_LIST;
@@ -321,6 +429,9 @@ static int fields_read(struct row *row, const struct sl_val *fields)
     }
     for (uint32_t i = 0; r == 0 && row->has_tiers && i < tiers->n; i++) {
         r = tier_read(row, tiers->items[i].val);
+    }
+    if (r == 0 && off_peak && off_peak->kind != SL_VAL_NULL) {
+        r = off_peak_read(row, off_peak);
     }
     return r;
 }
@@ -342,6 +453,7 @@ static struct sl_price *row_make(const struct row *row, struct sl_str name, enum
         price->is_free = price->is_free && row->rates[i].nano <= 0;
     }
     memcpy(text, name.p, name.n);
+    price->off_peak = row->off_peak;
     price->name = sl_str_make(text, name.n);
     if (row->provider.n) {
         memcpy(text + name.n, row->provider.p, row->provider.n);
@@ -356,11 +468,17 @@ static uint64_t print_of(const struct sl_price *price)
     uint64_t print = sl_hash_both(sl_hash(price->name), sl_hash(price->provider));
     for (uint32_t i = 0; i < price->n_rates; i++) {
         const struct sl_price_rate *rate = &price->rates[i];
-        uint64_t kind = (uint64_t)rate->above << 16 | (uint64_t)rate->rate << 8 | rate->tier, bits;
+        uint64_t kind = (uint64_t)rate->is_off_peak << 63 | (uint64_t)rate->above << 16 | (uint64_t)rate->rate << 8 |
+                        rate->tier;
+        uint64_t bits;
         memcpy(&bits, &rate->nano, sizeof(bits));
         print = sl_hash_both(print, sl_hash_both(kind, bits));
     }
-    return print;
+    for (uint32_t i = 0; i < price->off_peak.n; i++) {
+        const struct sl_price_window *w = &price->off_peak.windows[i];
+        print = sl_hash_both(print, (uint64_t)w->from << 32 | (uint64_t)w->to << 16 | w->weekdays);
+    }
+    return price->off_peak.zone ? sl_hash_both(print, sl_hash(sl_zone_name(price->off_peak.zone))) : print;
 }
 
 static int row_put(struct sl_prices *prices, struct sl_price *price)
@@ -388,6 +506,7 @@ int sl_prices_add(struct sl_prices *prices, struct sl_str name, const struct sl_
     if (base) {
         memcpy(row.rates, base->rates, base->n_rates * sizeof(base->rates[0]));
         row.n = base->n_rates;
+        row.off_peak = base->off_peak;
         row.provider = base->provider;
     }
     if (fields->kind != SL_VAL_MAP) {

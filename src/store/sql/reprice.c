@@ -68,8 +68,11 @@ static int rows_price(struct sl_db *db, struct sl_store_reprice_job *job, struct
         job->next.series = sl_db_column_int(stmt, 1);
         ++*ret_n;
         if (job->price(job->arg, &row)) {
-            ret[(*ret_changed)++] = (struct changed){ row.at_sec, job->next.series, now[SL_USAGE_PRICED] - was[0],
-                                                      now[SL_USAGE_UNPRICED] - was[1], now[SL_USAGE_COST] - was[2],
+            ret[(*ret_changed)++] = (struct changed){ row.at_sec,
+                                                      job->next.series,
+                                                      now[SL_USAGE_PRICED] - was[0],
+                                                      now[SL_USAGE_UNPRICED] - was[1],
+                                                      now[SL_USAGE_COST] - was[2],
                                                       now[SL_USAGE_LOST_COST] - was[3] };
         }
     }

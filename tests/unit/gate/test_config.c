@@ -121,11 +121,18 @@ static void shipped_prices_are_those_of_the_examples(void **state)
             double nano;
         } rates[4];
     } rows[] = {
-        { "gpt-4o", 3, { { "input_cost_per_token", 2500 }, { "cache_read_input_token_cost", 1250 },
-                         { "output_cost_per_token", 10000 } } }, /* example 1 */
-        { "gpt-4.1", 4, { { "input_cost_per_token", 2000 }, { "input_cost_per_token_batches", 1000 },
-                          { "output_cost_per_token", 8000 }, { "output_cost_per_token_batches", 4000 } } }, /* 5 */
-        { "text-embedding-3-small", 1, { { "input_cost_per_token", 20 } } },                                 /* 10 */
+        { "gpt-4o",
+          3,
+          { { "input_cost_per_token", 2500 },
+            { "cache_read_input_token_cost", 1250 },
+            { "output_cost_per_token", 10000 } } }, /* example 1 */
+        { "gpt-4.1",
+          4,
+          { { "input_cost_per_token", 2000 },
+            { "input_cost_per_token_batches", 1000 },
+            { "output_cost_per_token", 8000 },
+            { "output_cost_per_token_batches", 4000 } } },                   /* 5 */
+        { "text-embedding-3-small", 1, { { "input_cost_per_token", 20 } } }, /* 10 */
     };
     struct loaded l = load(HEAD);
     assert_non_null(l.config);

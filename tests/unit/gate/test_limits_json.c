@@ -120,7 +120,8 @@ static void a_list_is_checked_and_written_anew(void **state)
           "limits[1]: has the same key and period as limits[0]" },
         /* A group's may be for one route; the same limit may stand for several. */
         { "[{\"requests\":5,\"per\":\"day\",\"route\":\"ch\\u0061t\"},{\"requests\":5,\"per\":\"day\",\"route\":\"b\"},"
-          "{\"requests\":5,\"per\":\"day\",\"route\":null},{\"money\":1,\"per\":\"day\",\"each\":\"principal\",\"route\":\"b\"}]",
+          "{\"requests\":5,\"per\":\"day\",\"route\":null},{\"money\":1,\"per\":\"day\",\"each\":\"principal\","
+          "\"route\":\"b\"}]",
           &sl_limits_group,
           "[{\"requests\":5,\"per\":\"day\",\"route\":\"chat\"},{\"requests\":5,\"per\":\"day\",\"route\":\"b\"},"
           "{\"calls\":5,\"key\":\"route\",\"renewal_period\":\"day\"},"
@@ -128,8 +129,8 @@ static void a_list_is_checked_and_written_anew(void **state)
           NULL },
         { "[{\"calls\":5,\"renewal_period\":\"day\",\"route\":\"b\"}]", &sl_limits_group,
           "[{\"requests\":5,\"per\":\"day\",\"route\":\"b\"}]", NULL },
-        { "[{\"tokens\":1,\"per\":\"day\",\"route\":\"b\"},{\"tokens\":2,\"per\":\"day\",\"route\":\"b\"}]", &sl_limits_group,
-          NULL, "limits[1]: has the same kind, key and period as limits[0]" },
+        { "[{\"tokens\":1,\"per\":\"day\",\"route\":\"b\"},{\"tokens\":2,\"per\":\"day\",\"route\":\"b\"}]",
+          &sl_limits_group, NULL, "limits[1]: has the same kind, key and period as limits[0]" },
         { "[{\"tokens\":1,\"per\":\"day\",\"route\":\"b\"}]", &sl_limits_mixed, NULL,
           "limits[0].route: goes with the limits of groups only" },
         { "[{\"calls\":1,\"renewal_period\":\"day\",\"route\":\"b\"}]", &sl_limits_ours, NULL,

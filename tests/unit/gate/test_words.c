@@ -159,7 +159,8 @@ static void each_kind_has_its_words(void **state)
           false,
           "Rate limit exceeded: 3 per 1 hour (group 'g', route 'r')",
           "Rate limit reached for the group 'g' on the route 'r': 3 calls per 1 hour. Try again in 5s.",
-          "{\"owner\":\"group\",\"name\":\"g\",\"route\":\"r\",\"kind\":\"requests\",\"cap\":3,\"used\":3,\"reset\":5}" },
+          "{\"owner\":\"group\",\"name\":\"g\",\"route\":\"r\",\"kind\":\"requests\",\"cap\":3,\"used\":3,\"reset\":"
+          "5}" },
     };
     struct sl_arena arena;
     sl_arena_init(&arena, NULL);

@@ -90,8 +90,9 @@ static struct sl_usage used(const struct sl_usage *given)
     "output_cost_per_token=0"
 #define SEARCH GPT_4O " search_context_cost_per_query.search_context_size_medium=0.01"
 #define SIZES  SEARCH " search_context_cost_per_query.search_context_size_low=0.005"
-#define REGIONS                                                                                                       \
-    "input_cost_per_token=1e-6 regional_processing_uplift_multiplier_eu=1.1 regional_processing_uplift_multiplier_us=1.2" \
+#define REGIONS                                                               \
+    "input_cost_per_token=1e-6 regional_processing_uplift_multiplier_eu=1.1 " \
+    "regional_processing_uplift_multiplier_us=1.2"                            \
     " regional_endpoint_uplift_multiplier=1.5"
 
 static void calls_cost_what_the_table_says(void **state)
@@ -344,6 +345,92 @@ static void lists_of_tiers_are_thresholds(void **state)
     sl_arena_done(&arena);
 }
 
+/* In the operator's own words, as YAML would be read. */
+static struct sl_val *text_of(struct sl_arena *arena, const char *text)
+{
+    struct sl_val *val = SL_ARENA_NEW(arena, struct sl_val);
+    assert_non_null(val);
+    val->kind = SL_VAL_STRING;
+    val->text = sl_str_c(text);
+    return val;
+}
+
+static void member_put(struct sl_val *map, const char *key, struct sl_val *val)
+{
+    map->items[map->n++] = (struct sl_val_item){ .key = sl_str_c(key), .val = val };
+}
+
+/* 2026-11-30 was a Monday. */
+#define MONDAY 1795996800ull
+
+static void prices_of_times_of_low_load(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *hours, *window, *weekday, *zone; /* NULL: none */
+        uint64_t at_sec;                             /* from Monday 00:00 UTC */
+        int64_t nano;                                /* of a token; 9 at other times */
+    } cases[] = {
+        { "16:30-00:30", NULL, NULL, NULL, 16 * 3600 + 29 * 60 + 59, 9 },
+        { "16:30-00:30", NULL, NULL, NULL, 16 * 3600 + 30 * 60, 2 },
+        { "16:30-00:30", NULL, NULL, NULL, 29 * 60, 2 }, /* over midnight */
+        { "16:30-00:30", NULL, NULL, NULL, 30 * 60, 9 },
+        { "00:00-24:00", NULL, NULL, NULL, 0, 2 },
+        { NULL, "01:00-02:00", NULL, NULL, 3600, 2 },
+        { NULL, "01:00-02:00", "Monday", NULL, 3600, 2 },
+        { NULL, "01:00-02:00", "sun", NULL, 3600, 9 },
+        { NULL, "22:00-23:00", "Tue", "Asia/Tokyo", 22 * 3600, 2 }, /* there it is Tuesday */
+        { NULL, "22:00-23:00", "Tue", NULL, 22 * 3600, 9 },
+        { "22:00-25:00", NULL, NULL, NULL, 22 * 3600, 9 }, /* of another form: skipped */
+        { "always", NULL, NULL, NULL, 0, 9 },
+        { NULL, "22:00-23:00", "holiday", NULL, 22 * 3600, 9 },
+        { NULL, "22:00-23:00", NULL, "Nowhere/City", 22 * 3600, 9 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_arena arena;
+        struct sl_err err = { 0 };
+        const struct sl_val *at;
+        sl_arena_init(&arena, NULL);
+        struct sl_val *fields = map_make(&arena, "input_cost_per_token=9e-9 output_cost_per_token=9e-9");
+        struct sl_val *times = map_make(&arena, ""), *list = map_make(&arena, ""), *window = map_make(&arena, "");
+        if (cases[i].hours) {
+            member_put(times, "hours_utc", text_of(&arena, cases[i].hours));
+        }
+        if (cases[i].window) {
+            struct sl_val *days = map_make(&arena, "");
+            member_put(window, "hours_utc", text_of(&arena, cases[i].window));
+            if (cases[i].weekday) {
+                days->kind = SL_VAL_LIST;
+                member_put(days, "", text_of(&arena, cases[i].weekday));
+                member_put(window, "weekdays", days);
+            }
+            list->kind = SL_VAL_LIST;
+            member_put(list, "", window);
+            member_put(times, "windows", list);
+        }
+        if (cases[i].zone) {
+            member_put(times, "weekday_timezone", text_of(&arena, cases[i].zone));
+        }
+        member_put(times, "rates", map_make(&arena, "input_cost_per_token=2e-9"));
+        member_put(fields, "off_peak_pricing", times);
+        struct sl_prices *prices = sl_prices_new();
+        assert_int_equal(sl_prices_add(prices, SL_STR("q"), fields, SL_PRICES_SET, &at, &err), 0);
+        struct sl_price *price = sl_prices_find(prices, provider("openai"), SL_STR("q"));
+        struct sl_usage one = used(&(struct sl_usage){ .input = 1 }), two = used(&(struct sl_usage){ .output = 1 });
+        one.at_usec = two.at_usec = (MONDAY + cases[i].at_sec) * 1000000;
+        if (sl_price_cost(price, &one) != cases[i].nano || sl_price_cost(price, &two) != 9) {
+            fail_msg("case %zu: %lld", i, (long long)sl_price_cost(price, &one));
+        }
+        one.at_usec = 0; /* nobody knows when: the plain price */
+        assert_int_equal(sl_price_cost(price, &one), 9);
+        int r = sl_prices_add(prices, SL_STR("own"), fields, SL_PRICES_OVER, &at, &err);
+        assert_int_equal(r, i < 10 ? 0 : SL_E_INVAL);
+        assert_true(i < 10 || strstr(err.text, "off_peak_pricing must be a map like"));
+        sl_prices_free(prices);
+        sl_arena_done(&arena);
+    }
+}
+
 static void wrong_prices_are_refused(void **state)
 {
     (void)state;
@@ -396,11 +483,9 @@ static void tables_are_compared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calls_cost_what_the_table_says),
-        cmocka_unit_test(rows_are_found),
-        cmocka_unit_test(lists_of_tiers_are_thresholds),
-        cmocka_unit_test(wrong_prices_are_refused),
-        cmocka_unit_test(tables_are_compared),
+        cmocka_unit_test(calls_cost_what_the_table_says), cmocka_unit_test(rows_are_found),
+        cmocka_unit_test(lists_of_tiers_are_thresholds),  cmocka_unit_test(prices_of_times_of_low_load),
+        cmocka_unit_test(wrong_prices_are_refused),       cmocka_unit_test(tables_are_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
