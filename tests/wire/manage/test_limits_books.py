@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from harness import CHAT, Sluice, chat_route
+from harness import CHAT, Sluice, chat_route, wait_for
 from lab import DONE, chunk_of, event_of
 from upstream import Upstream
 
@@ -97,16 +97,16 @@ def books(data):
         return {(kind, who): used for kind, who, used in db.execute("SELECT kind, who, used FROM counters")}
 
 
-def many(daemon):
+def many(daemon, kinds=("whole", "whole", "stream", "stream", "fail", "leave"), n_each=N_EACH):
     refused, failed = [], []
     gate = threading.Barrier(N_THREADS)
 
     def calls(seed):
         rng = random.Random(seed)
         gate.wait(30)
-        for _ in range(N_EACH):
+        for _ in range(n_each):
             try:
-                run(daemon, rng.choice("abcdefgh"), rng.choice(["whole", "whole", "stream", "stream", "fail", "leave"]), refused)
+                run(daemon, rng.choice("abcdefgh"), rng.choice(kinds), refused)
             except Exception as e:
                 failed.append(repr(e))
 
@@ -142,6 +142,106 @@ def test_the_books_are_those_of_the_upstream(tmp_path):
     assert kept["money", ""] == sum(1000 * i + 4000 * o for i, o in record.told.values())
     for who, (i, o) in record.told.items():
         assert (kept["tokens", who], kept["output_tokens", who]) == (i + o, o), who
+
+
+AUTH = [("authorization", "Bearer sk-sluice-" + "x" * 43)]
+
+
+class Bill:
+    """What each of two upstreams has told of each attempt."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.told = {"a": [0, 0, 0], "b": [0, 0, 0]}  # attempts, input, output
+        self.n_broken = 0
+
+    def handler(self, name):
+        def handle(x):
+            kind = x.json()["messages"][0]["content"].split(" ")[1]
+            usage = {"prompt_tokens": random.randrange(1, 900), "completion_tokens": random.randrange(10, 3000)}
+            usage["total_tokens"] = sum(usage.values())
+            if kind == "fail":
+                x.reply({"error": {"message": "no"}}, status="400 Bad")
+                return
+            is_broken = kind == "broken" and name == "a"
+            with self.lock:
+                self.n_broken += is_broken
+                self.told[name] = [v + more for v, more in zip(self.told[name], (1, usage["prompt_tokens"], usage["completion_tokens"]))]
+            if kind in ("whole", "broken"):
+                choice = [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}]
+                x.reply({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "usage": usage, "choices": [] if is_broken else choice})
+                return
+            x.stream_head()
+            x.event(chunk_of("word "))
+            x.chunk(event_of({**chunk_of(), "choices": [], "usage": usage}))
+            if kind == "leave":
+                x.hold()
+            else:
+                x.chunk(DONE)
+                x.last_chunk()
+
+        return handle
+
+
+def log_of(daemon):
+    """All rows of the request log."""
+    rows, cursor = [], ""
+    while cursor is not None:
+        page = daemon.call("GET", f"/api/sluice/v1/requests?limit=1000{cursor and '&cursor='}{cursor}", headers=AUTH).json()
+        rows += page["requests"]
+        cursor = page["next_cursor"]
+    return rows
+
+
+@pytest.mark.timeout(300)
+def test_ledger_log_and_limits_are_the_upstreams_bill(tmp_path):
+    """Thousands of calls on four workers, with streams, failures, attempts that break and callers that leave: tokens and
+    money of usage, of the request log and of the limits are those of the bill, to the token."""
+    bill, ups = Bill(), []
+    for name in "ab":
+        ups.append(Upstream(bill.handler(name)))
+    targets = [{"name": n, "model": {"provider": "openai", "name": n, "config": {"openai_api_key": "k", "openai_api_base": up.base}}} for n, up in zip("ab", ups)]
+    prices = {"models": {f"openai/{n}": PRICES["models"]["openai/gpt-4o-mini"] for n in "ab"}}
+    route = {"name": "chat", "endpoint_type": "llm/v1/chat", "limits": [{"tokens": 10**15, "per": "day"}, {"money": 10**9, "per": "day", "each": "principal"}],
+             "sluice": {"retries": 0, "balance": "ordered", "breaker": "off", "targets": targets}}
+    daemon = Sluice(tmp_path / "d", {"endpoints": [route], "prices": prices, "auth": {"admin_key": "sk-sluice-" + "x" * 43, "keys": KEYS}},
+                    args=["--data", str(tmp_path / "data"), "--workers", "4"])
+    refused = many(daemon, ["whole", "whole", "stream", "stream", "broken", "fail", "leave"], n_each=100)
+    assert not refused
+    n = N_THREADS * 100
+    rows = wait_for(lambda: len(rows := log_of(daemon)) == n and rows, "all rows")
+    used = {r["target"]: r for r in daemon.call("GET", "/api/sluice/v1/usage?by=target", headers=AUTH).json()["usage"]}
+    daemon.stop()
+    for up in ups:
+        up.close()
+    assert sum(r["requests"] for r in used.values()) == n
+    assert used["a"]["lost_attempts"] == bill.n_broken > 0 and used["b"]["lost_attempts"] == 0
+    for name, (_, tokens_in, tokens_out) in bill.told.items():
+        assert (used[name]["input_tokens"], used[name]["output_tokens"]) == (tokens_in, tokens_out), name
+        assert round(used[name]["cost"] * 1e9) == 1000 * tokens_in + 4000 * tokens_out
+        own = [r for r in rows if r["target"] == name]
+        lost = [t for r in rows for t in r.get("attempts") or [] if t["target"] == name and "input_tokens" in t]
+        assert sum((r["input_tokens"] or 0) for r in own if r.get("input_tokens") is not None) + sum(t["input_tokens"] for t in lost) == tokens_in
+        assert sum((r["output_tokens"] or 0) for r in own if r.get("output_tokens") is not None) + sum(t["output_tokens"] for t in lost) == tokens_out
+    kept = books(tmp_path / "data")
+    assert kept["tokens", ""] == sum(i + o for _, i, o in bill.told.values())
+    assert sum(v for (kind, _), v in kept.items() if kind == "money") == sum(1000 * i + 4000 * o for _, i, o in bill.told.values())
+
+
+@pytest.mark.timeout(300)
+def test_money_holds_in_a_crowd(tmp_path):
+    """No more is spent beyond the cap than what the calls that ran then cost beyond their reservations; and what is
+    refused costs nothing."""
+    cap, places = 1.5, 7
+    record, up, daemon = world(tmp_path, [{"money": cap, "per": "day"}, {"concurrent": places}])
+    refused = many(daemon)
+    daemon.stop()
+    up.close()
+    kept = books(tmp_path / "data")
+    spent = sum(1000 * i + 4000 * o for i, o in record.told.values())
+    assert refused and kept["money", ""] == spent
+    assert spent <= cap * 1e9 + places * (900 * 1000 + 3000 * 4000)
+    assert spent > cap * 1e9 - (1000 * 1000 + 900 * 4000)  # the last one that did not fit was no larger than this
 
 
 @pytest.mark.timeout(300)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The request log: a row for each call of a model, found by those who may see it."""
 import json
+import resource
 import signal
 import time
 import urllib.parse
@@ -68,6 +69,52 @@ def gate(sluice, upstream, tmp_path):
 def guarded(sluice, upstream, tmp_path):
     keys = [{"name": n, "principal": n, "key": f"$KEY_{n.upper()}", "role": "viewer" if n == "viewer" else "query"} for n in KEYS]
     return Gate(sluice, upstream(answer), tmp_path / "data", auth={"admin_key": "$THE_ADMIN", "keys": keys})
+
+
+def test_dropped_members_are_in_the_row(sluice, upstream, tmp_path):
+    """Also when it was sealed, which a restart does."""
+    up = upstream(lambda x: x.reply({"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn",
+                                     "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 2}}))
+    route = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "anthropic", "name": "m", "config": {"anthropic_api_key": "k", "anthropic_api_base": up.base}}}
+    conf = {"endpoints": [route], "upstream": {"allow": ["127.0.0.0/8"]}}
+
+    def start():
+        daemon = sluice(conf, args=["--data", str(tmp_path / "data")])
+        return daemon, lambda n: wait_for(lambda: len(r := daemon.call("GET", OWN).json()["requests"]) == n and r, f"{n} rows")
+
+    daemon, rows = start()
+    r = daemon.call("POST", "/v1/chat/completions", {**CHAT, "seed": 5, "logit_bias": {"1": 2}, "max_tokens": 5})
+    assert r.status == 200 and r.get("x-sluice-dropped"), r.body
+    assert daemon.call("POST", "/v1/chat/completions", {**CHAT, "max_tokens": 5}).status == 200
+    plain, dropped = rows(2)
+    assert dropped["dropped"] == r.get("x-sluice-dropped") and "seed" in dropped["dropped"] and not plain.get("dropped")
+    daemon.stop()
+    daemon.stopped = True
+    daemon, rows = start()
+    assert [row.get("dropped") for row in rows(2)] == [plain.get("dropped"), dropped["dropped"]]
+
+
+def test_a_full_disk(gate):
+    """Serving goes on. Rows are lost, counted and told of, and come again when there is room."""
+    daemon = gate.daemon
+
+    def lost():
+        text = daemon.call("GET", "/metrics").body.decode()
+        return int(next(line for line in text.splitlines() if line.startswith("sluice_request_log_dropped_total ")).split()[1])
+
+    assert gate.call("hello").status == 200
+    gate.rows(1)
+    resource.prlimit(daemon.proc.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    for _ in range(3):
+        assert gate.call("hello").status == 200
+    wait_for(lambda: lost() == 3, "they are counted")
+    wait_for(lambda: "rows of the request log are lost and counted until this works again" in daemon.stderr, "it is told")
+    assert daemon.stderr.count("rows of the request log are lost") == 1 and len(gate.rows(1)) == 1
+    assert gate.call("hello", stream=True).status == 200
+    wait_for(lambda: lost() == 4, "this one, too")
+    resource.prlimit(daemon.proc.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert gate.call("hello", headers=[("x-request-id", "again")]).status == 200
+    assert gate.rows(2)[0]["request_id"] == "again" and lost() == 4
 
 
 def test_a_row_says_what_happened(gate):

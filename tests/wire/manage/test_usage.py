@@ -10,6 +10,7 @@ import resource
 import signal
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -199,6 +200,31 @@ def test_a_full_disk_loses_nothing(gate):
     assert short(usage(daemon)) == [(10, 1, 9 * INPUT, 9 * OUTPUT)]
     daemon.stop()
     assert on_disk(daemon) == 10
+
+
+def test_it_is_written_within_a_second(gate):
+    """Mostly after half of one: the store's thread looks twice a second."""
+    daemon = gate()
+    waits = []
+    for n in range(1, 8):
+        assert ask(daemon, KEYS["ann"]) == 200
+        began = time.monotonic()
+        wait_for(lambda: on_disk(daemon) == n, "it is written")
+        waits.append(time.monotonic() - began)
+    assert sorted(waits)[3] < 1, waits
+
+
+def test_a_kill_loses_at_most_what_the_last_second_used(gate):
+    daemon = gate()
+    for _ in range(5):
+        assert ask(daemon, KEYS["ann"]) == 200
+    wait_for(lambda: on_disk(daemon) == 5, "it is written")
+    assert ask(daemon, KEYS["ann"]) == 200
+    daemon.proc.kill()
+    daemon.proc.wait()
+    daemon.stopped = True
+    daemon = gate()
+    assert short(usage(daemon))[0][0] in (5, 6)
 
 
 def test_what_a_full_disk_loses_is_told(gate):
