@@ -320,6 +320,7 @@ static struct sl_verdict error_end(struct sl_relay *relay)
         return (struct sl_verdict){ SL_VERDICT_AGAIN, SL_ERR_PROVIDER_REJECTED, 0, true };
     }
     struct sl_llm_error error = { 0 };
+    sl_relay_usage_save(relay);
     relay->language->read_error(status, &relay->headers, body, x->arena, &error);
     x->record.error_type = error.type;
     said_note(relay, &error);

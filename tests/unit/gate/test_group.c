@@ -104,7 +104,7 @@ static void the_files_groups(void **state)
           "children: "
           "{ limits: [ { tokens: 9, per: hour } ] } } ]",
           NULL },
-        { "auth: {}\ngroups: [ { name: acme, limits: [ { money: 5, per: day, route: c } ] } ]", NULL },
+        { "auth: {}\ngroups: [ { name: acme, limits: [ { money: 5, per: day, route: a } ] } ]", NULL },
         { "auth: {}\ngroups: [ { name: acme, children: { limits: [ { money: 5, per: day, route: d } ] } } ]",
           "f:2:1: warning: groups: a limit of 'acme' is for the route 'd', which is not in this file: it holds when a "
           "call makes that route" },

@@ -261,8 +261,53 @@ static void every_part_of_the_usage_is_kept(void **state)
     for (size_t i = 0; i < SL_ARRAY_LEN(parts); i++) { /* in the order of the sums */
         assert_int_equal(total((enum sl_usage_sum)(SL_USAGE_INPUT + i)), i + 1);
     }
-    assert_int_equal(SL_USAGE_INPUT + SL_ARRAY_LEN(parts), SL_USAGE_SUM_COUNT);
+    assert_int_equal(SL_USAGE_INPUT + SL_ARRAY_LEN(parts), SL_USAGE_LOST);
     assert_string_equal(ask(NULL, SL_BIT(SL_USAGE_TIER)), "batch,10/0;flex,10/1;");
+}
+
+/* Attempts that others followed are no calls, and have sums of their own; the price holds for both alike. */
+static void lost_attempts_are_kept_apart(void **state)
+{
+    (void)state;
+    struct sl_tally *tally = join();
+    struct sl_tally_call call = call_of(&routes[0], keys[0], "");
+    struct sl_usage usage = SL_USAGE_NONE;
+    usage.input = 40000;
+    usage.output = 7;
+    call.usage = &usage;
+    call.cost_nano = 100;
+    call.is_priced = true;
+    sl_tally_add(tally, &call, 1);
+    call.is_lost = call.is_estimated = true;
+    call.cost_nano = 30;
+    sl_tally_add(tally, &call, 1);
+    call.cost_nano = SL_COST_UNKNOWN;
+    call.is_estimated = false;
+    sl_tally_add(tally, &call, 1);
+    assert_int_equal(total(SL_USAGE_REQUESTS), 1);
+    assert_int_equal(total(SL_USAGE_LOST), 2);
+    assert_int_equal(total(SL_USAGE_LOST_COST), 30);
+    assert_int_equal(total(SL_USAGE_COST), 130);
+    assert_int_equal(total(SL_USAGE_ESTIMATED), 1);
+    assert_int_equal(total(SL_USAGE_UNPRICED), 1);
+    assert_int_equal(total(SL_USAGE_INPUT), 120000);
+    assert_string_equal(ask(NULL, SL_BIT(SL_USAGE_ABOVE)), "32k,1/40000;lost 32k,0/80000;");
+    struct sl_usage_row row = { .of = { [SL_USAGE_TIER] = SL_STR_INIT(""), [SL_USAGE_ABOVE] = SL_STR_INIT("lost 32k") },
+                                .sums = { [SL_USAGE_LOST] = 2,
+                                          [SL_USAGE_INPUT] = 80000,
+                                          [SL_USAGE_UNPRICED] = 1,
+                                          [SL_USAGE_PRICED] = 1,
+                                          [SL_USAGE_COST] = 30,
+                                          [SL_USAGE_LOST_COST] = 30 } };
+    struct sl_price *price = calloc(1, sizeof(*price) + sizeof(price->rates[0]));
+    assert_non_null(price);
+    price->n_rates = 1;
+    price->rates[0] = (struct sl_price_rate){ .nano = 2, .rate = SL_RATE_INPUT };
+    assert_int_equal(sl_pricing_renew(price, &row), SL_PRICING_CHANGED);
+    assert_true(row.sums[SL_USAGE_COST] == 160000 && row.sums[SL_USAGE_LOST_COST] == 160000);
+    assert_true(row.sums[SL_USAGE_PRICED] == 2 && row.sums[SL_USAGE_UNPRICED] == 0);
+    assert_int_equal(sl_pricing_renew(price, &row), SL_PRICING_SAME);
+    free(price);
 }
 
 /* --- pricing anew --- */
@@ -613,11 +658,17 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(calls_are_summed_by_what_they_are_for), TEST(replies_without_a_count_are_counted),
-        TEST(groups_have_what_is_in_them),           TEST(costs_are_summed_and_what_is_unknown_is_counted),
-        TEST(every_part_of_the_usage_is_kept),       TEST(names_of_other_routes_are_copied),
-        TEST(callers_without_a_key_are_bounded),     TEST(memory_is_bounded_and_sums_stay),
-        TEST(nothing_is_lost_while_others_take),     TEST(transactions_count_once),
+        TEST(calls_are_summed_by_what_they_are_for),
+        TEST(replies_without_a_count_are_counted),
+        TEST(groups_have_what_is_in_them),
+        TEST(costs_are_summed_and_what_is_unknown_is_counted),
+        TEST(every_part_of_the_usage_is_kept),
+        TEST(lost_attempts_are_kept_apart),
+        TEST(names_of_other_routes_are_copied),
+        TEST(callers_without_a_key_are_bounded),
+        TEST(memory_is_bounded_and_sums_stay),
+        TEST(nothing_is_lost_while_others_take),
+        TEST(transactions_count_once),
         TEST(sums_cost_what_their_calls_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,10 +20,10 @@
 
 /* In the order of the fields; the last of them is cost_nano. */
 static const char *const names[] = {
-    "input",        "output",       "total",        "cached_input", "cache_creation", "cache_hour",
-    "reasoning",    "audio_input",  "image_input",  "video_input",  "audio_output",   "image_output",
-    "video_output", "cached_audio", "cached_image", "billed_input", "billed_output",  "searches",
-    "citations",    "queries",      "msec",         "cost_nano",
+    "input",        "output",       "total",         "cached_input", "cache_creation", "cache_hour",   "reasoning",
+    "audio_input",  "image_input",  "video_input",   "audio_output", "image_output",   "video_output", "cached_audio",
+    "cached_image", "billed_input", "billed_output", "searches",     "citations",      "queries",      "msec",
+    "characters",   "images",       "pixels",        "cost_nano",
 };
 #define N_COUNTS (offsetof(struct sl_usage, shown_nano) / sizeof(int64_t))
 

@@ -169,7 +169,7 @@ class Bill:
                 self.told[name] = [v + more for v, more in zip(self.told[name], (1, usage["prompt_tokens"], usage["completion_tokens"]))]
             if kind in ("whole", "broken"):
                 choice = [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}]
-                x.reply({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "usage": usage, "choices": [] if is_broken else choice})
+                x.reply({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "usage": usage, **({"error": {"message": "busy", "type": "server_error", "code": 500}} if is_broken else {"choices": choice})})
                 return
             x.stream_head()
             x.event(chunk_of("word "))

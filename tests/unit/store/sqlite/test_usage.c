@@ -371,9 +371,10 @@ static bool row_price(void *arg, struct sl_usage_row *row)
     int64_t cost = row->sums[SL_USAGE_REQUESTS] * pricing->each;
     assert_true(sl_str_eq_c(row->of[SL_USAGE_PROVIDER], "openai") && sl_str_eq_c(row->of[SL_USAGE_MODEL], "m") &&
                 sl_str_eq_c(row->of[SL_USAGE_TIER], "flex") && sl_str_eq_c(row->of[SL_USAGE_ABOVE], "32k"));
-    assert_int_equal(row->sums[SL_USAGE_MSEC], SL_USAGE_SUM_COUNT * row->sums[SL_USAGE_REQUESTS]);
+    assert_int_equal(row->sums[SL_USAGE_ESTIMATED], SL_USAGE_SUM_COUNT * row->sums[SL_USAGE_REQUESTS]);
     bool is_changed = row->sums[SL_USAGE_COST] != cost;
     row->sums[SL_USAGE_COST] = cost;
+    row->sums[SL_USAGE_LOST_COST] = cost / 2;
     row->sums[SL_USAGE_UNPRICED] = 0;
     row->sums[SL_USAGE_PRICED] = row->sums[SL_USAGE_REQUESTS];
     pricing->n_rows++;
@@ -430,6 +431,7 @@ static void sums_are_priced_anew(void **state)
     assert_int_equal(reprice(1000, 0, UINT64_MAX, false, 2100), 2100 - 3 * 233);
     assert_int_equal(reprice(1000, 0, UINT64_MAX, false, 2100), 0);
     assert_int_equal(sql_number("SELECT sum(cost_nano = 1000 AND priced = 1 AND unpriced = 0) FROM usage"), 2100);
+    assert_int_equal(sql_number("SELECT sum(lost_nano = 500) FROM usage"), 2100);
     assert_int_equal(sql_number("SELECT sum(input) FROM usage"), 2100 * (SL_USAGE_INPUT + 1)); /* the rest stays */
     assert_int_equal(sql_number("SELECT count(*) FROM audit WHERE action = 'usage.reprice' AND after IS NOT NULL"), 3);
 }
