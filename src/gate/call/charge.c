@@ -265,6 +265,7 @@ static bool is_refused_unpriced(const struct sl_xchg *x, const struct sl_charge 
 int sl_charge_take(struct sl_xchg *x, sl_charge_fn *fn, void *arg)
 {
     amounts_fill(x, x->route, x->charge);
+    x->record.reserved_input = x->charge->input;
     if (is_refused_unpriced(x, x->charge)) {
         return SL_E_LIMIT;
     }
@@ -342,12 +343,6 @@ const struct sl_limit_view *sl_charge_seen(const struct sl_charge *charge)
 }
 
 /* --- settling --- */
-
-int64_t sl_charge_input(const struct sl_xchg *x)
-{
-    const struct sl_charge *charge = x->charge;
-    return charge && charge->has_amounts && !charge->admission.call.is_free ? (int64_t)charge->input : -1;
-}
 
 /* Adds what attempts cost that another one followed: all of them for the caller, and for another route its own. */
 static void spent_add(const struct sl_xchg *x, const struct sl_charge *charge, uint64_t used[SL_LIMIT_KINDS])

@@ -5,7 +5,6 @@
 #define SL_GATE_CHARGE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/attr.h"
 
@@ -27,8 +26,6 @@ SL_MUST int sl_charge_take(struct sl_xchg *x, sl_charge_fn *fn, void *arg);
 void sl_charge_error(const struct sl_xchg *x, int r, struct sl_llm_error *ret_error);
 /* Who has decided, for the metrics. */
 const char *sl_charge_source(const struct sl_xchg *x);
-/* The tokens of input that were reserved for the call; -1: nobody looked. */
-int64_t sl_charge_input(const struct sl_xchg *x);
 /* The exchange has ended: books what it used, and gives back what it holds. May be called again. */
 void sl_charge_settle(struct sl_xchg *x);
 

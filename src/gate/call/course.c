@@ -484,7 +484,7 @@ static void try_note(struct sl_course *course, enum sl_error_type type, bool is_
         t->error = try_error(course, type);
         t->end_usec = course->at.end_usec;
     }
-    course->x->record.spent_now = NULL;
+    course->x->record.billed.is_known = false;
 }
 
 void sl_course_leave(struct sl_course *course, enum sl_error_type type)

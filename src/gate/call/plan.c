@@ -223,7 +223,7 @@ static void plan_on_stop(struct sl_part *part)
     }
 }
 
-void sl_plan_over(struct sl_xchg *x)
+static void on_over(struct sl_xchg *x)
 {
     struct sl_plan *plan = x->plan;
     sl_plan_hedge_stop(plan);
@@ -242,6 +242,7 @@ void sl_plan_start(struct sl_xchg *x)
     plan->x = x;
     plan->attempt = &plan->own;
     x->plan = plan;
+    x->on_over = on_over;
     plan->cred.on_answer = credential_get;
     plan->cred.user = plan;
     sl_timer_init(&plan->backoff, backoff_on_timer);

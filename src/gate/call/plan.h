@@ -9,8 +9,6 @@ struct sl_xchg;
 
 /* The call is admitted: tries its targets until the client has a reply. */
 void sl_plan_start(struct sl_xchg *x);
-/* The call is over, and will be counted: nothing runs beside its last attempt any more, whose times are known. */
-void sl_plan_over(struct sl_xchg *x);
 /* The client takes more. */
 void sl_plan_resume(struct sl_xchg *x);
 /* True: the client that left had received the last event of the upstream's stream, or an error. */

@@ -63,7 +63,7 @@ void sl_plan_note(const struct sl_plan *plan, enum sl_error_type type)
         t->error = type == SL_ERR_NONE ? SL_STR_NONE : record->upstream_said.n ? record->upstream_said : own;
         t->end_usec = sl_loop_recent(x->desk->loop);
     }
-    record->spent_now = NULL;
+    record->billed.is_known = false;
 }
 
 void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec)

@@ -117,11 +117,7 @@ void sl_record_write(struct sl_xchg *x, int status)
     sl_line_count(&line, SL_STR(",\"input_tokens\":"), record->usage.input);
     sl_line_count(&line, SL_STR(",\"output_tokens\":"), record->usage.output);
     sl_line_count(&line, SL_STR(",\"cached_tokens\":"), record->usage.cached_input);
-    if (record->cost_nano >= 0) {
-        char dollars[SL_DOLLARS_TEXT_MAX];
-        SL_LINE_PUT(&line, ",\"cost\":");
-        sl_line_put(&line, sl_str_make(dollars, sl_format_dollars((uint64_t)record->cost_nano, dollars)));
-    }
+    sl_line_dollars(&line, SL_STR(",\"cost\":"), record->cost_nano);
     if (record->is_estimated) {
         SL_LINE_PUT(&line, ",\"estimated\":true");
     }

@@ -7,11 +7,11 @@
 #include "gate/call/keep.h"
 #include "gate/call/mask.h"
 #include "gate/call/own.h"
-#include "gate/call/relay_usage.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/config/settings.h"
 #include "http/hreq.h"
+#include "json/scan.h"
 #include "llm/core/call.h"
 #include "llm/core/frame.h"
 #include "llm/core/language.h"
@@ -234,6 +234,28 @@ bool sl_relay_moves(struct sl_relay *relay, struct sl_llm_error *io_error)
     bool is_moving = relay->moves(relay->moves_user, io_error);
     relay->moves = NULL; /* the decision is made only once */
     return is_moving;
+}
+
+void sl_relay_usage_save(struct sl_relay *relay)
+{
+    const struct sl_language *language = relay->language;
+    struct sl_usage *usage = &relay->x->record.usage;
+    struct sl_json_scan scan;
+    struct sl_json doc;
+    struct sl_str raw;
+    if (relay->mode == SL_RELAY_EVENTS || usage->input >= 0 || usage->output >= 0 || !relay->hold.len ||
+        !language->reply_members || !language->read_usage) {
+        return;
+    }
+    sl_json_scan_init(&scan, language->reply_members, SL_REPLY_COUNT);
+    sl_json_scan_push(&scan, sl_buf_str(&relay->hold));
+    sl_json_init(&doc, NULL); /* the worker's may have the error */
+    bool is_found = sl_json_scan_value(&scan, SL_REPLY_USAGE, &raw) || sl_json_scan_value(&scan, SL_REPLY_META, &raw);
+    if (is_found && sl_json_parse(&doc, raw) == 0) {
+        SL_IGNORE(language->read_usage(sl_json_root(&doc), usage) < 0);
+    }
+    sl_json_done(&doc);
+    sl_json_scan_done(&scan);
 }
 
 struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type type, struct sl_str text)

@@ -98,6 +98,9 @@ bool sl_relay_moves(struct sl_relay *relay, struct sl_llm_error *io_error);
 /* True: the upstream sent its last event, or an error. Whoever leaves or breaks now only ends a connection. Usage and
  * error_type are noted. */
 bool sl_relay_is_said(struct sl_relay *relay);
+/* The reply is no answer, or breaks: reads what it says of its usage all the same, because that is billed. For what is
+ * held as text; the usage of events is read as they come. */
+void sl_relay_usage_save(struct sl_relay *relay);
 /* The reply cannot be completed: sends an error if no head was sent; in a stream the dialect's error event and a clean
  * end; otherwise cuts. DONE, or TOLD. */
 struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type type, struct sl_str text);

@@ -44,28 +44,6 @@ void sl_relay_usage_read(struct sl_relay *relay)
     }
 }
 
-void sl_relay_usage_save(struct sl_relay *relay)
-{
-    const struct sl_language *language = relay->language;
-    struct sl_usage *usage = &relay->x->record.usage;
-    struct sl_json_scan scan;
-    struct sl_json doc;
-    struct sl_str raw;
-    if (relay->mode == SL_RELAY_EVENTS || usage->input >= 0 || usage->output >= 0 || !relay->hold.len ||
-        !language->reply_members || !language->read_usage) {
-        return;
-    }
-    sl_json_scan_init(&scan, language->reply_members, SL_REPLY_COUNT);
-    sl_json_scan_push(&scan, sl_buf_str(&relay->hold));
-    sl_json_init(&doc, NULL); /* the worker's may have the error */
-    bool is_found = sl_json_scan_value(&scan, SL_REPLY_USAGE, &raw) || sl_json_scan_value(&scan, SL_REPLY_META, &raw);
-    if (is_found && sl_json_parse(&doc, raw) == 0) {
-        SL_IGNORE(language->read_usage(sl_json_root(&doc), usage) < 0);
-    }
-    sl_json_done(&doc);
-    sl_json_scan_done(&scan);
-}
-
 void sl_relay_cost_read(struct sl_relay *relay)
 {
     sl_relay_usage_read(relay);

@@ -17,9 +17,6 @@ bool sl_relay_tells_cost(const struct sl_xchg *x);
 void sl_relay_cost_show(struct sl_xchg *x, struct sl_usage *io_usage);
 /* HELD, RAW: reads the usage that the scan has found to the record, once. */
 void sl_relay_usage_read(struct sl_relay *relay);
-/* The reply is no answer, or breaks: reads what it says of its usage all the same, because that is billed. For what is
- * held as text; the usage of events is read as they come. */
-void sl_relay_usage_save(struct sl_relay *relay);
 /* All of the reply is here: reads what it cost, so that the head can say it. */
 void sl_relay_cost_read(struct sl_relay *relay);
 /* Writes the cost into the held reply, if the client wants to read it there. */

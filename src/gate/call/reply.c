@@ -14,7 +14,6 @@
 #include "gate/call/detour.h"
 #include "gate/call/measure.h"
 #include "gate/call/own.h"
-#include "gate/call/plan.h"
 #include "gate/call/record.h"
 #include "gate/call/spent.h"
 #include "gate/call/state.h"
@@ -73,8 +72,8 @@ static void xchg_close(struct sl_xchg *x, int status)
 
 static void xchg_count(struct sl_xchg *x, int status)
 {
-    if (SL_UNLIKELY(x->record.error_type) && x->plan) {
-        sl_plan_over(x);
+    if (SL_UNLIKELY(x->record.error_type) && x->on_over) {
+        x->on_over(x);
         sl_spent_close(x);
     }
     sl_measure_exchange(x, status);

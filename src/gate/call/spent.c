@@ -4,7 +4,6 @@
 #include "base/arena.h"
 #include "base/num.h"
 #include "gate/call/asked.h"
-#include "gate/call/charge.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/gate.h"
@@ -62,9 +61,8 @@ static bool is_said(const struct sl_usage *usage)
 static int64_t input_of(const struct sl_xchg *x, const struct sl_target *target)
 {
     struct sl_reckoning seen;
-    int64_t reserved = sl_charge_input(x);
-    if (reserved >= 0) {
-        return reserved;
+    if (x->record.reserved_input) {
+        return (int64_t)x->record.reserved_input;
     }
     sl_reckon(x->call->body, NULL, &seen);
     return (int64_t)((uint64_t)seen.n_images * SL_RECKON_IMAGE_TOKENS +
@@ -88,7 +86,7 @@ void sl_spent_note(struct sl_xchg *x, enum sl_error_type type, bool is_beaten, b
     /* One that was stopped has no error; the provider may have it, or not. */
     bool is_billed = is_beaten ? record->sent_usec && record->upstream_status < 400 : may_be_billed(record, type);
     record->n_left++;
-    record->spent_now = NULL;
+    record->billed.is_known = false;
     if (!is_metered(x) || !(is_billed || is_said(&usage))) {
         return;
     }
@@ -108,7 +106,7 @@ void sl_spent_note(struct sl_xchg *x, enum sl_error_type type, bool is_beaten, b
         .cost_nano = sl_asked_cost(x, record->target, &usage, NULL),
     };
     record->spent = spent;
-    record->spent_now = spent;
+    record->billed = (struct sl_billed){ true, is_estimated, usage.input, usage.output, spent->cost_nano };
 }
 
 void sl_spent_close(struct sl_xchg *x)
@@ -120,5 +118,7 @@ void sl_spent_close(struct sl_xchg *x)
     record->is_estimated = estimate(x, record->target, record->n_events, &record->usage);
     if (record->is_estimated) {
         record->cost_nano = SL_COST_UNKNOWN; /* what was known was of a part */
+        record->billed = (struct sl_billed){ true, true, record->usage.input, record->usage.output,
+                                             sl_asked_cost(x, record->target, &record->usage, NULL) };
     }
 }

@@ -48,6 +48,12 @@ struct sl_caller {
     const unsigned char *session;
 };
 
+/* What its provider bills for an attempt without a whole answer. */
+struct sl_billed {
+    bool is_known, is_estimated;
+    int64_t input, output, cost_nano; /* -1: not known */
+};
+
 /* What happened, for the log, the metrics and the gateway's own headers. The part that sees it writes it. */
 struct sl_record {
     /* Written by the plan. */
@@ -80,11 +86,13 @@ struct sl_record {
     /* Written by the part that ends it. */
     enum sl_error_type error_type;
     struct sl_str told; /* the message that the client got; p == NULL: it is not the gateway's */
+    /* Written by charge. */
+    uint64_t reserved_input; /* tokens; 0: none were */
     /* Written by spent. */
-    struct sl_spent *spent;           /* attempts before the last one that were billed; the newest first */
-    const struct sl_spent *spent_now; /* of the attempt that ended just now; NULL: it was not billed */
-    uint32_t n_left;                  /* attempts that ended, and another one took their place */
-    bool is_estimated;                /* a part of `usage` is an estimate */
+    struct sl_spent *spent;  /* attempts before the last one that were billed; the newest first */
+    struct sl_billed billed; /* of the attempt that ended just now, for the logs */
+    uint32_t n_left;         /* attempts that ended, and another one took their place */
+    bool is_estimated;       /* a part of `usage` is an estimate */
     /* Written by measure. */
     uint32_t n_measured; /* attempts that the metrics have counted */
     bool is_cost_apart;  /* it depends on more than the counts of `usage`: gate/call/asked.h */
@@ -142,6 +150,9 @@ struct sl_xchg {
     struct sl_form_reader *form; /* reads that body */
 
     struct sl_plan *plan; /* NULL until the call is admitted */
+    /* Of the plan: the call is over, and will be counted. Afterwards nothing runs beside its last attempt, whose times
+     * are known. */
+    void (*on_over)(struct sl_xchg *x);
     /* Of the relay: the upstream's headers for a reply that the gateway makes from its body; NULL: none. */
     const struct sl_headers *beside;
     struct sl_record record;

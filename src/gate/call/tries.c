@@ -2,9 +2,7 @@
 #include "gate/call/tries.h"
 
 #include "base/arena.h"
-#include "base/num.h"
 #include "base/word.h"
-#include "gate/call/spent.h"
 #include "gate/call/state.h"
 #include "gate/watch/line.h"
 
@@ -31,18 +29,12 @@ struct sl_try *sl_tries_add(struct sl_tries *tries, const struct sl_record *reco
         .connect_start_usec = record->connect_start_usec,
         .connected_usec = record->connected_usec,
         .head_usec = record->upstream_head_usec,
-        .input = -1,
-        .output = -1,
-        .cost_nano = SL_COST_UNKNOWN,
+        .is_billed = record->billed.is_known,
+        .is_estimated = record->billed.is_estimated,
+        .input = record->billed.input,
+        .output = record->billed.output,
+        .cost_nano = record->billed.cost_nano,
     };
-    bool is_last = !record->spent_now && record->is_estimated;
-    const struct sl_usage *usage = record->spent_now ? &record->spent_now->usage : is_last ? &record->usage : NULL;
-    if (SL_UNLIKELY(usage)) {
-        t->input = usage->input;
-        t->output = usage->output;
-        t->cost_nano = is_last ? record->cost_nano : record->spent_now->cost_nano;
-        t->is_estimated = is_last || record->spent_now->is_estimated;
-    }
     *tries->end = t;
     tries->end = &t->next;
     tries->n++;
@@ -67,13 +59,9 @@ void sl_tries_write_passed(struct sl_line *line, const struct sl_tries *tries)
 /* What an attempt without an answer was billed. */
 static void billed_write(struct sl_line *line, const struct sl_try *t)
 {
-    char dollars[SL_DOLLARS_TEXT_MAX];
     sl_line_count(line, SL_STR(",\"input_tokens\":"), t->input);
     sl_line_count(line, SL_STR(",\"output_tokens\":"), t->output);
-    if (t->cost_nano >= 0) {
-        SL_LINE_PUT(line, ",\"cost\":");
-        sl_line_put(line, sl_str_make(dollars, sl_format_dollars((uint64_t)t->cost_nano, dollars)));
-    }
+    sl_line_dollars(line, SL_STR(",\"cost\":"), t->cost_nano);
     if (t->is_estimated) {
         SL_LINE_PUT(line, ",\"estimated\":true");
     }
@@ -99,7 +87,9 @@ void sl_tries_write(struct sl_line *line, const struct sl_tries *tries)
         if (t->is_beaten) {
             SL_LINE_PUT(line, ",\"beaten\":true");
         }
-        billed_write(line, t);
+        if (t->is_billed) {
+            billed_write(line, t);
+        }
         sl_line_msec(line, SL_STR(",\"connect_ms\":"), t->connect_start_usec, t->connected_usec);
         sl_line_msec(line, SL_STR(",\"first_byte_ms\":"), t->start_usec, t->head_usec);
         sl_line_msec(line, SL_STR(",\"total_ms\":"), t->start_usec, t->end_usec);

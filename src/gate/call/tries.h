@@ -12,15 +12,15 @@
 /* One attempt, for the log. */
 struct sl_try {
     struct sl_try *next;
-    struct sl_str told;               /* the beginning of its log entry */
-    struct sl_str why;                /* SL_TRY_WHY: first, retry, fallback or hedge */
-    bool is_beaten;                   /* another attempt of the call was faster */
-    bool is_estimated;                /* of an attempt that was billed: a part of its usage is an estimate */
-    int64_t input, output, cost_nano; /* what an attempt without an answer was billed; -1: not known */
-    int status;                       /* the upstream's; 0: none came */
+    struct sl_str told; /* the beginning of its log entry */
+    struct sl_str why;  /* SL_TRY_WHY: first, retry, fallback or hedge */
+    bool is_beaten;     /* another attempt of the call was faster */
+    int status;         /* the upstream's; 0: none came */
     enum sl_error_type error_type;
     struct sl_str error; /* the upstream's text, or a description */
     uint64_t start_usec, connect_start_usec, connected_usec, head_usec, end_usec;
+    bool is_billed, is_estimated; /* it has no whole answer, but its provider bills it */
+    int64_t input, output, cost_nano;
 };
 
 /* The most attempts of a call that are listed. */

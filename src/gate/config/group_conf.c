@@ -7,7 +7,6 @@
 #include "gate/config/group.h"
 #include "gate/config/group_path.h"
 #include "gate/config/limits_json.h"
-#include "gate/config/limits_write.h"
 #include "gate/policy/limit_rule.h"
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
@@ -36,7 +35,7 @@ static int limits_check(struct sl_bind *bind, const struct sl_opt *row, const st
 {
     (void)row;
     struct file_rules *rules = field;
-    int n = sl_limits_bind_file(bind, val, &sl_limits_group, rules->v);
+    int n = sl_limits_bind_file(bind, val, true, rules->v);
     rules->n = n < 0 ? 0 : (uint32_t)n;
     return n < 0 ? n : 0;
 }

@@ -10,7 +10,6 @@
 #include "gate/config/instant.h"
 #include "gate/config/key.h"
 #include "gate/config/limits_json.h"
-#include "gate/config/limits_write.h"
 #include "gate/policy/limit_rule.h"
 
 static struct sl_str hash_str(const unsigned char *hash)
@@ -98,7 +97,7 @@ static int limits_check(struct sl_bind *bind, const struct sl_opt *row, const st
 {
     (void)row;
     struct file_key *conf = SL_CONTAINER_OF(field, struct file_key, rules);
-    int n = sl_limits_bind_file(bind, val, &sl_limits_mixed, conf->rules);
+    int n = sl_limits_bind_file(bind, val, false, conf->rules);
     conf->n_rules = n < 0 ? 0 : (uint32_t)n;
     return n < 0 ? n : 0;
 }

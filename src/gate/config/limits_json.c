@@ -368,9 +368,9 @@ int sl_limits_bind(const struct sl_val *list, const struct sl_limits_words *word
     return (int)reading.n;
 }
 
-int sl_limits_bind_file(struct sl_bind *bind, const struct sl_val *list, const struct sl_limits_words *words,
-                        struct sl_limit_rule *rules)
+int sl_limits_bind_file(struct sl_bind *bind, const struct sl_val *list, bool is_group, struct sl_limit_rule *rules)
 {
+    const struct sl_limits_words *words = is_group ? &sl_limits_group : &sl_limits_mixed;
     struct sl_limits_fault where;
     struct sl_err err = { 0 };
     int n = sl_limits_bind(list, words, rules, &where, &err);

@@ -30,7 +30,7 @@ struct sl_limits_fault {
 SL_MUST int sl_limits_bind(const struct sl_val *list, const struct sl_limits_words *words, struct sl_limit_rule *rules,
                            struct sl_limits_fault *ret_fault, struct sl_err *err);
 /* The same for the `limits` of a key or a group in the file, at the binder's path: the fault goes to bind->problems. */
-SL_MUST int sl_limits_bind_file(struct sl_bind *bind, const struct sl_val *list, const struct sl_limits_words *words,
+SL_MUST int sl_limits_bind_file(struct sl_bind *bind, const struct sl_val *list, bool is_group,
                                 struct sl_limit_rule *rules);
 /* Checks a caller's list and writes it for the store, with a key in every rule. Returns the number of rules; SL_E_INVAL
  * with the fault's path in the text. */

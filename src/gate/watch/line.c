@@ -163,3 +163,12 @@ void sl_line_time(struct sl_line *line, uint64_t wall_usec)
     put_two(text + 21, msec % 100);
     sl_line_put(line, sl_str_make(text, 24));
 }
+
+void sl_line_dollars(struct sl_line *line, struct sl_str key, int64_t nano)
+{
+    char text[SL_DOLLARS_TEXT_MAX];
+    if (nano >= 0) {
+        sl_line_put(line, key);
+        sl_line_put(line, sl_str_make(text, sl_format_dollars((uint64_t)nano, text)));
+    }
+}

@@ -35,6 +35,9 @@ void sl_line_value(struct sl_line *line, struct sl_str value);
 /* Microseconds as milliseconds. */
 void sl_line_usec(struct sl_line *line, uint64_t usec);
 
+/* Nano-dollars as dollars; left out when it is negative. */
+void sl_line_dollars(struct sl_line *line, struct sl_str key, int64_t nano);
+
 /* Writes a member; `key` has the comma before it and the colon. */
 SL_INLINE void sl_line_text(struct sl_line *line, struct sl_str key, struct sl_str value)
 {
