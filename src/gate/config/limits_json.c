@@ -109,11 +109,11 @@ static int route_read(const struct sl_val *item, const struct sl_limits_words *w
                       struct sl_limits_fault *ret_fault, struct sl_err *err)
 {
     const struct sl_val *val = sl_val_find(item, "route");
+    if (val && !words->has_routes) {
+        return fault(ret_fault, item, "route", err, "goes with the limits of groups only");
+    }
     if (sl_val_is_nothing(val)) {
         return 0;
-    }
-    if (!words->has_routes) {
-        return fault(ret_fault, item, "route", err, "goes with the limits of groups only");
     }
     if (val->kind != SL_VAL_STRING || !sl_route_is_name(val->text)) {
         return fault(ret_fault, item, "route", err,
