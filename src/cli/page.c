@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/quantile.h"
+
 #define LABEL_MAX 512
 
 /* --- routes by name --- */
@@ -285,19 +287,9 @@ static double between(const struct page_histogram *now, const struct page_histog
 
 double page_quantile(const struct page_histogram *now, const struct page_histogram *before, double q)
 {
-    double total = 0, low = 0, below = 0;
+    double n[PAGE_BUCKETS];
     for (int i = 0; i < now->n_buckets; i++) {
-        double n = between(now, before, i);
-        total = n > total ? n : total;
+        n[i] = between(now, before, i);
     }
-    for (int i = 0; i < now->n_buckets && total > 0; i++) {
-        double n = between(now, before, i);
-        if (n >= q * total) {
-            bool is_last = now->le[i] > 1e300;
-            return is_last || n == below ? low : low + (now->le[i] - low) * (q * total - below) / (n - below);
-        }
-        low = now->le[i];
-        below = n;
-    }
-    return -1;
+    return sl_quantile(now->le, n, (size_t)now->n_buckets, q);
 }
