@@ -380,48 +380,18 @@ static void files_look(struct doctor *d, pid_t gateway)
 
 /* --- upstreams --- */
 
-static void refused_tell(struct doctor *d, const struct sl_probed *told, const char *name)
-{
-    const struct sl_provider *provider = told->route->targets[told->target].provider;
-    char advice[256];
-    const char *option = sl_opt_required(provider->opts);
-    if (told->status == 401) {
-        snprintf(advice, sizeof(advice), "give it a key that is valid (%s)", option ? option : "its configuration");
-        tell(d, ERROR, "provider", advice, "%s refuses its key (401)", name);
-    } else if (told->status >= 500) {
-        tell(d, ERROR, "provider", "look at its status page", "%s fails with status %d", name, told->status);
-    } else if (told->status == 403) {
-        tell(d, WARNING, "provider", "a key that may not list models may still call them: try one call",
-             "%s refuses its list of models (403)", name);
-    } else {
-        tell(d, WELL, "provider", NULL, "%s answers, with status %d for its list of models", name, told->status);
-    }
-}
-
 static void probe_tell(struct doctor *d, const struct sl_probed *told)
 {
+    static const enum state states[] = {
+        [SL_PROBE_WELL] = WELL, [SL_PROBE_WARNING] = WARNING, [SL_PROBE_ERROR] = ERROR
+    };
     const struct sl_target *target = &told->route->targets[told->target];
-    unsigned long long msec = told->usec / 1000;
+    struct sl_probe_words words;
     char name[256];
     snprintf(name, sizeof(name), "%s at %.*s (route %.*s)", target->provider->name, SL_STR_ARG(target->base.host),
              SL_STR_ARG(told->route->name));
-    if (!told->is_answered) {
-        bool is_tls = strstr(told->why, "TLS") != NULL;
-        tell(d, ERROR, "provider",
-             is_tls ? "upstream.ca names authorities beside the system's"
-                    : "is its address right, is a proxy needed (upstream.proxy), is it up?",
-             "%s cannot be reached: %s", name, told->why);
-    } else if (told->is_asked && told->status < 300 && told->is_page) {
-        tell(d, WARNING, "provider", "is its address right? something else seems to answer there",
-             "%s answers with a page (text/html) where its list of models should be", name);
-    } else if (told->is_asked && told->status >= 300) {
-        refused_tell(d, told, name);
-    } else if (told->is_asked) {
-        tell(d, WELL, "provider", NULL, "%s takes its key, in %llu ms", name, msec);
-    } else {
-        tell(d, WELL, "provider", NULL, "%s is there, in %llu ms; only a call can show whether it takes the key", name,
-             msec);
-    }
+    sl_probe_tell(told, &words);
+    tell(d, states[words.state], "provider", words.advice[0] ? words.advice : NULL, "%s %s", name, words.text);
 }
 
 /* The clock that is nearest to ours counts: one that is far off may be an upstream's own fault. */
