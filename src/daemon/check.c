@@ -227,6 +227,7 @@ int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_loa
 int sl_cmd_check(const struct sl_serve_opts *opts)
 {
     struct sl_config_overrides over = { .workers = -1 };
+    sl_conf_env(&over);
     struct sl_conf_load *load = sl_conf_load_new(opts->config, &over);
     if (!load) {
         fprintf(stderr, "sluice: out of memory\n");

@@ -473,7 +473,8 @@ static void json_end(struct doctor *d)
 int sl_cmd_doctor(const struct sl_doctor_opts *opts)
 {
     struct doctor d = { .opts = opts, .has_color = sl_log_has_color(STDOUT_FILENO) };
-    const struct sl_config_overrides over = { .workers = -1 };
+    struct sl_config_overrides over = { .workers = -1 };
+    sl_conf_env(&over);
     struct sl_conf_load *load = sl_conf_load_new(opts->config, &over);
     if (!load) {
         fprintf(stderr, "sluice: out of memory\n");

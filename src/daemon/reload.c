@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/notify.h"
 #include "gate/config/events.h"
+#include "gate/config/last_load.h"
 #include "gate/config/settings.h"
 #include "gate/gate.h"
 
@@ -28,36 +29,13 @@ struct sl_watch {
     struct sl_watch *next;
 };
 
-/* --- one try --- */
-
-struct sl_conf_load *sl_conf_load_new(const char *path, const struct sl_config_overrides *over)
+void sl_conf_env(struct sl_config_overrides *io_over)
 {
-    struct sl_conf_load *load = calloc(1, sizeof(*load));
-    if (!load) {
-        return NULL;
-    }
-    sl_arena_init(&load->arena, NULL);
-    sl_problems_init(&load->problems, &load->arena);
-    load->files.arena = &load->arena;
-    struct sl_config_overrides all = *over;
     const char *total = getenv(TOTAL_NAME);
-    all.total_sec = total && *total ? total : NULL;
-    all.total_name = TOTAL_NAME;
-    all.counters = sl_env_secret(COUNTERS_NAME); /* it may have a password */
-    all.counters_name = COUNTERS_NAME;
-    /* On failure there is no configuration, and the problems say why. */
-    SL_IGNORE(sl_config_load(path, &all, &load->arena, &load->problems, &load->files, &load->config) < 0);
-    malloc_trim(0); /* the file's tree was freed; it was as large as what stays */
-    return load;
-}
-
-void sl_conf_load_free(struct sl_conf_load *load)
-{
-    if (load) {
-        sl_config_free(load->config);
-        sl_arena_done(&load->arena);
-        free(load);
-    }
+    io_over->total_sec = total && *total ? total : NULL;
+    io_over->total_name = TOTAL_NAME;
+    io_over->counters = sl_env_secret(COUNTERS_NAME); /* it may have a password */
+    io_over->counters_name = COUNTERS_NAME;
 }
 
 int sl_conf_publish(struct sl_gate *gate, const struct sl_config *config)
@@ -149,7 +127,9 @@ static void on_settled(uv_timer_t *timer)
 
 static void restart_warn(void *arg, const char *path)
 {
-    (void)arg;
+    if (arg) { /* a note; NULL: no memory for it */
+        sl_load_note_restart(arg, path);
+    }
     sl_log(SL_LOG_WARNING, "reload", "%s has changed: that takes a restart; everything else is in force", path);
 }
 
@@ -197,35 +177,43 @@ static void accepted_keep(struct sl_reload *reload, struct sl_conf_load *load)
 
 static int load_apply(struct sl_reload *reload, struct sl_conf_load *load)
 {
-    struct sl_err err = { 0 };
     if (!load->config) {
         return SL_E_INVAL;
-    }
-    int r = reload->check(reload->arg, load->config->settings, &err);
-    if (r < 0) {
-        sl_log(SL_LOG_WARNING, "reload", "%s: %s", reload->path, err.text);
-        return r;
     }
     sl_config_adopt_tls(load->config, &load->files, reload->good->config, &reload->good->files);
     return sl_conf_publish(reload->gate, load->config);
 }
 
+/* Tells what came of a try to whoever asks for the status. NULL: no memory. */
+static struct sl_load_note *try_note(const struct sl_conf_load *load, bool is_ok)
+{
+    static const struct sl_problems none = { 0 };
+    struct sl_load_note *note = sl_load_note_new(load ? &load->problems : &none, sl_clock_wall_usec());
+    if (note) {
+        note->is_reload = true;
+        note->is_ok = is_ok;
+    }
+    return note;
+}
+
 void sl_reload_now(struct sl_reload *reload, const char *why)
 {
-    if (!reload->path) {
+    if (!reload->source.path) {
         sl_log(SL_LOG_INFO, "reload", "nothing to read again: the embedded default is in force");
         return;
     }
     sl_notify_reloading();
-    struct sl_conf_load *load = sl_conf_load_new(reload->path, &reload->over);
+    struct sl_conf_load *load = sl_conf_source_load(&reload->source);
     if (load) {
         problems_log(load);
     }
     int r = load ? load_apply(reload, load) : SL_E_NOMEM;
+    struct sl_load_note *note = try_note(load, r == 0);
     if (r < 0) {
+        sl_last_load_set(reload->gate->last_load, note);
         atomic_fetch_add(&reload->gate->reloads_refused, 1);
         atomic_store(&reload->gate->is_file_refused, true);
-        sl_log(SL_LOG_WARNING, "reload", "%s is refused, the old configuration serves on (%s)", reload->path,
+        sl_log(SL_LOG_WARNING, "reload", "%s is refused, the old configuration serves on (%s)", reload->source.path,
                r == SL_E_NOMEM ? "out of memory" : "the reasons are above");
         sl_notify("READY=1\nSTATUS=serving; the changed configuration was refused, see the log");
         if (load) {
@@ -235,7 +223,8 @@ void sl_reload_now(struct sl_reload *reload, const char *why)
         return;
     }
     atomic_fetch_add(&reload->gate->reloads_ok, 1);
-    sl_opt_each_restart(sl_settings_rows(), reload->boot, load->config->settings, restart_warn, NULL);
+    sl_opt_each_restart(sl_settings_rows(), reload->source.boot, load->config->settings, restart_warn, note);
+    sl_last_load_set(reload->gate->last_load, note);
     accepted_keep(reload, load);
     watches_start(reload);
     reload->on_published(reload->arg);
@@ -248,7 +237,7 @@ void sl_reload_now(struct sl_reload *reload, const char *why)
 int sl_reload_start(struct sl_reload *reload, uv_loop_t *loop, struct sl_conf_load *good)
 {
     reload->good = reload->last = good;
-    reload->boot = sl_settings_ref(good->config->settings);
+    reload->source.boot = sl_settings_ref(good->config->settings);
     reload->loop = loop;
     int r = uv_timer_init(loop, &reload->settle);
     if (r == 0) {
@@ -269,5 +258,5 @@ void sl_reload_done(struct sl_reload *reload)
         sl_conf_load_free(reload->last);
     }
     sl_conf_load_free(reload->good);
-    sl_settings_unref(reload->boot);
+    sl_settings_unref(reload->source.boot);
 }

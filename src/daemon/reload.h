@@ -10,32 +10,15 @@
 
 #include <uv.h>
 
-#include "base/opt.h"
-#include "gate/config/config.h"
+#include "gate/config/load.h"
 
 struct sl_gate;
 
-/* One try to read the configuration: its files, its problems, its result. */
-struct sl_conf_load {
-    struct sl_arena arena; /* everything below except the configuration */
-    struct sl_problems problems;
-    struct sl_conf_files files;
-    struct sl_config *config; /* NULL: refused */
-};
-
-/* NULL only for lack of memory. */
-struct sl_conf_load *sl_conf_load_new(const char *path, const struct sl_config_overrides *over);
-void sl_conf_load_free(struct sl_conf_load *load);
-
 struct sl_reload {
     struct sl_gate *gate;
-    const char *path; /* NULL: the embedded default; then nothing is read again */
-    struct sl_config_overrides over;
+    struct sl_conf_source source;
     struct sl_conf_load *good; /* the configuration in force */
     struct sl_conf_load *last; /* the last try: `good`, or a refused one */
-    struct sl_settings *boot;  /* the settings at the process's start: some stay in force until a restart */
-    /* The process can refuse settings, too. */
-    int (*check)(void *arg, const struct sl_settings *settings, struct sl_err *err);
     void (*on_published)(void *arg);
     void *arg;
     uv_loop_t *loop;
@@ -43,6 +26,8 @@ struct sl_reload {
     struct sl_watch *watches; /* list */
 };
 
+/* Adds what the environment says under MLflow's names. The texts live as long as the process. */
+void sl_conf_env(struct sl_config_overrides *io_over);
 /* Takes `good`, whose configuration is published already. */
 SL_MUST int sl_reload_start(struct sl_reload *reload, uv_loop_t *loop, struct sl_conf_load *good);
 /* Reloads now, as on SIGHUP. */

@@ -20,6 +20,7 @@
 #include "gate/config/alert_conf.h"
 #include "gate/config/certs.h"
 #include "gate/config/events.h"
+#include "gate/config/last_load.h"
 #include "gate/config/publisher.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -36,6 +37,7 @@
 #include "gate/policy/retry_budget.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/alert_words.h"
+#include "gate/watch/faults.h"
 #include "gate/watch/ledger.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
@@ -66,11 +68,12 @@
 #define USAGE_MSEC 500
 
 struct daemon {
-    struct sl_gate gate; /* points to the next four */
+    struct sl_gate gate; /* points to the next five */
     struct sl_publisher publisher;
     struct sl_events events;
     struct sl_counters counters;
     struct sl_notices notices;
+    struct sl_last_load last_load;
     const char *data_given;         /* --data or SLUICE_DATA; NULL: the default */
     const char *data;               /* the data directory; NULL: none */
     struct sl_arena arena;          /* for its name */
@@ -423,6 +426,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     d->gate.start_wall_usec = sl_clock_wall_usec();
     sl_random_bytes(&d->gate.node, sizeof(d->gate.node));
     int r = sl_conf_publish(&d->gate, load->config);
+    sl_last_load_set(d->gate.last_load, sl_load_note_new(&load->problems, d->gate.start_wall_usec));
     if (r < 0) {
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
     }
@@ -431,7 +435,8 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     if (!d->gate.factors || !d->gate.sessions ||
         sl_limiter_new(load->config->settings->limits_max_counters, &d->gate.limiter) < 0 ||
         sl_retry_budget_new(&d->gate.retry_budget) < 0 || sl_metrics_new(&d->gate.metrics) < 0 ||
-        sl_ledger_new(&d->gate.ledger) < 0 || sl_alerts_new(&d->gate.alerts) < 0 || sl_spans_new(&d->gate.spans) < 0) {
+        sl_ledger_new(&d->gate.ledger) < 0 || sl_alerts_new(&d->gate.alerts) < 0 || sl_spans_new(&d->gate.spans) < 0 ||
+        sl_faults_new(&d->gate.faults) < 0) {
         return sl_fail_nomem(err);
     }
     alerts_set(d, load->config->settings);
@@ -449,7 +454,8 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     sl_env_secrets_freeze();
     r = r < 0 ? r : threads_start(d, err);
     d->reload.gate = &d->gate;
-    d->reload.check = addresses_allow;
+    d->reload.source.check = addresses_allow;
+    d->reload.source.arg = d;
     d->reload.on_published = on_published;
     d->reload.arg = d;
     if (r == 0 && sl_reload_start(&d->reload, &d->loop, load) < 0) {
@@ -485,8 +491,10 @@ static void serve_free(struct daemon *d)
     sl_credentials_done();
     sl_sessions_free(d->gate.sessions);
     sl_metrics_free(d->gate.metrics);
+    sl_faults_free(d->gate.faults);
     sl_key_unref(d->gate.admin_key);
     sl_reload_done(&d->reload);
+    sl_last_load_done(&d->last_load);
     sl_buf_done(&d->default_text);
     sl_buf_done(&d->env_routes);
     sl_env_secrets_done();
@@ -507,7 +515,8 @@ static void serve_tell(const struct daemon *d, bool is_default)
 {
     uint32_t n = d->config->n_routes;
     sl_log(SL_LOG_INFO, "serve", "sluice " SL_VERSION ", process id %ld, configuration %s, data directory %s",
-           (long)getpid(), d->reload.path ? d->reload.path : SL_SETTINGS_EMBEDDED, d->data ? d->data : "none");
+           (long)getpid(), d->reload.source.path ? d->reload.source.path : SL_SETTINGS_EMBEDDED,
+           d->data ? d->data : "none");
     for (uint32_t i = 0; i < d->addresses.n; i++) {
         sl_log(SL_LOG_INFO, "serve", "listening on %s%s, %u worker%s, %u route%s%s", d->addresses.v[i].text,
                d->addresses.inherited ? " (handed over)" : "", d->n_threads, d->n_threads == 1 ? "" : "s", n,
@@ -551,18 +560,22 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     d->gate.events = &d->events;
     d->gate.counters = &d->counters;
     d->gate.notices = &d->notices;
+    d->gate.source = &d->reload.source;
+    sl_last_load_init(&d->last_load);
+    d->gate.last_load = &d->last_load;
     sl_publisher_init(&d->publisher);
     d->data_given = opts->data;
     sl_arena_init_small(&d->arena, 512);
     sl_events_init(&d->events, &d->publisher);
-    d->reload.path = opts->config;
-    d->reload.over = (struct sl_config_overrides){ .listen = sl_str_c(opts->listen), .workers = opts->workers };
+    d->reload.source.path = opts->config;
+    d->reload.source.over = (struct sl_config_overrides){ .listen = sl_str_c(opts->listen), .workers = opts->workers };
+    sl_conf_env(&d->reload.source.over);
     sl_buf_init(&d->default_text, DEFAULT_MAX);
     sl_buf_init(&d->env_routes, DEFAULT_MAX);
     if (opts->has_env_routes && sl_starter_default(&d->default_text, &d->env_routes)) {
-        d->reload.over.text = sl_buf_str(&d->default_text);
+        d->reload.source.over.text = sl_buf_str(&d->default_text);
     }
-    struct sl_conf_load *load = sl_conf_load_new(d->reload.path, &d->reload.over);
+    struct sl_conf_load *load = sl_conf_load_new(d->reload.source.path, &d->reload.source.over);
     if (load) {
         sl_problems_print(&load->problems, stderr);
     }

@@ -5,13 +5,15 @@
 #include "store/store.h"
 
 /* Each report takes a thread of the process's pool for seconds, each look one for moments, again and again; a tail only
- * memory and a connection; changes wait one behind the other. */
+ * memory and a connection; changes wait one behind the other; a test of a provider has some connections for seconds. */
 void sl_gate_init(struct sl_gate *gate)
 {
     sl_seats_init(&gate->reports, 2, 1);
     sl_seats_init(&gate->looks, 16, 4);
     sl_seats_init(&gate->tails, 128, 32);
     sl_seats_init(&gate->changes, 256, 32);
+    sl_seats_init(&gate->probes, 4, 1);
+    sl_seats_init(&gate->loads, 1, 1);
 }
 
 bool sl_gate_is_unread(const struct sl_gate *gate)

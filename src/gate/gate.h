@@ -13,12 +13,15 @@
 struct sl_accesslog;
 struct sl_affinity;
 struct sl_alerts;
+struct sl_conf_source;
 struct sl_counters;
 struct sl_events;
 struct sl_factors;
+struct sl_faults;
 struct sl_fleet;
 struct sl_kept;
 struct sl_key;
+struct sl_last_load;
 struct sl_ledger;
 struct sl_limiter;
 struct sl_made;
@@ -58,16 +61,21 @@ struct sl_gate {
     /* Reports of usage and questions to the request log that run, and lists of its rows as they come; and what keys in
      * groups ask the store. */
     struct sl_seats reports, looks, tails, changes;
+    struct sl_seats probes; /* tests of a provider's upstreams */
+    struct sl_seats loads;  /* reading the configuration's file again, to show what it would change */
     atomic_uint n_connections;
     atomic_uint n_workers;      /* that began */
     uint32_t node;              /* a part of the ids of this process's requests */
     bool is_public;             /* other machines can connect: a listener is neither loopback nor a unix socket */
     struct sl_notices *notices; /* for upstreams that fail */
+    struct sl_faults *faults;   /* the last failure of each target; NULL: none is kept */
     uint64_t start_wall_usec;
     struct sl_key *admin_key; /* made at the first start, when the file has none; else NULL */
     atomic_uint_fast64_t config_version, reloads_ok, reloads_refused; /* written by the main thread */
     atomic_bool is_file_refused; /* the last reload was refused: the configuration in force differs from the file */
     atomic_uint_fast64_t config_wall_usec; /* when the configuration in force was loaded */
+    struct sl_last_load *last_load;        /* what was wrong with the file when it was last read; NULL: nobody tells */
+    const struct sl_conf_source *source;   /* the file, to read it again; NULL: there is none */
 };
 
 /* Call this before anything else: it sets what cannot be zero. */

@@ -12,7 +12,9 @@
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/config/instant.h"
+#include "gate/config/key.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/worker.h"
 #include "http/hreq.h"
@@ -53,10 +55,26 @@ void sl_api_time_write(struct sl_jw *w, const char *key, uint64_t sec)
     sl_jw_member_str(w, key, sec ? sl_instant_format(sec, text) : SL_STR_NONE);
 }
 
+void sl_api_msec_write(struct sl_jw *w, const char *key, uint64_t usec)
+{
+    sl_jw_key(w, key);
+    if (usec) {
+        sl_jw_u64(w, (usec + 999) / 1000);
+    } else {
+        sl_jw_null(w);
+    }
+}
+
 const struct sl_route *sl_api_route(struct sl_xchg *x)
 {
     const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), x->match.arg);
     return route && sl_auth_may_use(x, route->name) ? route : NULL;
+}
+
+bool sl_api_sees_all(const struct sl_xchg *x)
+{
+    const struct sl_key *key = x->caller.key;
+    return !key || (!key->group.n && (x->settings->auth.metrics != SL_METRICS_ADMIN || key->role == SL_ROLE_ADMIN));
 }
 
 void sl_api_refuse(struct sl_xchg *x, enum sl_error_type type, const char *code, const char *fmt, ...)

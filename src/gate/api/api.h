@@ -20,9 +20,15 @@ void sl_api_reply(struct sl_xchg *x, int status);
 
 /* Writes unix seconds as a time like 2030-12-31T23:59:59Z; 0 as null. */
 void sl_api_time_write(struct sl_jw *w, const char *key, uint64_t sec);
+/* Writes milliseconds, rounded up; 0 as null. */
+void sl_api_msec_write(struct sl_jw *w, const char *key, uint64_t usec);
 
 /* The route that the path names, if this caller may see it; else NULL. */
 const struct sl_route *sl_api_route(struct sl_xchg *x);
+
+/* True: this viewer may know what all callers do, as /metrics tells it: its key is in no group, and auth.metrics does
+ * not ask for an admin. */
+bool sl_api_sees_all(const struct sl_xchg *x);
 
 /* Refuses with one of Databricks' codes (INVALID_PARAMETER_VALUE, …). */
 void sl_api_refuse(struct sl_xchg *x, enum sl_error_type type, const char *code, const char *fmt, ...) SL_PRINTF(4, 5);

@@ -17,19 +17,8 @@
 #include "llm/core/target.h"
 #include "net/loop.h"
 
-static void msec_write(struct sl_jw *w, const char *key, uint64_t usec)
-{
-    sl_jw_key(w, key);
-    if (usec) {
-        sl_jw_u64(w, (usec + 999) / 1000);
-    } else {
-        sl_jw_null(w);
-    }
-}
-
 static void target_write(struct sl_jw *w, const struct sl_route *route, uint32_t i, uint64_t now)
 {
-    static const char *const words[] = { "closed", "half-open", "open" };
     const struct sl_traffic *traffic = route->traffic;
     const struct sl_target *target = &route->targets[i];
     struct sl_target_look look;
@@ -41,7 +30,7 @@ static void target_write(struct sl_jw *w, const struct sl_route *route, uint32_t
     sl_jw_member_str(w, "model", target->model);
     sl_jw_member_u64(w, "weight", traffic->rules[i].weight);
     sl_jw_member_u64(w, "tier", traffic->rules[i].tier);
-    sl_jw_member_str(w, "state", sl_str_c(words[look.state]));
+    sl_jw_member_str(w, "state", sl_str_c(sl_breaker_word(look.state)));
     sl_jw_member_u64(w, "in_flight", look.in_flight);
     if (sl_traffic_is_watched(traffic, i)) {
         sl_jw_member_str(w, "health", sl_str_c(look.is_down ? "down" : "up"));
@@ -49,9 +38,9 @@ static void target_write(struct sl_jw *w, const struct sl_route *route, uint32_t
         sl_jw_key(w, "health");
         sl_jw_null(w);
     }
-    msec_write(w, "waits_ms", look.waits_usec);
-    msec_write(w, "first_token_ms", look.took_usec[1]);
-    msec_write(w, "reply_ms", look.took_usec[0]);
+    sl_api_msec_write(w, "waits_ms", look.waits_usec);
+    sl_api_msec_write(w, "first_token_ms", look.took_usec[1]);
+    sl_api_msec_write(w, "reply_ms", look.took_usec[0]);
     sl_jw_end(w);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "gate/call/asked.h"
 #include "gate/call/charge.h"
@@ -14,6 +15,7 @@
 #include "gate/config/settings.h"
 #include "gate/config/traffic.h"
 #include "gate/gate.h"
+#include "gate/watch/faults.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
 #include "gate/worker.h"
@@ -104,6 +106,24 @@ static struct sl_str said(const struct sl_record *record, enum sl_error_type typ
     return is_operators ? record->upstream_said : SL_STR_NONE;
 }
 
+/* Keeps it as the last failure of its target. */
+static void attempt_note(struct sl_xchg *x, enum sl_error_type type, const struct sl_notice *notice)
+{
+    struct sl_faults *faults = x->worker->gate->faults;
+    const struct sl_route *route = x->at.route;
+    size_t target = 0;
+    while (faults && route && target < route->n_targets && &route->targets[target] != x->record.target) {
+        target++;
+    }
+    if (!faults || !route || target == route->n_targets) {
+        return;
+    }
+    struct sl_fault fault = { .at_wall_usec = sl_clock_wall_usec(), .type = type, .status = notice->status };
+    snprintf(fault.text, sizeof(fault.text), "%.*s%s%.*s%s", SL_STR_ARG(notice->text), notice->said.n ? ": \"" : "",
+             SL_STR_ARG(notice->said), notice->said.n ? "\"" : "");
+    sl_faults_note(faults, route->name, sl_route_target_name(route, target), &fault);
+}
+
 /* Reports the attempt in the operator's log. */
 static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)
 {
@@ -122,6 +142,7 @@ static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t no
         .said = said(record, type),
     };
     sl_notice_upstream(x->worker->gate->notices, &notice, now_usec);
+    attempt_note(x, type, &notice);
 }
 
 void sl_measure_breaker(struct sl_xchg *x, uint32_t target, bool is_open, uint64_t now_usec)

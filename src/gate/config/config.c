@@ -18,6 +18,7 @@
 #include "gate/config/group_conf.h"
 #include "gate/config/hidden.h"
 #include "gate/config/otel_conf.h"
+#include "gate/config/draw.h"
 #include "gate/config/route.h"
 #include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
@@ -462,6 +463,9 @@ static int config_load(struct loader *ld, const char *path, const struct sl_conf
     int r = tree_read(ld, path, &root);
     if (r == 0) {
         config_fill(ld, root, over);
+    }
+    if (r == 0 && !problems->n_errors && sl_picture_new(root, settings, over, ld->files, &settings->picture) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
     }
     problems->hidden = NULL; /* the hidden texts are on the tree */
     problems->n_hidden = 0;

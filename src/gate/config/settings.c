@@ -12,6 +12,7 @@
 #include "gate/config/models.h"
 #include "gate/config/networks.h"
 #include "gate/config/otel_conf.h"
+#include "gate/config/picture.h"
 #include "gate/config/prices.h"
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
@@ -410,6 +411,7 @@ void sl_settings_unref(struct sl_settings *settings)
         free(settings->groups);
         sl_tls_ctx_unref(settings->server_tls);
         sl_tls_ctx_unref(settings->client_tls);
+        sl_picture_free(settings->picture);
         sl_prices_free(settings->prices);
         sl_alert_conf_done(settings->alerts);
         sl_otel_conf_done(settings->otel);

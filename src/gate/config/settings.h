@@ -20,6 +20,7 @@ struct sl_noproxy;
 struct sl_opt;
 struct sl_otel_conf;
 struct sl_own_models;
+struct sl_picture;
 struct sl_prices;
 struct sl_tls_ctx;
 struct sl_val;
@@ -73,6 +74,7 @@ struct sl_settings {
     atomic_uint refs;
     struct sl_arena arena;         /* texts; owned */
     struct sl_str file;            /* their file; p == NULL: the embedded default */
+    struct sl_picture *picture;    /* owned; what the operator said */
     struct sl_tls_ctx *server_tls; /* owned; NULL: no TLS */
     struct sl_tls_ctx *client_tls; /* owned */
     struct sl_server_settings server;

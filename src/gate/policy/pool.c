@@ -199,6 +199,12 @@ void sl_pool_price(struct sl_pool *pool, uint32_t target, uint64_t price)
     atomic_store_explicit(&pool->price[pool->seats[target]], price, memory_order_relaxed);
 }
 
+const char *sl_breaker_word(enum sl_breaker_state state)
+{
+    static const char *const words[] = { "closed", "half-open", "open" };
+    return words[state];
+}
+
 void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret)
 {
     const struct sl_target_state *state = &pool->states[target];

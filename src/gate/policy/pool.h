@@ -73,6 +73,9 @@ enum sl_breaker_state {
     SL_BREAKER_OPEN,   /* the target gets no calls until open_until_usec; then one probes it */
 };
 
+/* "closed", "half-open", "open" */
+const char *sl_breaker_word(enum sl_breaker_state state);
+
 /* Guarded by the pool's lock; atomic members are read without it. */
 struct sl_breaker {
     atomic_uint state; /* enum sl_breaker_state */

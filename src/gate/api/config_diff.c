@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the configuration's file on the disk would change, and what is wrong with it: a reload that is only tried. */
+#include <stdio.h>
+
+#include "base/map.h"
+#include "base/opt.h"
+#include "conf/files.h"
+#include "gate/api/api.h"
+#include "gate/api/offload.h"
+#include "gate/api/problems.h"
+#include "gate/call/access.h"
+#include "gate/call/path.h"
+#include "gate/call/state.h"
+#include "gate/config/load.h"
+#include "gate/config/picture.h"
+#include "gate/config/settings.h"
+#include "gate/config/snapshot.h"
+#include "gate/gate.h"
+#include "json/write.h"
+
+#define DIFF_MAX   (64u << 20)
+#define PATH_BYTES 512
+
+/* The settings that the new file changes and that take a restart. */
+struct restarts {
+    char paths[64][128];
+    uint32_t n;
+};
+
+static void on_restart(void *arg, const char *path)
+{
+    struct restarts *restarts = arg;
+    if (restarts->n < SL_ARRAY_LEN(restarts->paths)) {
+        snprintf(restarts->paths[restarts->n++], sizeof(restarts->paths[0]), "%s", path);
+    }
+}
+
+static bool takes_restart(const struct restarts *restarts, struct sl_str path)
+{
+    for (uint32_t i = 0; restarts && i < restarts->n; i++) {
+        struct sl_str at = sl_str_c(restarts->paths[i]);
+        if (sl_str_has_prefix(path, at) && (path.n == at.n || path.p[at.n] == '.' || path.p[at.n] == '[')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void value_write(struct sl_jw *w, const char *key, const struct sl_picture_item *item)
+{
+    sl_jw_key(w, key);
+    if (item) {
+        sl_jw_raw(w, item->value);
+    } else {
+        sl_jw_null(w);
+    }
+}
+
+/* `before` or `after` may be NULL. */
+static void change_write(struct sl_jw *w, const char *what, const struct sl_picture_item *before,
+                         const struct sl_picture_item *after, const char *file, const struct restarts *restarts)
+{
+    char place[PATH_BYTES];
+    const struct sl_picture_item *item = after ? after : before;
+    snprintf(place, sizeof(place), "%s:%u", file, item->line);
+    sl_jw_object(w);
+    sl_jw_member_str(w, "what", sl_str_c(what));
+    sl_jw_member_str(w, "path", item->path);
+    sl_jw_member_str(w, "change", sl_str_c(!before ? "added" : !after ? "removed" : "changed"));
+    value_write(w, "before", before);
+    value_write(w, "after", after);
+    sl_jw_member_str(w, "at", after ? sl_str_c(after->name ? after->name : place) : SL_STR_NONE);
+    sl_jw_member_bool(w, "takes_restart", takes_restart(restarts, item->path));
+    sl_jw_end(w);
+}
+
+static int items_index(const struct sl_picture_items *items, struct sl_map *ret)
+{
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < items->n; i++) {
+        r = sl_map_put(ret, items->v[i].path, &items->v[i]);
+        r = r == SL_E_EXISTS ? 0 : r;
+    }
+    return r;
+}
+
+static int items_compare(struct sl_jw *w, const char *what, const struct sl_picture_items *before,
+                         const struct sl_picture_items *after, const char *file, const struct restarts *restarts)
+{
+    struct sl_map known = { 0 };
+    int r = items_index(before, &known);
+    for (uint32_t i = 0; r == 0 && i < after->n; i++) {
+        const struct sl_picture_item *was = sl_map_remove(&known, after->v[i].path);
+        if (!was || !sl_str_eq(was->value, after->v[i].value)) {
+            change_write(w, what, was, &after->v[i], file, restarts);
+        }
+    }
+    for (uint32_t i = 0; r == 0 && i < before->n; i++) {
+        if (sl_map_find(&known, before->v[i].path) == &before->v[i]) {
+            change_write(w, what, &before->v[i], NULL, file, restarts);
+        }
+    }
+    sl_map_done(&known);
+    return r;
+}
+
+/* Key files, certificates and price tables that have another content now. */
+static void files_compare(struct sl_jw *w, const struct sl_picture *before, const struct sl_picture *after,
+                          struct sl_str conf)
+{
+    for (uint32_t i = 0; i < after->n_files; i++) {
+        struct sl_str path = after->files[i].path;
+        for (uint32_t k = 0; k < before->n_files; k++) {
+            bool is_other = sl_str_eq(before->files[k].path, path) && before->files[k].print != after->files[i].print;
+            if (is_other && !sl_str_eq(path, conf)) {
+                const struct sl_picture_item item = { .path = path, .value = SL_STR("null"), .name = path.p };
+                change_write(w, "file", &item, &item, "", NULL);
+            }
+        }
+    }
+}
+
+static int changes_write(struct sl_jw *w, const struct sl_offload *diff, const struct sl_conf_load *load)
+{
+    const struct sl_settings *now = diff->snapshot->settings, *next = load->config->settings;
+    const struct sl_conf_source *source = diff->gate->source;
+    struct restarts restarts = { .n = 0 };
+    sl_opt_each_restart(sl_settings_rows(), source->boot, next, on_restart, &restarts);
+    const char *file = sl_settings_file(next);
+    int r = items_compare(w, "setting", &now->picture->settings, &next->picture->settings, file, &restarts);
+    r = r < 0 ? r : items_compare(w, "route", &now->picture->routes, &next->picture->routes, file, NULL);
+    files_compare(w, now->picture, next->picture, next->file);
+    return r;
+}
+
+static void diff_run(struct sl_offload *diff)
+{
+    static const struct sl_problems none = { 0 };
+    const struct sl_conf_source *source = diff->gate->source;
+    struct sl_conf_load *load = source->path ? sl_conf_source_load(source) : NULL;
+    struct sl_jw w;
+    int r = source->path && !load ? SL_E_NOMEM : 0;
+    sl_jw_init(&w, &diff->text);
+    sl_jw_object(&w);
+    sl_jw_member_str(&w, "file", sl_str_c(source->path));
+    sl_jw_member_bool(&w, "is_valid", !load || load->config);
+    sl_api_problems_write(&w, load ? &load->problems : &none);
+    sl_jw_key(&w, "changes");
+    sl_jw_array(&w);
+    if (load && load->config) {
+        r = changes_write(&w, diff, load);
+    }
+    sl_jw_end(&w);
+    sl_jw_end(&w);
+    sl_conf_load_free(load);
+    if (r < 0) {
+        diff->text.status = SL_E_NOMEM;
+    }
+}
+
+static void handle_config_diff(struct sl_xchg *x)
+{
+    struct sl_offload *diff = sl_offload_new(x, diff_run, SL_STR("application/json"), DIFF_MAX);
+    if (diff) {
+        sl_offload_start(diff, &diff->gate->loads, "The file is being read for another caller: try again in a second.");
+    }
+}
+
+const struct sl_path sl_config_diff_rows[] = {
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = "/api/sluice/v1/config/diff",
+      .handle = handle_config_diff,
+      .access = SL_ACCESS_OPERATOR,
+      .told = SL_TOLD("What the configuration's file on the disk would change, and what is wrong with it; nothing is "
+                      "changed.",
+                      .reply = "ConfigurationDiff") },
+    { 0 },
+};
