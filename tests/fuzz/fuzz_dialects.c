@@ -4,7 +4,6 @@
  * a stream at once. What goes up is JSON, what comes down is read by the language's own reader, and a stream gives the
  * same result whole and in pieces. */
 #include "llm/chat/chat.h"
-#include "llm/form/models.h"
 #include "llm_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,11 +13,7 @@ static const struct sl_dialect *const dialects[] = { &sl_dialect_anthropic, &sl_
                                                      &sl_dialect_responses, &sl_dialect_bedrock, &sl_dialect_openai,
                                                      &sl_dialect_mlflow,    &sl_dialect_mlflow3 };
 
-static const struct upstream {
-    const char *provider, *model;
-    const char *keys[3]; /* of the configuration */
-    const char *map;     /* the map that has them; NULL: they are at the top */
-} upstreams[] = {
+static const struct llm_fuzz_upstream upstreams[] = {
     { "openai", "gpt-4.1", { "openai_api_key" }, NULL },
     { "openai", "gpt-5-mini", { "openai_api_key", "openai_api" }, NULL },
     { "anthropic", "claude-sonnet-4-5", { "anthropic_api_key" }, NULL },
@@ -36,52 +31,6 @@ static const struct upstream {
     { "huggingface-text-generation-inference", "m", { "hf_server_url" }, NULL },
     { "mlflow-model-serving", "m", { "model_server_url" }, NULL },
 };
-
-static struct sl_val *val_make(struct llm_fuzz *f, enum sl_val_kind kind)
-{
-    struct sl_val *val = SL_ARENA_NEW(&f->arena, struct sl_val);
-    SL_ASSERT(val);
-    val->kind = kind;
-    if (kind == SL_VAL_MAP) {
-        val->items = SL_ARENA_ARRAY(&f->arena, struct sl_val_item, 3);
-        SL_ASSERT(val->items);
-    }
-    return val;
-}
-
-static struct sl_val *config_make(struct llm_fuzz *f, const struct upstream *row)
-{
-    struct sl_val *map = val_make(f, SL_VAL_MAP);
-    for (; map->n < SL_ARRAY_LEN(row->keys) && row->keys[map->n]; map->n++) {
-        struct sl_str key = sl_str_c(row->keys[map->n]);
-        struct sl_val *val = val_make(f, SL_VAL_STRING);
-        val->text = sl_str_has_suffix(key, SL_STR("_url"))      ? SL_STR("https://k")
-                    : sl_str_eq(key, SL_STR("openai_api"))      ? SL_STR("responses")
-                    : sl_str_has_suffix(key, SL_STR("_region")) ? SL_STR("us-east-1")
-                                                                : SL_STR("k");
-        map->items[map->n] = (struct sl_val_item){ .key = key, .val = val };
-    }
-    if (!row->map) {
-        return map;
-    }
-    struct sl_val *outer = val_make(f, SL_VAL_MAP);
-    outer->items[outer->n++] = (struct sl_val_item){ .key = sl_str_c(row->map), .val = map };
-    return outer;
-}
-
-static void target_make(struct llm_fuzz *f, const struct upstream *row, struct sl_target *target)
-{
-    struct sl_problems problems;
-    sl_problems_init(&problems, &f->arena);
-    struct sl_val *config = config_make(f, row);
-    *target = (struct sl_target){ .provider = sl_provider_find(sl_str_c(row->provider)),
-                                  .model = sl_str_c(row->model) };
-    target->row = sl_model_find(target->provider, target->model, NULL);
-    target->conf = sl_arena_zalloc(&f->arena, target->provider->conf_size);
-    struct sl_bind bind = { .arena = &f->arena, .problems = &problems };
-    SL_ASSERT(target->conf && sl_opt_bind(&bind, target->provider->opts, config, target->conf) == 0 &&
-              sl_target_prepare(&bind, config, target) == 0);
-}
 
 static void refusal_check(const struct sl_dialect *dialect, const struct sl_llm_error *refused)
 {
@@ -233,7 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     llm_fuzz_init(&f);
     const struct sl_dialect *dialect = dialects[data[0] % SL_ARRAY_LEN(dialects)];
     struct sl_str body = sl_arena_dup(&f.arena, sl_str_make((const char *)data + 2, size - 2));
-    target_make(&f, &upstreams[(data[1] & 31) % SL_ARRAY_LEN(upstreams)], &target);
+    llm_fuzz_target(&f, &upstreams[(data[1] & 31) % SL_ARRAY_LEN(upstreams)], &target);
     const struct sl_language *upstream = target.languages[SL_LLM_CHAT];
     call_fuzz(&f, dialect, &target, body);
     count_fuzz(&f, dialect, body);
@@ -242,7 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (upstream->on_frame && upstream->framing == SL_FRAMING_SSE) { /* Amazon's frames: fuzz_bedrock.c */
         stream_fuzz(&f, dialect, upstream, body, 1 + (data[1] >> 5));
     }
-    sl_opt_done(target.provider->opts, target.conf);
+    llm_fuzz_target_done(&target);
     llm_fuzz_done(&f);
     return 0;
 }

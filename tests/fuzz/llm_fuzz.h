@@ -10,6 +10,7 @@
 #include "llm/core/frames.h"
 #include "llm/dialects.h"
 #include "llm/core/llm.h"
+#include "llm/form/models.h"
 
 struct llm_fuzz {
     struct sl_arena arena;
@@ -31,6 +32,81 @@ static inline void llm_fuzz_done(struct llm_fuzz *f)
     sl_json_done(&f->doc);
     sl_json_done(&f->scratch);
     sl_arena_done(&f->arena);
+}
+
+/* --- a target from its configuration --- */
+
+struct llm_fuzz_upstream {
+    const char *provider, *model;
+    const char *keys[3]; /* of the configuration */
+    const char *map;     /* the map that has them; NULL: they are at the top */
+};
+
+static inline struct sl_val *llm_fuzz_val(struct llm_fuzz *f, enum sl_val_kind kind)
+{
+    struct sl_val *val = SL_ARENA_NEW(&f->arena, struct sl_val);
+    SL_ASSERT(val);
+    val->kind = kind;
+    if (kind == SL_VAL_MAP) {
+        val->items = SL_ARENA_ARRAY(&f->arena, struct sl_val_item, 3);
+        SL_ASSERT(val->items);
+    }
+    return val;
+}
+
+static inline struct sl_str llm_fuzz_value(struct sl_str key)
+{
+    static const struct {
+        struct sl_str end, value;
+    } rows[] = {
+        { SL_STR_INIT("_url"), SL_STR_INIT("https://k") },
+        { SL_STR_INIT("openai_api"), SL_STR_INIT("responses") },
+        { SL_STR_INIT("_region"), SL_STR_INIT("us-east-1") },
+        { SL_STR_INIT("_credentials"),
+          SL_STR_INIT("{\"type\":\"authorized_user\",\"client_id\":\"c\",\"client_secret\":\"s\",\"refresh_token\":"
+                      "\"t\"}") },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (sl_str_has_suffix(key, rows[i].end)) {
+            return rows[i].value;
+        }
+    }
+    return SL_STR("k");
+}
+
+static inline struct sl_val *llm_fuzz_config(struct llm_fuzz *f, const struct llm_fuzz_upstream *row)
+{
+    struct sl_val *map = llm_fuzz_val(f, SL_VAL_MAP);
+    for (; map->n < SL_ARRAY_LEN(row->keys) && row->keys[map->n]; map->n++) {
+        struct sl_str key = sl_str_c(row->keys[map->n]);
+        struct sl_val *val = llm_fuzz_val(f, SL_VAL_STRING);
+        val->text = llm_fuzz_value(key);
+        map->items[map->n] = (struct sl_val_item){ .key = key, .val = val };
+    }
+    if (!row->map) {
+        return map;
+    }
+    struct sl_val *outer = llm_fuzz_val(f, SL_VAL_MAP);
+    outer->items[outer->n++] = (struct sl_val_item){ .key = sl_str_c(row->map), .val = map };
+    return outer;
+}
+
+static inline void llm_fuzz_target(struct llm_fuzz *f, const struct llm_fuzz_upstream *row, struct sl_target *ret)
+{
+    struct sl_problems problems;
+    sl_problems_init(&problems, &f->arena);
+    struct sl_val *config = llm_fuzz_config(f, row);
+    *ret = (struct sl_target){ .provider = sl_provider_find(sl_str_c(row->provider)), .model = sl_str_c(row->model) };
+    ret->row = sl_model_find(ret->provider, ret->model, NULL);
+    ret->conf = sl_arena_zalloc(&f->arena, ret->provider->conf_size);
+    struct sl_bind bind = { .arena = &f->arena, .problems = &problems };
+    SL_ASSERT(ret->conf && sl_opt_bind(&bind, ret->provider->opts, config, ret->conf) == 0 &&
+              sl_target_prepare(&bind, config, ret) == 0);
+}
+
+static inline void llm_fuzz_target_done(struct sl_target *target)
+{
+    sl_opt_done(target->provider->opts, target->conf);
 }
 
 /* JSON that Sluice wrote must be JSON. */
