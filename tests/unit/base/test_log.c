@@ -30,12 +30,16 @@ static const char *logged(bool on_terminal, enum sl_log_format format, enum sl_l
     sl_log_set_format(format);
     sl_log(level, "serve", "%s", text);
     dup2(saved, STDERR_FILENO);
-    ssize_t n = read(ends[0], out, sizeof(out) - 1);
+    size_t n = 0;
+    do { /* a terminal may give it in pieces */
+        ssize_t r = read(ends[0], out + n, sizeof(out) - 1 - n);
+        assert_true(r > 0);
+        n += (size_t)r;
+        out[n] = '\0';
+    } while (!strchr(out, '\n'));
     close(saved);
     close(ends[0]);
     close(ends[1]);
-    assert_true(n > 0);
-    out[n] = '\0';
     char *end = strpbrk(out, "\r\n");
     assert_non_null(end);
     *end = '\0';
