@@ -30,7 +30,7 @@ export const t = {
   cached: 'Cached', reasoning: 'Reasoning', unpriced: 'Unpriced', unmetered: 'Unmetered', minute: 'Minute', hour: 'Hour', day: 'Day',
 
   // overview
-  errorRate: 'Errors', firstToken: 'First token', whole: 'Whole call', ofNewest: (n) => `of the newest ${n} calls`, today: 'Today', month: 'This month', running: 'Running', perMinute: 'a minute',
+  errorRate: 'Errors', firstToken: 'First token', whole: 'Whole call', ofNewest: (n) => `of the newest ${n} calls`, today: 'Today', month: 'This month', running: 'Running', connections: 'connections', perMinute: 'a minute',
   p95: 'p95', plotCalls: 'Calls', plotTokens: 'Tokens', plotCost: 'Cost in US dollars', drag: 'Drag over a plot to see a part of the time.', byError: 'Errors by type', byRoute: 'Calls by route', targets: 'Targets', allUp: 'All targets take calls.', nearLimits: 'Limits near their cap',
   noneNear: 'No limit was near its cap.', used: 'Used', cap: 'Cap', per: 'Per', gateway: 'Gateway', version: 'Version', startedAt: 'Started', configuration: 'Configuration', lastReload: 'Last reload', store: 'Store', counters: 'Counters', reloadOk: 'in force', reloadRefused: 'refused', noErrors: 'No errors.', draining: 'shutting down', up: 'up', down: 'down', loadedAt: 'Loaded',
   emptyCalls: 'No calls in this time. Make one: sluice query ROUTE hello', noLog: 'Without a data directory there is no request log: start the gateway with --data DIR.', share: 'Share',
@@ -59,6 +59,12 @@ export const t = {
 
   // playground
   beside: 'Beside', prompt: 'Question', system: 'System message', temperature: 'Temperature', maxTokens: 'Most tokens', more2: 'More', ask: 'Ask', stop: 'Stop', answer: 'Answer', thought: 'Reasoning', dropNote: 'A text file can be dropped here. Ctrl+Enter asks.', noFile: (name) => `${name} is no text, or larger than 256 KiB.`, fileIn: (name) => `${name} was added.`, emptyPlayground: 'There is no chat route that you may call.',
+
+  // providers
+  providers: 'Providers', test: 'Test', testing: 'Testing …', testNote: 'Asks for the list of models, or only connects: never a call that costs.', host: 'Host', lastError: 'Last error', states: { up: 'up', part: 'partly up', down: 'down', unknown: 'no news' }, emptyProviders: 'There are no routes yet, and so no providers.',
+
+  // configuration
+  config: 'Configuration', change: 'Change', setting: 'Setting', value: 'Value', from: 'From', onDisk: 'What the file on disk would change', sameOnDisk: 'Nothing: what is on disk is in force.', noFileOnDisk: 'There is no file: the built-in default is in force.', needsRestart: 'at the next start', lookAgain: 'Look again', inForce: 'In force', defaultsToo: 'Defaults too', onlyDefaults: 'Only defaults are in force.', file: 'File',
 
   // sessions
   sessions: 'Sessions', thisOne: 'this one', end: 'End', noSessions: 'Nobody is logged in.', endSession: (name) => `${name} must log in again.`,

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: genconsole.py OUT.c DIRECTORY [FILE…]: the console's files as C, each as it is and compressed. The first is the
-page; `@/` in it becomes the folder of the others, whose name is made from what is in them, so that a browser may keep
-them for ever. Without files there is no console."""
+"""usage: genconsole.py OUT.c DIRECTORY [FILE…]: the console's files as C, each plain and compressed. Our own lose their
+comments and indentation, which are a tenth of them. The first is the page; `@/` in it becomes the folder of the others,
+whose name is made from what is in them, so that a browser may keep them for ever. Without files there is no console."""
 import gzip
 import hashlib
 import pathlib
@@ -29,9 +29,17 @@ def row(name, data):
     return f'    {{ "{name}", "{TYPES[pathlib.Path(name).suffix]}", {part(data)}, {part(zipped)} }},'
 
 
+def read(directory, name):
+    data = (pathlib.Path(directory) / name).read_bytes()
+    if name.startswith("vendor/"):
+        return data
+    lines = (line.strip() for line in data.decode().split("\n"))
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//")).encode()
+
+
 def main():
     out, directory, *names = sys.argv[1:]
-    files = {name: (pathlib.Path(directory) / name).read_bytes() for name in names}
+    files = {name: read(directory, name) for name in names}
     if names:
         folder = tag(b"".join(name.encode() + b"\0" + files[name] for name in names[1:]))
         files[names[0]] = files[names[0]].replace(b"@/", b"console/" + folder.encode() + b"/")

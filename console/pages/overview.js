@@ -118,7 +118,7 @@ export default function Overview({ where }) {
       <${Tile} label=${t.tokens} note=${`${brief(sum('input_tokens'))} → ${brief(sum('output_tokens'))}`}>${brief(sum('input_tokens') + sum('output_tokens'))}</${Tile}>
       <${Tile} label=${t.today} note=${sums.data && `${brief(sums.data[0].requests)} ${t.calls.toLowerCase()}`}>${money(sums.data?.[0].cost)}</${Tile}>
       <${Tile} label=${t.month} note=${sums.data && `${brief(sums.data[1].requests)} ${t.calls.toLowerCase()}`}>${money(sums.data?.[1].cost)}</${Tile}>
-      ${status.data?.in_flight != null && html`<${Tile} label=${t.running} note=${`${count(status.data.connections)} ${t.client.toLowerCase()}`}>${count(status.data.in_flight)}</${Tile}>`}
+      ${status.data?.in_flight != null && html`<${Tile} label=${t.running} note=${`${count(status.data.connections)} ${t.connections}`}>${count(status.data.in_flight)}</${Tile}>`}
     </dl>
     ${n ? html`<${Plots} report=${report.data} period=${period} />` : html`<p class="note">${t.emptyCalls}</p>`}`}</${Asked}>
     <${Asked} of=${facets}>${(data) => (data ? html`<div class="two">

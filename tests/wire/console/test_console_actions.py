@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from console_data import CONFIG, HOSTILE, ask, fill, make, mock, rows, wait_logged
+from console_data import ADMIN, CONFIG, HOSTILE, ask, fill, make, mock, rows, wait_logged
+from harness import chat_route
 
 OWN = "/api/sluice/v1"
 MINE = {"route_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock-1", "config": {"latency": "1ms"}}}
@@ -226,3 +227,49 @@ def test_an_answer_is_stopped(console, sluice, tmp_path):
     wait_logged(daemon, 1)
     assert [r["status"] for r in rows(daemon)] == [499]
     page.clean(but=["ERR_ABORTED"])
+
+
+# --- providers and the configuration ---
+
+def test_providers_are_shown_and_tested(console, sluice, upstream, tmp_path):
+    """Their last error, and a test that asks for the list of models."""
+    def answer(x):
+        x.reply({"object": "list", "data": []}) if x.path == "/v1/models" else x.reply({"error": {"message": HOSTILE}}, status="401 Unauthorized")
+
+    up = upstream(answer)
+    daemon = sluice({"endpoints": [chat_route(up.base)]}, args=["--data", str(tmp_path / "data")])
+    ask(daemon, "chat")
+    page = console(daemon)
+    page.go("providers", "Providers")
+    page.seen('section:has-text("OpenAI") >> td:has-text("provider_auth_failed")')
+    assert len(up.requests) == 1, "to look at them asks nobody"
+    page.click('section:has-text("OpenAI") >> button:text-is("Test")')
+    page.seen('section:has-text("OpenAI") >> li >> .tag')
+    assert [x.path for x in up.requests[1:]] == ["/v1/models"]
+    assert "ok" in page.text('section:has-text("OpenAI") >> li')
+    page.clean()
+
+
+def test_the_configuration_and_what_the_file_would_change(console, sluice, tmp_path):
+    daemon = sluice({**CONFIG, "auth": {"admin_key": "$THE_ADMIN"}}, args=["--data", str(tmp_path / "data")], env={"THE_ADMIN": ADMIN})
+    page = console(daemon, headers={"Authorization": f"Bearer {ADMIN}"})
+    page.go("config", "Configuration")
+    page.seen('td:has-text("auth.admin_key")')
+    page.seen("text=Nothing: what is on disk is in force")
+    assert ADMIN not in page.eval("document.documentElement.outerHTML")
+    assert page.count('td:has-text("server.heartbeat")') == 0
+    page.click('label:has-text("Defaults too")')
+    page.fill(at='input[type="search"]', text="heartbeat")
+    page.seen('td:has-text("server.heartbeat")')
+    file = daemon.dir / "sluice.yaml"
+    good = file.read_text()
+    file.write_text(good + "requests: { keep: 3d }\n")
+    page.click('button:has-text("Look again")')
+    page.seen('tr:has-text("requests.keep"):has-text("3d")')
+    file.write_text(good + "requests: { kep: 3d }\n")
+    page.click('button:has-text("Look again")')
+    page.seen("li:has-text('kep')")
+    assert re.search(r"sluice\.yaml:\d+:\d+", page.text("li:has-text('kep')"))
+    page.go("overview", "Overview")
+    page.seen('section:has-text("Gateway") >> dt:has-text("Version")')
+    page.clean()

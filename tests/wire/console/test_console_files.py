@@ -49,7 +49,11 @@ def test_every_file_is_kept_for_ever(gateway):
         assert r.status == 200, path
         assert r.get("cache-control") == "public, max-age=31536000, immutable" and {name: r.get(name) for name in GUARDS} == GUARDS
         assert r.get("content-type") == {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}[pathlib.Path(path).suffix]
-        assert r.body == (ROOT / path.split("/", 3)[3]).read_bytes(), path
+        source = (ROOT / path.split("/", 3)[3]).read_bytes()
+        if "/vendor/" in path:
+            assert r.body == source, path
+        else:  # without comments and indentation
+            assert r.body.split(b"\n")[:-1] == [line for line in map(bytes.strip, source.split(b"\n")) if line and not line.startswith(b"//")], path
         zipped = gateway.call("GET", path, headers=[("Accept-Encoding", "br, gzip")])
         assert zipped.get("content-encoding") == "gzip" and gzip.decompress(zipped.body) == r.body
         assert zipped.get("etag") != r.get("etag") and zipped.body[4:8] == b"\0\0\0\0", "the time of the build is in it"

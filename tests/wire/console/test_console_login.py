@@ -11,10 +11,10 @@ ROLES = {"query": ("query", None), "viewer": ("viewer", None), "operator": ("ope
 KEYS = {name: "sk-sluice-" + (name.replace("-", "") * 43)[:43] for name in ROLES}
 SEES = {
     "query": ["Overview", "Requests", "Usage", "Playground", "Sessions"],
-    "viewer": ["Overview", "Requests", "Usage", "Limits", "Sessions"],
-    "operator": ["Overview", "Requests", "Routes", "Usage", "Limits", "Sessions"],
-    "boss": ["Overview", "Requests", "Routes", "Keys and groups", "Usage", "Limits", "Audit", "Playground", "Sessions"],
-    "team-boss": ["Overview", "Requests", "Keys and groups", "Usage", "Limits", "Playground", "Sessions"],
+    "viewer": ["Overview", "Requests", "Providers", "Usage", "Limits", "Sessions"],
+    "operator": ["Overview", "Requests", "Routes", "Providers", "Usage", "Limits", "Configuration", "Sessions"],
+    "boss": ["Overview", "Requests", "Routes", "Providers", "Keys and groups", "Usage", "Limits", "Configuration", "Audit", "Playground", "Sessions"],
+    "team-boss": ["Overview", "Requests", "Providers", "Keys and groups", "Usage", "Limits", "Playground", "Sessions"],
     "team-query": ["Overview", "Requests", "Usage", "Playground", "Sessions"],
 }
 

@@ -16,8 +16,8 @@ from PIL import Image
 from console_data import CONFIG, HOSTILE, ask, fill, rows, wait_logged
 from harness import BIN, wait_for
 
-PAGES = ["overview", "requests", "routes", "keys", "usage", "limits", "audit", "playground"]
-TITLES = {"overview": "Overview", "requests": "Requests", "routes": "Routes", "keys": "Keys and groups", "usage": "Usage", "limits": "Limits", "audit": "Audit", "playground": "Playground"}
+PAGES = ["overview", "requests", "routes", "providers", "keys", "usage", "limits", "config", "audit", "playground"]
+TITLES = {"overview": "Overview", "requests": "Requests", "routes": "Routes", "providers": "Providers", "config": "Configuration", "keys": "Keys and groups", "usage": "Usage", "limits": "Limits", "audit": "Audit", "playground": "Playground"}
 
 
 @pytest.fixture(scope="module")
