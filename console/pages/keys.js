@@ -105,7 +105,7 @@ function treeOf(groups) {
 }
 
 function Tree({ nodes, chosen, cost }) {
-  return html`<ul class="tree">${nodes.map((g) => html`<li><div class="step"><a href=${to('keys', [], { group: g.name })} aria-current=${g.name === chosen ? 'true' : undefined}><bdi>${plain(g.name.split('/').at(-1))}</bdi></a><small><${Name} of=${limitsText(g.limits)} none="" /></small><span class="num">${money(cost.get(g.name) ?? 0)}</span></div>
+  return html`<ul class="tree">${nodes.map((g) => html`<li><div class="leaf"><a href=${to('keys', [], { group: g.name })} aria-current=${g.name === chosen ? 'true' : undefined}><bdi>${plain(g.name.split('/').at(-1))}</bdi></a><small><${Name} of=${limitsText(g.limits)} none="" /></small><span class="num">${money(cost.get(g.name) ?? 0)}</span></div>
     ${g.below.length > 0 && html`<${Tree} nodes=${g.below} chosen=${chosen} cost=${cost} />`}</li>`)}</ul>`;
 }
 
@@ -153,7 +153,7 @@ export default function Keys({ where }) {
     <section><h2>${t.groups}</h2><${FaultBox} fault=${groups.fault} again=${groups.again} />
       ${tree.length ? html`<p><a href=${to('keys')} aria-current=${chosen ? undefined : 'true'}>${t.allKeys}</a></p><${Tree} nodes=${tree} chosen=${chosen} cost=${total} />` : !groups.busy && html`<p class="note">${t.emptyGroups}</p>`}</section>
     ${chosen && html`<${Group} key=${chosen + (open ? 1 : 0)} name=${chosen} acts=${(what) => set({ [what]: chosen })} />`}
-    <h2>${t.key}</h2><div class="bar"><input type="search" aria-label=${t.filter} placeholder=${t.filter} value=${q} onInput=${(e) => put({ q: e.target.value })} /><span class="note">${count(rows.length)}</span></div>
+    <h2>${t.keysOnly}</h2><div class="bar"><input type="search" aria-label=${t.filter} placeholder=${t.filter} value=${q} onInput=${(e) => put({ q: e.target.value })} /><span class="note">${count(rows.length)}</span></div>
     <${FaultBox} fault=${keys.fault ?? costs.fault} again=${keys.again} />
     <${Table} label=${t.keys} columns=${columns} rows=${rows} id=${(r) => r.id} busy=${keys.busy} empty=${q || chosen ? t.noneFit : t.emptyKeys} />
     ${open?.key && html`<${NewKey} groups=${groups.rows} group=${chosen || session.who.group} onDone=${made} onClose=${close} />`}

@@ -45,10 +45,10 @@ function nearOf(rows) {
 
 export const nearColumns = [
   { key: 'name', label: t.owner, cell: (r) => html`${r.owner} <${Name} of=${r.name} />` },
+  { key: 'used_percent', label: t.used, num: true, cell: (r) => html`<span class=${r.used_percent >= 100 ? 'bad' : 'warn'}>${r.used_percent} %</span>` },
   { key: 'kind', label: t.type, cell: (r) => r.kind },
   { key: 'cap', label: t.cap, num: true, cell: (r) => (r.kind === 'money' ? money(r.cap) : count(r.cap)) },
   { key: 'per', label: t.per, cell: (r) => r.per ?? none },
-  { key: 'used_percent', label: t.used, num: true, cell: (r) => html`<span class=${r.used_percent >= 100 ? 'bad' : 'warn'}>${r.used_percent} %</span>` },
 ];
 
 function Counts({ label, of, link, empty }) {
@@ -91,7 +91,7 @@ const targetColumns = [
   { key: 'route', label: t.route, cell: (r) => html`<${Name} of=${r.route} />` },
   { key: 'target', label: t.target },
   { key: 'state', label: t.state, cell: (r) => html`<span class=${r.state === 'closed' && r.health !== 'down' ? 'good' : 'bad'}>${r.health === 'down' ? t.down : r.state}</span>` },
-  { key: 'in_flight', label: t.running, num: true },
+  { key: 'in_flight', label: t.running, num: true, cell: (r) => count(r.in_flight) },
 ];
 
 export default function Overview({ where }) {

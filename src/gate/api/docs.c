@@ -7,12 +7,14 @@
 #include "base/buf.h"
 #include "base/budget.h"
 #include "gate/api/api.h"
+#include "gate/api/console.h"
 #include "gate/api/openapi.h"
 #include "gate/call/access.h"
 #include "gate/call/origin.h"
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/settings.h"
 #include "gate/worker.h"
 #include "json/write.h"
 #include "wire/headers.h"
@@ -63,8 +65,9 @@ static const char docs_head[] =
     "<a href=\"openapi.json\">openapi.json</a>.</p>\n"
     "<pre>curl -s http://HOST:PORT/api/2.0/gateway/routes/\n"
     "curl -s http://HOST:PORT/gateway/ROUTE/invocations -H 'content-type: application/json' \\\n"
-    "     -d '{\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'</pre>\n"
-    "<table>\n<tr><th>Method</th><th>Path</th><th>What it does</th></tr>\n";
+    "     -d '{\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'</pre>\n";
+static const char docs_console[] = "<p>To look and to try: the <a href=\"console\">console</a>.</p>\n";
+static const char docs_table[] = "<table>\n<tr><th>Method</th><th>Path</th><th>What it does</th></tr>\n";
 
 static void html_add(struct sl_buf *out, const char *text)
 {
@@ -84,6 +87,10 @@ static void handle_docs(struct sl_xchg *x)
     struct sl_jw unused, *w = sl_api_writer(x, &unused);
     struct sl_buf *out = w->out;
     sl_buf_add_c(out, docs_head);
+    if (x->settings->server.console && sl_console_files[0].name) {
+        sl_buf_add_c(out, docs_console);
+    }
+    sl_buf_add_c(out, docs_table);
     struct sl_path_iter it = { 0 };
     for (const struct sl_path *row; (row = sl_path_next(x->worker->paths, &it)) != NULL;) {
         char methods[SL_METHODS_MAX];

@@ -89,11 +89,13 @@ def test_off_and_on_again(sluice):
     r = daemon.call("GET", "/console")
     assert r.status == 404 and b"server.console" in r.body
     assert daemon.call("GET", "/console/x/app.js").status == 404 and daemon.call("GET", "/console/").status == 404
+    assert b'href="console"' not in daemon.call("GET", "/docs").body
     path = daemon.dir / "sluice.yaml"
     path.write_text(path.read_text().replace("console: false", "console: true"))
     daemon.proc.send_signal(signal.SIGHUP)
     from harness import wait_for
     wait_for(lambda: daemon.call("GET", "/console").status == 200, "the console after a reload")
+    assert b'href="console"' in daemon.call("GET", "/docs").body
 
 
 def test_below_a_path(sluice):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from console_data import CONFIG, HOSTILE, ask, fill, rows, wait_logged
+from console_data import ADMIN, CONFIG, HOSTILE, ask, fill, rows, wait_logged
 from harness import BIN, wait_for
 
 PAGES = ["overview", "requests", "routes", "providers", "keys", "usage", "limits", "config", "audit", "playground"]
@@ -342,14 +342,30 @@ def test_without_a_request_log(console, sluice):
     page.clean(but=["503"])
 
 
-PICTURES = {"overview": "", "requests": "requests", "keys": "keys", "playground": "playground?route=chat&with=slow"}
+PICTURES = {"overview": "overview?since=15m", "requests": "requests", "keys": "keys", "playground": "playground?route=chat&with=slow"}
 
 
-def test_pictures(console, busy, tmp_path):
+@pytest.fixture
+def shown(sluice, tmp_path):
+    """A gateway with keys, some of which were used more than others."""
+    callers = {"assistant": ("acme/search", 11), "indexer": ("acme/search", 0), "nightly": ("acme", 14), "website": (None, 22)}
+    keys = [{"name": name, "principal": name, "key": "$KEY_" + name.upper()} | ({"group": group} if group else {}) for name, (group, _) in callers.items()]
+    texts = {name: "sk-sluice-" + (name * 10)[:43] for name in callers}
+    daemon = sluice({**CONFIG, "auth": {"admin_key": "$THE_ADMIN", "keys": keys}}, args=["--data", str(tmp_path / "data")],
+                    env={"THE_ADMIN": ADMIN, **{"KEY_" + name.upper(): key for name, key in texts.items()}})
+    for name, (_, calls) in callers.items():
+        for i in range(calls):
+            ask(daemon, ("chat", "chat", "steady", "chat", "slow")[i % 5], "word " * (i % 7 + 3), texts[name], stream=i % 3 == 0)
+    ask(daemon, "broken", "hello", texts["website"])
+    wait_logged(daemon, 48, ADMIN)
+    return daemon
+
+
+def test_pictures(console, shown, tmp_path):
     """Those of docs/console.md. CONSOLE_PICTURES=docs/pictures writes them anew."""
     folder = pathlib.Path(os.environ.get("CONSOLE_PICTURES", tmp_path)).resolve()
-    page = console(busy, width=1120, height=720, zone="UTC")
-    for name, where in {**PICTURES, "request": f"requests/{rows(busy, route='steady')[0]['id']}"}.items():
+    page = console(shown, width=1280, height=800, zone="UTC", headers={"Authorization": f"Bearer {ADMIN}"})
+    for name, where in {**PICTURES, "request": f"requests/{max(rows(shown, ADMIN, route='steady'), key=lambda r: r['n_attempts'])['id']}"}.items():
         page.go(where)
         if name == "playground":
             page.fill(at="textarea", text="Why is the sky blue?")
