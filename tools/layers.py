@@ -11,6 +11,7 @@ import sys
 MAY_INCLUDE = {
     "base": set(),
     "json": {"base"},
+    "jose": {"json", "base"},
     "wire": {"base"},
     "conf": {"base"},
     "net": {"base"},
@@ -19,13 +20,13 @@ MAY_INCLUDE = {
     "llm": {"json", "wire", "base"},
     "store": {"base"},
     "log": {"base"},
-    "gate": {"llm", "http", "redis", "store", "log", "json", "wire", "net", "conf", "base"},
+    "gate": {"llm", "jose", "http", "redis", "store", "log", "json", "wire", "net", "conf", "base"},
     "daemon": {"cli", "gate", "llm", "http", "redis", "store", "log", "json", "wire", "net", "conf", "base"},
     "client": {"json", "wire", "base"},
     "cli": {"conf", "base"},
 }
 # Libraries that only one folder may know.
-ONLY_IN = {"sqlite3.h": "store/sqlite", "libpq-fe.h": "store/postgres"}
+ONLY_IN = {"sqlite3.h": "store/sqlite", "libpq-fe.h": "store/postgres", "cjose/cjose.h": "jose"}
 SYSTEM = re.compile(r'^\s*#\s*include\s+<([^>]+)>', re.M)
 # Within a layer: what a folder (or file) never includes. The longest match of the left side counts.
 NEVER = {
