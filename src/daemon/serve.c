@@ -16,6 +16,7 @@
 #include "daemon/shared.h"
 #include "daemon/starter.h"
 #include "gate/call/credential.h"
+#include "gate/call/login_table.h"
 #include "gate/call/session_table.h"
 #include "gate/config/alert_conf.h"
 #include "gate/config/certs.h"
@@ -432,7 +433,8 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     }
     d->gate.factors = calloc(1, sizeof(*d->gate.factors));
     d->gate.sessions = sl_sessions_new();
-    if (!d->gate.factors || !d->gate.sessions ||
+    d->gate.logins = sl_logins_new();
+    if (!d->gate.factors || !d->gate.sessions || !d->gate.logins ||
         sl_limiter_new(load->config->settings->limits_max_counters, &d->gate.limiter) < 0 ||
         sl_retry_budget_new(&d->gate.retry_budget) < 0 || sl_metrics_new(&d->gate.metrics) < 0 ||
         sl_ledger_new(&d->gate.ledger) < 0 || sl_alerts_new(&d->gate.alerts) < 0 || sl_spans_new(&d->gate.spans) < 0 ||
@@ -490,6 +492,7 @@ static void serve_free(struct daemon *d)
     sl_kept_free(d->gate.kept);
     sl_credentials_done();
     sl_sessions_free(d->gate.sessions);
+    sl_logins_free(d->gate.logins);
     sl_metrics_free(d->gate.metrics);
     sl_faults_free(d->gate.faults);
     sl_key_unref(d->gate.admin_key);

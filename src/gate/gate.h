@@ -24,6 +24,7 @@ struct sl_key;
 struct sl_last_load;
 struct sl_ledger;
 struct sl_limiter;
+struct sl_logins;
 struct sl_made;
 struct sl_metrics;
 struct sl_notices;
@@ -49,6 +50,7 @@ struct sl_gate {
     struct sl_made *made;                 /* which upstream made which response */
     struct sl_retry_budget *retry_budget; /* upstream.retry_budget */
     struct sl_affinity *affinity;         /* which target has which conversation; NULL: off */
+    struct sl_logins *logins;             /* by an identity provider */
     struct sl_sessions *sessions;         /* of browsers that logged in */
     struct sl_metrics *metrics;
     struct sl_spans *spans;   /* of traced calls, until they are sent */

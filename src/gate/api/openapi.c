@@ -31,6 +31,7 @@ static const struct status {
     { "200", "It is done.", 0, NULL },
     { "201", "It is made.", 0, NULL },
     { "304", "It is as if-none-match says.", 0, "etag" },
+    { "303", "It goes on at the `location`.", 0, "location" },
     { "307", "It is at the `location`.", 0, "location" },
     { "400", "The request, or its body, is not valid.", ALL, NULL },
     { "401", "A valid API key is needed.", KEYED, "www-authenticate" },

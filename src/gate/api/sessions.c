@@ -107,6 +107,9 @@ static void session_reply(struct sl_xchg *x, int status, const struct sl_session
     if (!is_open) {
         sl_jw_str(w, SL_STR("key"));
     }
+    if (!is_open && x->settings->auth.oidc) {
+        sl_jw_str(w, SL_STR("oidc"));
+    }
     sl_jw_end(w);
     sl_jw_member_str(w, "csrf", *csrf ? sl_str_c(csrf) : SL_STR_NONE);
     sl_jw_member_bool(w, "secure", sl_origin_is_secure(x));

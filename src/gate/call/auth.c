@@ -13,6 +13,7 @@
 #include "gate/config/key.h"
 #include "gate/config/keyring.h"
 #include "gate/config/keyset.h"
+#include "gate/config/oidc.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
@@ -166,7 +167,11 @@ static bool judged_or_refuse(struct sl_xchg *x, enum sl_access access, struct sl
 struct sl_key *sl_auth_session_key(const struct sl_worker *worker, const struct sl_settings *settings,
                                    const struct sl_session *session)
 {
-    return hash_find(worker, settings, session->owner);
+    if (!session->key) {
+        return hash_find(worker, settings, session->owner);
+    }
+    const struct sl_oidc_conf *oidc = settings->auth.oidc;
+    return oidc && oidc->print == session->provider ? session->key : NULL;
 }
 
 /* For a request without a key: a session may stand in for it. */

@@ -20,7 +20,8 @@ bool sl_auth_or_refuse(struct sl_xchg *x);
 void sl_auth_look(struct sl_xchg *x);
 /* The key of that text, if it is valid now; else NULL, and the client was refused. */
 struct sl_key *sl_auth_key_or_refuse(struct sl_xchg *x, struct sl_str text);
-/* The key behind a session, borrowed as long as the session is; NULL: it was revoked, so that the session is void. */
+/* The key behind a session, borrowed as long as the session is; NULL: the session is void, because the key was revoked,
+ * or the file does not name the identity provider any more, or gives other roles. */
 struct sl_key *sl_auth_session_key(const struct sl_worker *worker, const struct sl_settings *settings,
                                    const struct sl_session *session);
 /* True: this caller may see and use the route of that name. For any other caller, the route must look as if it did not

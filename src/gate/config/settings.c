@@ -13,6 +13,7 @@
 #include "gate/config/networks.h"
 #include "gate/config/otel_conf.h"
 #include "gate/config/picture.h"
+#include "gate/config/oidc_conf.h"
 #include "gate/config/prices.h"
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
@@ -202,6 +203,8 @@ static const struct sl_opt auth_opts[] = {
     { "keys", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, ring), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, keys_check,
       "API keys of the file: a list of { name, key, principal, group, limits, role, routes, expires_at }",
       .forms = "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/FileKey\"}}" },
+    { "oidc", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, oidc), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_oidc_opts,
+      sl_oidc_check, "an identity provider (OpenID Connect) by which people log in to the console: docs/login.md" },
     END_OF_TABLE,
 };
 
@@ -415,6 +418,7 @@ void sl_settings_unref(struct sl_settings *settings)
         sl_prices_free(settings->prices);
         sl_alert_conf_done(settings->alerts);
         sl_otel_conf_done(settings->otel);
+        sl_oidc_conf_done(settings->auth.oidc);
         sl_store_conf_done(&settings->store);
         sl_secret_done(&settings->counters.password);
         sl_arena_done(&settings->arena);

@@ -17,6 +17,7 @@ struct sl_alert_conf;
 struct sl_group_defs;
 struct sl_keyring;
 struct sl_noproxy;
+struct sl_oidc_conf;
 struct sl_opt;
 struct sl_otel_conf;
 struct sl_own_models;
@@ -62,7 +63,8 @@ struct sl_auth_settings {
     enum sl_auth_mode mode;
     struct sl_keyring *ring; /* owned; the file's keys, the admin key among them */
     bool has_admin_key;
-    int metrics; /* enum sl_metrics_access */
+    int metrics;               /* enum sl_metrics_access */
+    struct sl_oidc_conf *oidc; /* logins by an identity provider; NULL: none */
 };
 
 struct sl_requests_settings {

@@ -25,6 +25,24 @@ void sl_oauth_form_add(struct sl_buf *form, const char *key, struct sl_str value
     }
 }
 
+struct sl_str sl_oauth_basic(struct sl_str id, struct sl_str secret, struct sl_arena *arena)
+{
+    struct sl_buf basic = SL_BUF_INIT(65536);
+    id = sl_percent_encode(id, arena);
+    secret = sl_percent_encode(secret, arena);
+    struct sl_str pair = sl_arena_printf(arena, "%.*s:%.*s", SL_STR_ARG(id), SL_STR_ARG(secret)), value = SL_STR_NONE;
+    sl_buf_add_lit(&basic, "Basic ");
+    sl_buf_add_base64(&basic, pair);
+    if (id.p && secret.p && pair.p && sl_buf_status(&basic) == 0) {
+        value = sl_arena_dup(arena, sl_buf_str(&basic));
+    }
+    if (basic.p) {
+        sl_wipe(basic.p, basic.len);
+    }
+    sl_buf_done(&basic);
+    return value;
+}
+
 int sl_oauth_ask(const struct sl_oauth_ask *ask, int r, struct sl_buf *form, struct sl_arena *arena,
                  struct sl_cred_step *ret)
 {
@@ -140,22 +158,11 @@ struct conf {
 static int client_ask(const struct conf *conf, struct sl_arena *arena, struct sl_cred_step *ret)
 {
     const struct sl_oauth_ask question = { .base = &conf->base, .target = conf->target, .headers = &conf->headers };
-    struct sl_str id = sl_percent_encode(conf->id, arena);
-    struct sl_str secret = sl_percent_encode(sl_secret_reveal(conf->secret), arena);
-    struct sl_buf form = SL_BUF_INIT(65536), basic = SL_BUF_INIT(65536);
+    struct sl_buf form = SL_BUF_INIT(65536);
     sl_oauth_form_add(&form, "grant_type", SL_STR("client_credentials"), arena);
     sl_oauth_form_add(&form, "scope", sl_str_c(conf->scope), arena);
     int r = sl_oauth_ask(&question, 0, &form, arena, ret);
-    sl_buf_add_lit(&basic, "Basic ");
-    struct sl_str pair = sl_arena_printf(arena, "%.*s:%.*s", SL_STR_ARG(id), SL_STR_ARG(secret));
-    sl_buf_add_base64(&basic, pair);
-    r = r == 0 && (!id.p || !secret.p || !pair.p) ? SL_E_NOMEM : r;
-    r = r < 0 ? r : sl_buf_status(&basic);
-    struct sl_str value = r < 0 ? SL_STR_NONE : sl_arena_dup(arena, sl_buf_str(&basic));
-    if (basic.p) {
-        sl_wipe(basic.p, basic.len);
-    }
-    sl_buf_done(&basic);
+    struct sl_str value = sl_oauth_basic(conf->id, sl_secret_reveal(conf->secret), arena);
     if (r == 0) {
         r = value.p ? sl_headers_add(&ret->req.headers, arena, SL_STR("authorization"), value) : SL_E_NOMEM;
     }

@@ -21,6 +21,8 @@ struct sl_oauth_ask {
 struct sl_str sl_oauth_text(struct sl_json_val root, const char *key, struct sl_arena *arena);
 /* Appends "key=value" to the form, with escapes. */
 void sl_oauth_form_add(struct sl_buf *form, const char *key, struct sl_str value, struct sl_arena *scratch);
+/* The value of an Authorization header for a client and its secret (RFC 6749 2.3.1); p == NULL: no memory. */
+struct sl_str sl_oauth_basic(struct sl_str id, struct sl_str secret, struct sl_arena *arena);
 /* Makes the question: a POST of the form, or a GET if the form is empty. `r`: the result of writing the form. The form
  * may have secrets: it is wiped and freed here. */
 SL_MUST int sl_oauth_ask(const struct sl_oauth_ask *ask, int r, struct sl_buf *form, struct sl_arena *arena,

@@ -63,6 +63,18 @@ CASES = {
     "traces with headers as a list": (FINE + "otel: { endpoint: 'http://c', headers: [a] }\n", "8:40", "otel.headers: must be a map of at most 64 headers"),
     "traces with a header of ours": (FINE + "otel: { endpoint: 'http://c', headers: { content-type: a } }\n", "8:56", "is written by the gateway itself"),
     "a folder with too long a path": ("server: { spool: /" + "a" * 4095 + " }\n" + FINE, "1:18", "server.spool: the path has 4096 bytes, and may have at most 4095"),
+    "a provider of logins that is no map": ("auth: { oidc: on }\n" + FINE, "1:15", "auth.oidc: must be a map like { issuer: https://login.example,"),
+    "a login without an issuer": ("auth: { oidc: { client_id: a, roles: { b: query } } }\n" + FINE, "1:15", "auth.oidc.issuer: missing"),
+    "a login without a client": ("auth: { oidc: { issuer: 'https://a', roles: { b: query } } }\n" + FINE, "1:15", "auth.oidc.client_id: missing"),
+    "a login without roles": ("auth: { oidc: { issuer: 'https://a', client_id: a } }\n" + FINE, "1:15", "auth.oidc.roles: missing"),
+    "a login with no roles": ("auth: { oidc: { issuer: 'https://a', client_id: a, roles: {} } }\n" + FINE, "1:59", "auth.oidc.roles: must be a map from values of the role's claim to roles"),
+    "a login with an unknown role": ("auth: { oidc: { issuer: 'https://a', client_id: a, roles: { b: root } } }\n" + FINE, "1:64", "must be a role: query, viewer, operator or admin"),
+    "an issuer that is no URL": ("auth: { oidc: { issuer: login.example, client_id: a, roles: { b: query } } }\n" + FINE, "1:25", "auth.oidc.issuer: "),
+    "an issuer with a password": ("auth: { oidc: { issuer: 'https://a:b@c', client_id: a, roles: { b: query } } }\n" + FINE, "1:25", "auth.oidc.issuer: must be the provider's issuer as it names itself"),
+    "an issuer with a query": ("auth: { oidc: { issuer: 'https://a/?b', client_id: a, roles: { b: query } } }\n" + FINE, "1:25", "auth.oidc.issuer: must be the provider's issuer as it names itself"),
+    "scopes without openid": ("auth: { oidc: { issuer: 'https://a', client_id: a, roles: { b: query }, scopes: [email] } }\n" + FINE, "1:81", "auth.oidc.scopes: must have the scope openid"),
+    "operators in groups": ("auth: { oidc: { issuer: 'https://a', client_id: a, roles: { b: operator }, group_claim: teams } }\n" + FINE, "1:59", "the role operator goes without a group"),
+    "a misspelt member of a login": ("auth: { oidc: { issuer: 'https://a', client_id: a, roles: { b: query }, group_claims: c } }\n" + FINE, "1:73", "did you mean \"group_claim\"?"),
     # MLflow's rules (C.2) and texts
     "duplicate name": (FINE + CHAT.lstrip("\n"), "8:5", "Duplicate names found in endpoint configurations."),
     "name characters": (entry(name="'no spaces'"), "2:11", "The route name provided contains disallowed characters for a url endpoint."),
@@ -381,6 +393,7 @@ def test_a_key_for_routes_that_are_not_there(tmp_path):
 
 # text of the file, where, what the warning says
 LOOKS = {
+    "an issuer without TLS": ("auth: { oidc: { issuer: 'http://login.example', client_id: a, roles: { b: query } } }\n" + FINE, "1:25", "auth.oidc.issuer: is not encrypted: "),
     "a model without a name": (entry(model="{ provider: openai, name: '', config: { openai_api_key: k } }"), "4:38", "endpoints[0].model.name: is empty: the provider is asked for no model"),
     "a key in quotes": (entry(model="""{ provider: openai, name: m, config: { openai_api_key: '"sk-abcdef"' } }"""), "4:67", "the secret stands in quotes"),
     "an operator's key with a blank": ("auth: { keys: [ { name: a, key: ' a-key-of-some-length-0123456789' } ] }\n" + FINE, "1:33", "the secret begins with a blank"),

@@ -44,6 +44,7 @@ RIGHTS = {
     **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/health", "/ready", "/", "/docs", "/redoc", "/openapi.json")},
     **{path: {"GET": OPEN} for path in ("/favicon.ico", "/.well-known/databricks-config")},
     **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/console", "/console/", "/console/{}/{}")},
+    **{path: {"GET": OPEN} for path in ("/console/login", "/console/callback")},
     "/metrics": {"GET": VIEWER, "HEAD": VIEWER},
     "/api/2.0/gateway/routes/": {"GET": ANY, "POST": OPERATOR},
     "/api/2.0/gateway/routes/{}": {"GET": ANY, "DELETE": OPERATOR},
