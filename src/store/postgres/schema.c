@@ -169,7 +169,9 @@ static int version_read(struct sl_pg_conn *conn, int64_t *ret, struct sl_err *er
 {
     int64_t least = 0, found = 0;
     *ret = 0;
-    int r = sl_pg_int(conn, "SELECT count(to_regclass('sluice.meta'))", &found, err);
+    /* as this moment's snapshot has it: names that were looked up before the lock may be stale */
+    int r = sl_pg_int(conn, "SELECT count(*) FROM pg_tables WHERE schemaname = 'sluice' AND tablename = 'meta'", &found,
+                      err);
     if (r < 0 || !found) {
         return r;
     }
@@ -202,7 +204,7 @@ static int migrate_locked(struct sl_pg_conn *conn, struct sl_err *err)
 {
     int64_t version = 0, found = 0;
     int r = version_read(conn, &version, err);
-    r = r < 0 ? r : sl_pg_int(conn, "SELECT count(to_regnamespace('sluice'))", &found, err);
+    r = r < 0 ? r : sl_pg_int(conn, "SELECT count(*) FROM pg_namespace WHERE nspname = 'sluice'", &found, err);
     if (r == 0 && !found) {
         r = sl_pg_script(conn, "CREATE SCHEMA sluice", err);
     }
