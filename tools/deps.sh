@@ -4,7 +4,7 @@
 set -eu
 
 build="build-essential tzdata meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev libsqlite3-dev libpq-dev libcjose-dev libjansson-dev zlib1g-dev libzstd-dev node-llhttp libcurl4-openssl-dev libedit-dev"
-test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy postgresql pgbouncer redis-server libsimdjson-dev chromium fonts-dejavu-core zsh fish groff"
+test="$build git python3 libcmocka-dev gcovr clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux nginx-light haproxy postgresql pgbouncer redis-server libfaketime libsimdjson-dev chromium fonts-dejavu-core zsh fish groff"
 deb="$build debhelper lintian libdeflate-tools"
 packages="$deb mmdebstrap umoci skopeo docker-compose haproxy"
 

@@ -192,7 +192,8 @@ static void sections_put(struct sl_buf *out)
 {
     for (const struct sl_opt *row = sl_settings_rows(); row->key; row++) {
         sl_buf_printf(out, "## `%s`: %s\n\n", row->key, row->help);
-        table_put(out, row->sub, row->key, true);
+        const struct sl_opt alone[] = { *row, { 0 } }; /* a section that is one value */
+        table_put(out, row->sub ? row->sub : alone, row->sub ? row->key : "", true);
     }
 }
 

@@ -118,6 +118,7 @@ int cli_groups_limits(const struct cli_args *args);
 int cli_groups_delete(const struct cli_args *args);
 int cli_targets_list(const struct cli_args *args);
 int cli_targets_reset(const struct cli_args *args);
+int cli_nodes(const struct cli_args *args);
 int cli_audit(const struct cli_args *args);
 int cli_usage_show(const struct cli_args *args);
 int cli_usage_reprice(const struct cli_args *args);

@@ -346,6 +346,8 @@ const struct cli_command cli_commands[] = {
       "sluice targets list", NULL, false, OF_CLIENT(cli_targets_list) },
     { "targets reset", NULL, "ROUTE TARGET", 2, 2, "let a target have calls again: close its breaker, end its wait",
       "sluice targets reset chat eu", NULL, false, OF_CLIENT(cli_targets_reset) },
+    { "nodes", NULL, "", 0, 0, "list the nodes that share the store, and how far each is", "sluice nodes", NULL, false,
+      OF_CLIENT(cli_nodes) },
     { "usage", NULL, "", 0, 0, "show how many calls and tokens were used, what they cost, and by whom",
       "sluice usage --by principal,day --since 7d", usage_opts, false, OF_CLIENT(cli_usage_show) },
     { "usage reprice", NULL, "", 0, 0, "price what was used anew, by the prices in force; shows the difference first",

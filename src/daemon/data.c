@@ -51,6 +51,14 @@ static void on_wait(void *arg)
     sl_ledger_hold(((struct sl_gate *)arg)->ledger);
 }
 
+static void on_node(void *arg, struct sl_store_node *ret)
+{
+    const struct sl_gate *gate = arg;
+    ret->version = SL_STR(SL_VERSION);
+    ret->counters = sl_str_c(sl_gate_counters_word(gate));
+    ret->is_draining = atomic_load_explicit(&gate->is_draining, memory_order_relaxed);
+}
+
 /* Where the data directory is; *ret p == NULL: there is none, and the operator knows why. */
 static int dir_find(const char *given, bool is_shared, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
 {
@@ -74,6 +82,17 @@ static int dir_find(const char *given, bool is_shared, struct sl_arena *arena, s
     return r;
 }
 
+/* A store that nobody shares needs no id in its directory. */
+static int node_name(const struct sl_settings *settings, bool is_shared, const char *dir, struct sl_arena *arena,
+                     struct sl_str *ret, struct sl_err *err)
+{
+    if (!sl_str_eq_c(settings->node, "auto")) {
+        *ret = sl_arena_dup(arena, settings->node);
+        return ret->p ? 0 : sl_fail_nomem(err);
+    }
+    return is_shared ? sl_node_name(dir, arena, ret, err) : sl_node_host(arena, ret, err);
+}
+
 int sl_data_open(struct sl_gate *gate, const struct sl_settings *settings, const char *given, struct sl_arena *arena,
                  const char **ret_dir, struct sl_err *err)
 {
@@ -82,10 +101,9 @@ int sl_data_open(struct sl_gate *gate, const struct sl_settings *settings, const
     *ret_dir = NULL;
     int r = sl_node_check(settings, err);
     r = r < 0 ? r : dir_find(given, is_shared, arena, &dir, err);
+    r = r < 0 ? r : node_name(settings, is_shared, dir.p, arena, &node, err);
+    gate->node_name = node.p;
     if (r < 0 || (!dir.p && !is_shared)) {
-        return r;
-    }
-    if (is_shared && (r = sl_node_name(dir.p, arena, &node, err)) < 0) {
         return r;
     }
     *gate->counters = (struct sl_counters){ .limiter = gate->limiter };
@@ -95,7 +113,7 @@ int sl_data_open(struct sl_gate *gate, const struct sl_settings *settings, const
         .url = settings->store.postgres.p,
         .notify_url = settings->store.notify_url.p,
         .max_stale_usec = settings->store.max_stale_usec,
-        .node = node.p,
+        .node = gate->node_name,
         .cbs = { .on_events = sl_events_apply,
                  .describe = sl_definition_describe,
                  .on_load_begin = sl_events_load_begin,
@@ -104,6 +122,7 @@ int sl_data_open(struct sl_gate *gate, const struct sl_settings *settings, const
                  .events_arg = gate->events,
                  .on_tick = on_tick,
                  .on_wait = on_wait,
+                 .on_node = on_node,
                  .tick_arg = gate },
     };
     r = sl_store_open(&conf, &gate->store, &is_ok, err);

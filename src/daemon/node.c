@@ -46,15 +46,29 @@ static int id_keep(const char *dir, char id[ID_LEN + 1], struct sl_err *err)
     return 0;
 }
 
+static void host_get(char host[HOST_MAX + 1])
+{
+    memset(host, 0, HOST_MAX + 1);
+    if (gethostname(host, HOST_MAX) < 0 || !*host) {
+        snprintf(host, HOST_MAX + 1, "node");
+    }
+}
+
+int sl_node_host(struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
+{
+    char host[HOST_MAX + 1];
+    host_get(host);
+    *ret = sl_arena_dup(arena, sl_str_c(host));
+    return ret->p ? 0 : sl_fail_nomem(err);
+}
+
 int sl_node_name(const char *dir, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
 {
-    char host[HOST_MAX + 1] = "", id[ID_LEN + 1];
+    char host[HOST_MAX + 1], id[ID_LEN + 1];
     uint32_t random;
     sl_random_bytes(&random, sizeof(random));
     snprintf(id, sizeof(id), "%08x", random);
-    if (gethostname(host, sizeof(host) - 1) < 0 || !*host) {
-        snprintf(host, sizeof(host), "node");
-    }
+    host_get(host);
     int r = dir ? sl_dir_make(dir, err) : 0;
     r = r < 0 || !dir ? r : id_keep(dir, id, err);
     if (r == 0) {

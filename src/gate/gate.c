@@ -35,3 +35,8 @@ bool sl_gate_is_counters_down(const struct sl_gate *gate)
 {
     return gate->fleet && !sl_fleet_is_up(gate->fleet);
 }
+
+const char *sl_gate_counters_word(const struct sl_gate *gate)
+{
+    return !gate->fleet ? "local" : sl_fleet_is_up(gate->fleet) ? "up" : "down";
+}

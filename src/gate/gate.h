@@ -68,6 +68,7 @@ struct sl_gate {
     atomic_uint n_connections;
     atomic_uint n_workers;      /* that began */
     uint32_t node;              /* a part of the ids of this process's requests */
+    const char *node_name;      /* the daemon's; of this process among those that share a store */
     bool is_public;             /* other machines can connect: a listener is neither loopback nor a unix socket */
     struct sl_notices *notices; /* for upstreams that fail */
     struct sl_faults *faults;   /* the last failure of each target; NULL: none is kept */
@@ -94,5 +95,7 @@ bool sl_gate_is_unsure(const struct sl_gate *gate);
 bool sl_gate_is_store_down(const struct sl_gate *gate);
 /* The counters that nodes share cannot be asked: each limit does what its on_loss says. */
 bool sl_gate_is_counters_down(const struct sl_gate *gate);
+/* Where this process counts limits: "local", or how the counters are that it shares: "up", "down". */
+const char *sl_gate_counters_word(const struct sl_gate *gate);
 
 #endif

@@ -281,6 +281,17 @@ void sl_store_audit_job_init(struct sl_store_audit_job *job, uint64_t before_id,
     sl_arena_init_small(&job->arena, 4096);
 }
 
+void sl_store_nodes_job_init(struct sl_store_nodes_job *job)
+{
+    *job = (struct sl_store_nodes_job){ .base.kind = SL_STORE_JOB_NODES };
+    sl_arena_init_small(&job->arena, 1024);
+}
+
+void sl_store_nodes_job_done(struct sl_store_nodes_job *job)
+{
+    sl_arena_done(&job->arena);
+}
+
 void sl_store_audit_job_done(struct sl_store_audit_job *job)
 {
     sl_arena_done(&job->arena);

@@ -88,7 +88,8 @@ enum sl_store_job_kind {
     SL_STORE_JOB_GROUP,
     SL_STORE_JOB_AUDIT,
     SL_STORE_JOB_ROTATE,
-    SL_STORE_JOB_REPRICE
+    SL_STORE_JOB_REPRICE,
+    SL_STORE_JOB_NODES /* only for a store that is shared */
 };
 
 /* The first part of every job. The asker keeps it until on_done. */
@@ -107,6 +108,8 @@ struct sl_store_job {
     struct sl_store_event event; /* its texts are those of the job */
 };
 
+struct sl_store_node;
+
 struct sl_store_cbs {
     /* Runs on the store's thread, in order. It must succeed, because the changes are durable. */
     void (*on_events)(void *arg, const struct sl_store_event *const *events, size_t n);
@@ -124,7 +127,9 @@ struct sl_store_cbs {
     int (*on_tick)(void *arg, struct sl_store *store, bool was_lost, struct sl_err *err);
     /* Runs in its place while nothing can be written. May be NULL. */
     void (*on_wait)(void *arg);
-    void *tick_arg;
+    /* Fills in what this process says of itself to others: version, counters, is_draining. */
+    void (*on_node)(void *arg, struct sl_store_node *ret);
+    void *tick_arg; /* of the last three */
 };
 
 struct sl_store_conf {
@@ -293,6 +298,33 @@ struct sl_store_audit_job {
 
 void sl_store_audit_job_init(struct sl_store_audit_job *job, uint64_t before_id, uint32_t max);
 void sl_store_audit_job_done(struct sl_store_audit_job *job);
+
+/* --- nodes: the processes that share a store --- */
+
+/* A node says about once a second that it lives. After the first time of silence it has lost the store, or has died;
+ * after the second one it counts no more, and another may have its name. */
+#define SL_STORE_NODE_LATE_USEC (5 * SL_USEC_PER_SEC)
+#define SL_STORE_NODE_GONE_USEC (15 * SL_USEC_PER_SEC)
+
+struct sl_store_node {
+    struct sl_str name, version;
+    struct sl_str counters;           /* where it counts limits: "local", or how the shared ones are: "up", "down" */
+    uint64_t change;                  /* the number of the last change that it has in force */
+    uint64_t started_usec, seen_usec; /* by the store's clock */
+    uint64_t silent_usec;
+    bool is_draining;
+};
+
+/* Reads them all, by name. */
+struct sl_store_nodes_job {
+    struct sl_store_job base;
+    struct sl_arena arena;
+    struct sl_store_node *nodes; /* out */
+    uint32_t n;
+};
+
+void sl_store_nodes_job_init(struct sl_store_nodes_job *job);
+void sl_store_nodes_job_done(struct sl_store_nodes_job *job);
 
 /* --- answers that can be asked for again: for on_tick and the load --- */
 

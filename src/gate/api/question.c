@@ -18,7 +18,7 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 
-enum kind { ROUTE, KEY, GROUP, AUDIT, ROTATE, REPRICE };
+enum kind { ROUTE, KEY, GROUP, AUDIT, ROTATE, REPRICE, NODES };
 
 /* A question with all that belongs to it. */
 struct asked {
@@ -62,6 +62,9 @@ void sl_question_free(struct sl_question *question)
         break;
     case REPRICE:
         sl_reprice_free(question->reprice);
+        break;
+    case NODES:
+        sl_store_nodes_job_done(&question->nodes);
         break;
     }
     if (asked->has_seat) {
@@ -164,6 +167,16 @@ struct sl_question *sl_question_new_audit(struct sl_xchg *x, uint64_t before_id,
         return NULL;
     }
     sl_store_audit_job_init(&question->audit, before_id, max);
+    return question_ready(x, question, 0);
+}
+
+struct sl_question *sl_question_new_nodes(struct sl_xchg *x)
+{
+    struct sl_question *question = question_alloc(x, NODES);
+    if (!question) {
+        return NULL;
+    }
+    sl_store_nodes_job_init(&question->nodes);
     return question_ready(x, question, 0);
 }
 

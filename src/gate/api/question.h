@@ -28,6 +28,7 @@ struct sl_question {
         struct sl_store_key_job key;
         struct sl_store_group_job group;
         struct sl_store_audit_job audit;
+        struct sl_store_nodes_job nodes;
         struct sl_store_rotate_job rotate;
         struct sl_store_reprice_job reprice_job;
     };
@@ -46,6 +47,8 @@ struct sl_question *sl_question_new_key(struct sl_xchg *x, enum sl_store_key_ver
 struct sl_question *sl_question_new_group(struct sl_xchg *x, enum sl_store_group_verb verb, struct sl_str path);
 /* The same for a page of the audit. */
 struct sl_question *sl_question_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max);
+/* The same for the nodes of a store that is shared. */
+struct sl_question *sl_question_new_nodes(struct sl_xchg *x);
 /* The same for a new secret key. */
 struct sl_question *sl_question_new_rotate(struct sl_xchg *x);
 /* The same for pricing usage anew by the settings' prices; `text` is for the audit, and is copied. */

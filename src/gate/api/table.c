@@ -6,9 +6,9 @@
 
 extern const struct sl_path sl_audit_rows[], sl_config_diff_rows[], sl_config_rows[], sl_console_rows[],
     sl_databricks_rows[], sl_docs_rows[], sl_groups_rows[], sl_health_rows[], sl_keys_rows[], sl_limits_rows[],
-    sl_login_rows[], sl_metrics_rows[], sl_mlflow_routes_rows[], sl_models_rows[], sl_provider_test_rows[],
-    sl_providers_rows[], sl_requests_rows[], sl_routes_rows[], sl_secret_rows[], sl_sessions_rows[], sl_status_rows[],
-    sl_targets_rows[], sl_usage_reprice_rows[], sl_usage_rows[];
+    sl_login_rows[], sl_metrics_rows[], sl_mlflow_routes_rows[], sl_models_rows[], sl_nodes_rows[],
+    sl_provider_test_rows[], sl_providers_rows[], sl_requests_rows[], sl_routes_rows[], sl_secret_rows[],
+    sl_sessions_rows[], sl_status_rows[], sl_targets_rows[], sl_usage_reprice_rows[], sl_usage_rows[];
 
 #define OPENAI(path, llm_type, body_, ...)                                           \
     {                                                                                \
@@ -208,19 +208,15 @@ static const struct sl_path invocations[] = {
 
 /* In the order in which docs and /openapi.json list them. */
 static const struct sl_path *const lists[] = {
-    invocations,           sl_models_rows,
-    sl_health_rows,        sl_metrics_rows,
-    sl_mlflow_routes_rows, sl_limits_rows,
-    sl_databricks_rows,    sl_routes_rows,
-    sl_groups_rows,        sl_keys_rows,
-    sl_sessions_rows,      sl_login_rows,
-    sl_secret_rows,        sl_providers_rows,
-    sl_provider_test_rows, sl_status_rows,
-    sl_config_rows,        sl_config_diff_rows,
-    sl_targets_rows,       sl_usage_rows,
-    sl_usage_reprice_rows, sl_requests_rows,
-    sl_audit_rows,         sl_docs_rows,
-    sl_console_rows,       NULL,
+    invocations,        sl_models_rows,        sl_health_rows,
+    sl_metrics_rows,    sl_mlflow_routes_rows, sl_limits_rows,
+    sl_databricks_rows, sl_routes_rows,        sl_groups_rows,
+    sl_keys_rows,       sl_sessions_rows,      sl_login_rows,
+    sl_secret_rows,     sl_providers_rows,     sl_provider_test_rows,
+    sl_status_rows,     sl_config_rows,        sl_config_diff_rows,
+    sl_targets_rows,    sl_usage_rows,         sl_usage_reprice_rows,
+    sl_requests_rows,   sl_audit_rows,         sl_nodes_rows,
+    sl_docs_rows,       sl_console_rows,       NULL,
 };
 
 /* Below /v1/models, paths with these endings are Gemini's. */

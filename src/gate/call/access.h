@@ -23,7 +23,7 @@ enum sl_access {
     SL_ACCESS_GROUP_ADMIN,
     /* For one request, QUERY and METRICS become one of these: */
     SL_ACCESS_INVOKE, /* query or admin, also in a group */
-    SL_ACCESS_VIEWER, /* viewer, operator or admin */
+    SL_ACCESS_VIEWER, /* viewer, operator or admin, in no group; rows may ask for it, too */
 };
 
 /* Longer credentials are never valid. */

@@ -122,11 +122,11 @@ static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
 
 /* --- settings --- */
 
-/* True: the value could be a value of that section. */
+/* True: the value could be a value of that section. Of one that is a text nobody knows. */
 static bool could_be(const struct sl_opt *section, const struct sl_val *val)
 {
-    bool has_member = val->n == 0;
-    for (uint32_t i = 0; i < val->n; i++) {
+    bool has_member = val->n == 0 && section->sub;
+    for (uint32_t i = 0; i < val->n && section->sub; i++) {
         has_member |= val->kind == SL_VAL_MAP && sl_opt_find(section->sub, val->items[i].key);
     }
     return val->kind == SL_VAL_MAP && has_member;

@@ -348,6 +348,9 @@ static const struct sl_opt sections[] = {
       "where routes, limits, keys and usage are kept: sqlite (in the data directory), or a map with a database that "
       "many machines share (docs/many-machines.md)",
       sl_store_conf_same, .forms = "{\"const\":\"sqlite\"},%" },
+    { "node", SL_OPT_STR, offsetof(struct sl_settings, node), "auto", 0, 0, 0, NULL, NULL, sl_node_conf_check,
+      "the name of this node among those that share a database, each its own: auto (the host's name and a random id "
+      "that is kept in the data directory), or letters, digits, '.', '_' and '-'" },
     { "requests", SL_OPT_CUSTOM, offsetof(struct sl_settings, requests), "on", 0, 0, SL_OPT_OR_OFF, NULL, requests_opts,
       requests_check, "the request log in the data directory: a map, on or off", requests_same,
       .forms = "%,{\"enum\":[\"on\",\"off\",true,false]}" },

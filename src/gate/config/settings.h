@@ -91,6 +91,7 @@ struct sl_settings {
     struct sl_alert_conf *alerts;         /* NULL: there are none */
     struct sl_otel_conf *otel;            /* NULL: no traces */
     struct sl_store_settings store;
+    struct sl_str node;                   /* "auto", or the name of this one among those that share the store */
     struct sl_counters_settings counters; /* owned: its password */
     uint32_t responses_max;
     uint32_t limits_reserve_output, limits_max_counters;

@@ -5,6 +5,8 @@
 #include "base/opt.h"
 #include "store/tool.h"
 
+#define NODE_MAX 72 /* an automatic name has as many at most */
+
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 
 static int url_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
@@ -41,6 +43,20 @@ int sl_store_conf_check(struct sl_bind *bind, const struct sl_opt *row, const st
         return FAIL(bind, val, "must be sqlite, or a map like { postgres: $SLUICE_STORE_URL }");
     }
     return sl_opt_bind(bind, sl_store_opts, val, field);
+}
+
+int sl_node_conf_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    struct sl_str name = *(const struct sl_str *)field;
+    size_t n = 0;
+    while (n < name.n && name.p[n] && strchr(allowed, name.p[n])) {
+        n++;
+    }
+    return n == 0 || n != name.n || n > NODE_MAX
+               ? FAIL(bind, val, "must be auto, or a name of up to %d letters, digits, '.', '_' and '-'", NODE_MAX)
+               : 0;
 }
 
 bool sl_store_conf_same(const void *a, const void *b)

@@ -14,6 +14,8 @@ struct sl_store_settings {
 
 /* For the row of the section. */
 extern const struct sl_opt sl_store_opts[];
+/* For the row `node`, whose word is in the field. */
+SL_MUST int sl_node_conf_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field);
 SL_MUST int sl_store_conf_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field);
 bool sl_store_conf_same(const void *a, const void *b);
 void sl_store_conf_done(struct sl_store_settings *store);

@@ -412,6 +412,7 @@ static const struct sl_db_ops ops = {
     .column_str = op_column_str,
     .changes = op_changes,
     .rotate = sl_pg_rotate_run,
+    .nodes = sl_pg_nodes_run,
     .counter_put = "INSERT INTO counters (owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used, "
                    "node) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (node, owner, name, incarnation, key, "
                    "who, kind, period_usec, zone) DO UPDATE SET end_usec = excluded.end_usec, used = excluded.used",

@@ -8,6 +8,10 @@
 #include "store/postgres/postgres.h"
 #include "store/sql/rows.h"
 
+/* The database's clock, and how long ago a node that lives was seen (SL_STORE_NODE_GONE_USEC). */
+#define SL_PG_NOW  "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+#define SL_PG_GONE "15000000"
+
 /* Of changes that no copy has yet. */
 #define SL_PG_NOTED_MAX (64u << 20)
 
@@ -16,6 +20,7 @@ struct sl_pg {
     struct sl_store_cbs cbs;
     char *url, *notify_url; /* with their passwords; notify_url NULL: none */
     char *node;
+    int64_t instance;         /* a random number: of the processes of this name, this one */
     char mark[128];           /* of this node's usage */
     char *dir;                /* NULL: none */
     int lock_fd;              /* of the data directory; -1: none */
@@ -42,6 +47,7 @@ struct sl_pg {
     struct sl_err broken;          /* why it is not open */
     bool was_tick_lost;            /* the last tick's transaction failed */
     uint64_t tick_usec, poll_usec; /* when the next is due */
+    uint64_t said, said_usec;      /* which change it told others that it has, and when */
 
     pthread_t thread;
     bool is_started;
@@ -77,6 +83,17 @@ SL_MUST int sl_pg_changes_begin(struct sl_pg *store, struct sl_err *err);
 /* Writes the log's rows for the events of the jobs; *ret_token is the last one's. */
 SL_MUST int sl_pg_changes_write(struct sl_pg *store, const struct sl_store_job *list, int64_t *ret_token,
                                 struct sl_err *err);
+
+/* --- nodes.c: the processes that share the database --- */
+
+/* Says that this node lives, and which change it has. SL_E_BUSY: another process does that under its name. */
+SL_MUST int sl_pg_node_say(struct sl_pg *store, struct sl_err *err);
+/* When that is due again. */
+uint64_t sl_pg_node_due(const struct sl_pg *store);
+/* Says that it ends. */
+void sl_pg_node_leave(struct sl_pg *store);
+/* In a transaction: what SL_STORE_JOB_NODES does. */
+SL_MUST int sl_pg_nodes_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 
 /* --- stand_in.c: the copy in the data directory --- */
 

@@ -161,6 +161,16 @@ static const struct {
     /* Attempts that others followed, and what they cost; calls and attempts with an estimate. */
     { 1, "ALTER TABLE usage ADD COLUMN lost bigint NOT NULL DEFAULT 0, ADD COLUMN lost_nano bigint NOT NULL DEFAULT 0,"
          " ADD COLUMN estimated bigint NOT NULL DEFAULT 0;" },
+    /* instance: a random number of the process. Times are the database's. */
+    { 1, "CREATE TABLE nodes ("
+         " name text COLLATE \"C\" PRIMARY KEY,"
+         " instance bigint NOT NULL,"
+         " version text COLLATE \"C\" NOT NULL,"
+         " change bigint NOT NULL,"
+         " counters text COLLATE \"C\" NOT NULL,"
+         " draining bigint NOT NULL,"
+         " started_usec bigint NOT NULL,"
+         " seen_usec bigint NOT NULL);" },
 };
 
 #define NEWEST ((int)SL_ARRAY_LEN(migrations))

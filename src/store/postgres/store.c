@@ -72,6 +72,7 @@ static int conn_open(struct sl_pg *store, struct sl_err *err)
     store->conn.base.name = "the database";
     r = r < 0 ? r : sl_pg_migrate(&store->conn, err);
     r = r < 0 ? r : sl_pg_key_check(&store->conn, &store->seal, err);
+    r = r < 0 ? r : sl_pg_node_say(store, err);
     r = r < 0 ? r : own_rows_make(store, err);
     r = r < 0 ? r : listen_here(store, err);
     if (r < 0) {
@@ -121,6 +122,7 @@ static int names_copy(struct sl_pg *store, const struct sl_store_conf *conf, str
     if (!store->url || !store->node || (conf->dir && !store->dir) || (conf->notify_url && !store->notify_url)) {
         return sl_fail_nomem(err);
     }
+    sl_random_bytes(&store->instance, sizeof(store->instance));
     sl_pg_mark_name(store->node, store->mark, sizeof(store->mark));
     return store->wake_fd < 0 ? sl_fail(err, SL_E_IO, "cannot make an event: %s", strerror(errno)) : 0;
 }
@@ -404,6 +406,19 @@ static void changes_look(struct sl_pg *store)
     sl_pg_keep(store, false);
 }
 
+/* Tells other nodes how far this one is. */
+static void node_tell(struct sl_pg *store)
+{
+    struct sl_err err = { 0 };
+    if (store->conn.conn && !store->conn.is_lost && sl_clock_usec() >= sl_pg_node_due(store)) {
+        int r = sl_pg_node_say(store, &err);
+        store->conn.is_lost |= r == SL_E_BUSY; /* until the name is free */
+        if (r < 0) {
+            broken(store, &err);
+        }
+    }
+}
+
 static int tick_write(struct sl_pg *store, struct sl_err *err)
 {
     int r = store->cbs.on_tick(store->cbs.tick_arg, &store->base, store->was_tick_lost, err);
@@ -471,6 +486,7 @@ static void wait_next(struct sl_pg *store)
         }
     }
     uint64_t now = sl_clock_usec(), due = SL_MIN(store->tick_usec, store->poll_usec);
+    due = store->conn.conn && !store->conn.is_lost ? SL_MIN(due, sl_pg_node_due(store)) : due;
     SL_IGNORE(poll(fds, n, now < due ? (int)((due - now + 999) / 1000) : 0) < 0);
 }
 
@@ -484,10 +500,12 @@ static void *thread_main(void *arg)
             batch_run(store, jobs);
         }
         changes_look(store);
+        node_tell(store);
         tick(store, is_over);
     }
     tick(store, true); /* the last one may have left something for the next */
     sl_pg_keep(store, true);
+    sl_pg_node_leave(store);
     return NULL;
 }
 

@@ -11,8 +11,9 @@ void sl_sql_job_run(struct sl_db *db, struct sl_store_job *job)
         [SL_STORE_JOB_REPRICE] = sl_sql_reprice_run,
     };
     job->err = (struct sl_err){ 0 };
-    job->r = job->kind == SL_STORE_JOB_ROTATE ? db->ops->rotate(db, job, &job->err)
-                                              : runs[job->kind](db, job, &job->err);
+    job->r = job->kind == SL_STORE_JOB_ROTATE  ? db->ops->rotate(db, job, &job->err)
+             : job->kind == SL_STORE_JOB_NODES ? db->ops->nodes(db, job, &job->err)
+                                               : runs[job->kind](db, job, &job->err);
 }
 
 /* Runs one job in its savepoint. SL_E_IO: the transaction is lost. */

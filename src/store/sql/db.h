@@ -30,8 +30,9 @@ struct sl_db_ops {
     int64_t (*column_int)(struct sl_stmt *stmt, int at);
     struct sl_str (*column_str)(struct sl_stmt *stmt, int at);
     int64_t (*changes)(struct sl_db *db);
-    /* SL_STORE_JOB_ROTATE */
+    /* SL_STORE_JOB_ROTATE; SL_STORE_JOB_NODES (NULL: nobody else writes here). */
     int (*rotate)(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+    int (*nodes)(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
     /* The parameters are the members of struct sl_store_counter (owner, name, incarnation, key, who, kind, period_usec,
      * zone, end_usec, used); the time; the time and how many sessions stay. Then the node, when the rows have one. */
     const char *counter_put, *counters_load, *counters_expire;

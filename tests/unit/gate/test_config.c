@@ -31,9 +31,9 @@ static void a_misspelt_section_is_an_error(void **state)
         { "atuh: none\n", "auth", false },
         { "atuh: [a]\n", "auth", false },
         { "atuh: { colour: red }\n", "auth", false },
-        { "mode: fast\n", NULL, false },
-        { "mode: { listen: x }\n", NULL, false },
-        { "note: { a: b }\n", NULL, false },
+        { "mode: fast\n", "node", false },
+        { "mode: { listen: x }\n", "node", false },
+        { "note: { a: b }\n", "node", false },
         { "authorities: { keys: [] }\n", "auth", false },
         { "serving: { listen: x }\n", NULL, false },
         { "dog: { level: info }\n", "log", true }, /* one letter */

@@ -70,6 +70,7 @@ def test_json_of_every_command(run):
     check("query chat", run("query", "chat", "hello", "--json"))
     for line in run("query", "chat", "hello", "--json", "--stream").splitlines():
         check("query --stream chat", line)
+    check("nodes", run("nodes", "--json"))
     check("audit", run("audit", "--json"))
     check("usage", run("usage", "--by", "principal,day", "--json"))
     check("usage reprice", run("usage", "reprice", "--yes", "--json"))
@@ -78,6 +79,13 @@ def test_json_of_every_command(run):
     check("explain", run("explain", rows[0]["id"], "--json"))
     check("status", run("status", "--json"))
     assert json.loads(run("status", "--json"))["limits"] == {"chat": 0.2}
+
+
+def test_nodes(sluice):
+    """One that shares its store with nobody."""
+    daemon = sluice({**CONFIG, "node": "here"}, env={"ADMIN": ADMIN})
+    code, out, _ = sl("nodes", server=daemon.url, SLUICE_KEY=ADMIN)
+    assert code == 0 and out.split("\t")[0] == "here" and out.split("\t")[2:7] == ["0", "up", "local", "false", "true"], out
 
 
 def test_targets(sluice):

@@ -73,6 +73,7 @@ RIGHTS = {
     OWN + "/providers": {"GET": TEAM_VIEWER},
     OWN + "/providers/{}/test": {"POST": OPERATOR},
     OWN + "/targets": {"GET": TEAM_VIEWER},
+    OWN + "/nodes": {"GET": VIEWER},
     OWN + "/usage": {"GET": ANY},
     OWN + "/usage/reprice": {"POST": ADMINS},
     **{OWN + "/requests" + path: {"GET": ANY} for path in ("", "/facets", "/tail", "/{}")},
