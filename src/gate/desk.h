@@ -32,6 +32,7 @@ struct sl_desk {
     struct sl_tally *tally;            /* belongs to the gate's ledger; NULL: there is none */
     struct sl_call_count *n_calls;     /* counts the calls that began here */
     struct sl_xchg_list xchgs;         /* the running ones */
+    const char *pending;               /* while a change is answered: the nodes that have it not yet (api/question.h) */
 };
 
 #endif

@@ -97,6 +97,8 @@ struct sl_store_job {
     struct sl_store_job *next; /* used by the queue */
     enum sl_store_job_kind kind;
     bool is_write;   /* a result <0 undoes only this job. SL_E_IO: the database failed, not the job */
+    bool waits;      /* set by the asker of a write: the answer comes when all nodes have the change, or after
+                      * SL_STORE_WAIT_USEC */
     bool has_more;   /* the store sets this: the job runs again behind those that wait, in a transaction of its own */
     uint32_t n_done; /* how often it did */
     /* Runs on the store's thread; `r` and `err` have the result. After it the asker owns the job again. */
@@ -106,7 +108,14 @@ struct sl_store_job {
     struct sl_err err;
     bool has_event;              /* the store sets this */
     struct sl_store_event event; /* its texts are those of the job */
+    uint64_t wait_until_usec;    /* used by the store */
+    /* Out, when it `waits`: the nodes that have not said that they have the change, each with a '\n' behind it; NULL:
+     * all have. The asker frees it. */
+    char *pending;
 };
+
+/* How long a change waits for other nodes, when its asker wants that. */
+#define SL_STORE_WAIT_USEC (5 * SL_USEC_PER_SEC)
 
 struct sl_store_node;
 

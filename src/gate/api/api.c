@@ -35,8 +35,41 @@ struct sl_jw *sl_api_writer(struct sl_xchg *x, struct sl_jw *w)
     return w;
 }
 
+void sl_api_pending_write(struct sl_xchg *x)
+{
+    struct sl_buf *text = x->desk->text;
+    struct sl_jw writer, *w = &writer;
+    if (SL_LIKELY(!x->desk->pending) || text->len < 2) {
+        return;
+    }
+    struct sl_str rest = sl_str_c(x->desk->pending), name;
+    text->len--; /* the bracket that ends the object */
+    if (text->p[text->len - 1] != '{') {
+        sl_buf_add_char(text, ',');
+    }
+    sl_jw_inside(w, text, SL_STR("}"));
+    sl_jw_key(w, "pending");
+    sl_jw_array(w);
+    while (sl_str_next(&rest, '\n', &name)) {
+        if (name.n) {
+            sl_jw_str(w, name);
+        }
+    }
+    sl_jw_end(w);
+    sl_jw_end(w);
+}
+
+void sl_api_reply_empty(struct sl_xchg *x)
+{
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
+    sl_jw_object(w);
+    sl_jw_end(w);
+    sl_api_reply(x, 200);
+}
+
 void sl_api_reply(struct sl_xchg *x, int status)
 {
+    sl_api_pending_write(x);
     if (sl_buf_status(x->desk->text) < 0) {
         sl_xchg_fail_nomem(x);
         return;

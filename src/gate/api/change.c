@@ -186,7 +186,7 @@ static void on_deleted(struct sl_xchg *x, struct sl_question *question)
     if (question->base.r == SL_E_STALE) {
         stale_refuse(x, question->route_job.route.name);
     } else if (sl_question_done_or_refuse(x, question)) {
-        sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{}"));
+        sl_api_reply_empty(x);
     }
 }
 

@@ -457,7 +457,7 @@ static void on_deleted(struct sl_xchg *x, struct sl_question *question)
     } else if (r < 0) {
         sl_question_fail(x, r, &question->base.err);
     } else {
-        sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{}"));
+        sl_api_reply_empty(x);
     }
 }
 
@@ -496,7 +496,8 @@ const struct sl_path sl_groups_rows[] = {
       .pattern = OWN,
       .handle = handle_group_create,
       .access = SL_ACCESS_GROUP_ADMIN,
-      .told = SL_TOLD("Make a group.", .statuses = "201 404 409", .body = "CreateGroupRequest", .reply = "Group") },
+      .told = SL_TOLD("Make a group.", .statuses = "201 404 409", .parameters = "wait", .body = "CreateGroupRequest",
+                      .reply = "Group") },
     { .methods = SL_GET | SL_HEAD,
       .pattern = OWN "/{**}",
       .takes_slash = true,
@@ -508,14 +509,14 @@ const struct sl_path sl_groups_rows[] = {
       .takes_slash = true,
       .handle = handle_group_replace,
       .access = SL_ACCESS_GROUP_ADMIN,
-      .told = SL_TOLD("Make a group, or replace all its limits.", .statuses = "200 201 409", .body = "PutGroupRequest",
-                      .reply = "Group") },
+      .told = SL_TOLD("Make a group, or replace all its limits.", .statuses = "200 201 409", .parameters = "wait",
+                      .body = "PutGroupRequest", .reply = "Group") },
     { .methods = SL_DELETE,
       .pattern = OWN "/{**}",
       .takes_slash = true,
       .handle = handle_group_delete,
       .access = SL_ACCESS_GROUP_ADMIN,
       .told = SL_TOLD("Delete a group that was made by a call and that has neither keys nor groups in it.",
-                      .statuses = "200 409", .reply = "Empty") },
+                      .statuses = "200 409", .parameters = "wait", .reply = "Empty") },
     { 0 },
 };

@@ -68,6 +68,7 @@ static void on_created(struct sl_xchg *x, struct sl_question *question)
     sl_jw_member_str(w, "key", sl_secret_reveal(&question->token));
     is_asked_for_write(x, w);
     sl_jw_end(w);
+    sl_api_pending_write(x);
     struct sl_headers headers = { 0 };
     if (sl_buf_status(x->desk->text) < 0 ||
         sl_headers_add(&headers, x->arena, SL_STR("cache-control"), SL_STR("no-store")) < 0) {
@@ -365,7 +366,7 @@ static void handle_key_replace(struct sl_xchg *x)
 static void on_revoked(struct sl_xchg *x, struct sl_question *question)
 {
     if (changed_or_refuse(x, question)) {
-        sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{}"));
+        sl_api_reply_empty(x);
     }
 }
 
@@ -385,7 +386,8 @@ const struct sl_path sl_keys_rows[] = {
       .handle = handle_key_create,
       .access = SL_ACCESS_GROUP_ADMIN,
       .told = SL_TOLD("Make an API key. Only this reply shows its text.", .statuses = "201 404 409",
-                      .headers = "cache-control", .body = "CreateKeyRequest", .reply = "KeyMade") },
+                      .headers = "cache-control", .parameters = "wait", .body = "CreateKeyRequest",
+                      .reply = "KeyMade") },
     { .methods = SL_GET | SL_HEAD,
       .pattern = OWN,
       .handle = handle_key_list,
@@ -396,11 +398,11 @@ const struct sl_path sl_keys_rows[] = {
       .handle = handle_key_replace,
       .access = SL_ACCESS_GROUP_ADMIN,
       .told = SL_TOLD("Replace everything about an API key except its text: move it to another group, for example.",
-                      .statuses = "200 409", .body = "CreateKeyRequest", .reply = "Key") },
+                      .statuses = "200 409", .parameters = "wait", .body = "CreateKeyRequest", .reply = "Key") },
     { .methods = SL_DELETE,
       .pattern = OWN "/{}",
       .handle = handle_key_revoke,
       .access = SL_ACCESS_GROUP_ADMIN,
-      .told = SL_TOLD("Revoke an API key.", .statuses = "200 409", .reply = "Empty") },
+      .told = SL_TOLD("Revoke an API key.", .statuses = "200 409", .parameters = "wait", .reply = "Empty") },
     { 0 },
 };

@@ -17,6 +17,7 @@
 #include "gate/engine.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
+#include "wire/uri.h"
 
 enum kind { ROUTE, KEY, GROUP, AUDIT, ROTATE, REPRICE, NODES };
 
@@ -67,6 +68,7 @@ void sl_question_free(struct sl_question *question)
         sl_store_nodes_job_done(&question->nodes);
         break;
     }
+    free(question->base.pending);
     if (asked->has_seat) {
         sl_seats_leave(&asked->worker->gate->changes, asked->seat);
     }
@@ -237,8 +239,11 @@ static void on_loop(void *arg)
     struct sl_worker *worker = asked->worker;
     struct sl_xchg *x = asked->x;
     if (x) {
+        struct sl_desk *desk = x->desk;
         sl_part_end(&x->parts, &asked->part);
+        desk->pending = asked->question.base.pending;
         asked->on_answer(x, &asked->question);
+        desk->pending = NULL;
     }
     sl_question_free(&asked->question);
     sl_worker_answered(worker);
@@ -266,10 +271,29 @@ static bool seat_take(struct asked *asked, const struct sl_key *key)
     return asked->has_seat;
 }
 
+/* ?wait=all: the answer comes when all nodes have the change. */
+static bool wait_or_refuse(struct sl_xchg *x, struct sl_store_job *job)
+{
+    struct sl_str word;
+    if (!job->is_write || !sl_query_get(x->match.query, "wait", x->arena, &word)) {
+        return true;
+    }
+    job->waits = sl_str_eq_c(word, "all");
+    if (!job->waits) {
+        sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
+                      "wait: must be all: the answer comes when all nodes have the change");
+    }
+    return job->waits;
+}
+
 void sl_question_ask(struct sl_question *question, sl_question_fn *on_answer)
 {
     struct asked *asked = asked_of(question);
     struct sl_xchg *x = asked->x;
+    if (!wait_or_refuse(x, &question->base)) {
+        sl_question_free(question);
+        return;
+    }
     if (!seat_take(asked, x->caller.key)) {
         sl_question_free(question);
         sl_question_fail(x, SL_E_LIMIT, NULL);

@@ -53,7 +53,8 @@ struct sl_question *sl_question_new_nodes(struct sl_xchg *x);
 struct sl_question *sl_question_new_rotate(struct sl_xchg *x);
 /* The same for pricing usage anew by the settings' prices; `text` is for the audit, and is copied. */
 struct sl_question *sl_question_new_reprice(struct sl_xchg *x, bool is_dry, struct sl_str text);
-/* Takes over `question` in every case. */
+/* Takes over `question` in every case. A change with ?wait=all in its query is answered when all nodes have it, or
+ * after some seconds; then the answer names the others (sl_api_pending_write). */
 void sl_question_ask(struct sl_question *question, sl_question_fn *on_answer);
 /* For a question that was not asked. */
 void sl_question_free(struct sl_question *question);

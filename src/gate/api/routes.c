@@ -99,6 +99,7 @@ static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route
     sl_jw_member_u64(w, "created_at", row->created_usec / SL_USEC_PER_SEC);
     sl_jw_member_u64(w, "updated_at", row->updated_usec / SL_USEC_PER_SEC);
     sl_jw_end(w);
+    sl_api_pending_write(x);
     struct sl_headers headers = { 0 };
     r = r < 0 ? r : sl_buf_status(x->desk->text);
     r = r < 0 ? r : etag_add(x, &headers, row->version);
@@ -272,13 +273,13 @@ const struct sl_path sl_routes_rows[] = {
       .handle = handle_own_route_put,
       .access = SL_ACCESS_OPERATOR,
       .told = SL_TOLD("Create a route, or replace it as a whole. A credential that is left out is kept.",
-                      .statuses = "200 201 409 412", .parameters = "if-match", .headers = "etag",
+                      .statuses = "200 201 409 412", .parameters = "if-match wait", .headers = "etag",
                       .body = "PutRouteRequest", .reply = "OwnRoute") },
     { .methods = SL_DELETE,
       .pattern = OWN "/{}",
       .handle = sl_change_delete,
       .access = SL_ACCESS_OPERATOR,
-      .told = SL_TOLD("Delete a route that was created by a call.", .statuses = "200 409 412", .parameters = "if-match",
-                      .reply = "Empty") },
+      .told = SL_TOLD("Delete a route that was created by a call.", .statuses = "200 409 412",
+                      .parameters = "if-match wait", .reply = "Empty") },
     { 0 },
 };

@@ -37,6 +37,6 @@ const struct sl_path sl_secret_rows[] = {
       .handle = handle_secret_rotate,
       .access = SL_ACCESS_ADMIN,
       .told = SL_TOLD("Encrypt the credentials of all routes under a new secret key.", .statuses = "200 409",
-                      .reply = "Rotated") },
+                      .parameters = "wait", .reply = "Rotated") },
     { 0 },
 };

@@ -48,6 +48,8 @@ struct sl_pg {
     bool was_tick_lost;            /* the last tick's transaction failed */
     uint64_t tick_usec, poll_usec; /* when the next is due */
     uint64_t said, said_usec;      /* which change it told others that it has, and when */
+    struct sl_store_job *waiting;  /* for other nodes to have their change */
+    uint64_t look_usec;            /* when it is looked whether they have it */
 
     pthread_t thread;
     bool is_started;
@@ -94,6 +96,13 @@ uint64_t sl_pg_node_due(const struct sl_pg *store);
 void sl_pg_node_leave(struct sl_pg *store);
 /* In a transaction: what SL_STORE_JOB_NODES does. */
 SL_MUST int sl_pg_nodes_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+
+/* --- wait.c: changes that wait for other nodes --- */
+
+/* Takes those out of the list that were made and wait. */
+void sl_pg_wait_take(struct sl_pg *store, struct sl_store_job **list);
+/* Answers those that all nodes have, or that have waited long enough; `is_end`: all of them. */
+void sl_pg_wait_look(struct sl_pg *store, bool is_end);
 
 /* --- stand_in.c: the copy in the data directory --- */
 

@@ -361,6 +361,7 @@ static void batch_run(struct sl_pg *store, struct sl_store_job *jobs)
             batch_read(store, jobs);
         }
     }
+    sl_pg_wait_take(store, &jobs);
     if (sl_jobs_answer(&store->jobs, jobs)) {
         wake(store);
     }
@@ -406,8 +407,8 @@ static void changes_look(struct sl_pg *store)
     sl_pg_keep(store, false);
 }
 
-/* Tells other nodes how far this one is. */
-static void node_tell(struct sl_pg *store)
+/* Tells other nodes how far this one is, and looks how far they are. */
+static void nodes_look(struct sl_pg *store)
 {
     struct sl_err err = { 0 };
     if (store->conn.conn && !store->conn.is_lost && sl_clock_usec() >= sl_pg_node_due(store)) {
@@ -417,6 +418,7 @@ static void node_tell(struct sl_pg *store)
             broken(store, &err);
         }
     }
+    sl_pg_wait_look(store, false);
 }
 
 static int tick_write(struct sl_pg *store, struct sl_err *err)
@@ -487,6 +489,7 @@ static void wait_next(struct sl_pg *store)
     }
     uint64_t now = sl_clock_usec(), due = SL_MIN(store->tick_usec, store->poll_usec);
     due = store->conn.conn && !store->conn.is_lost ? SL_MIN(due, sl_pg_node_due(store)) : due;
+    due = store->waiting ? SL_MIN(due, store->look_usec) : due;
     SL_IGNORE(poll(fds, n, now < due ? (int)((due - now + 999) / 1000) : 0) < 0);
 }
 
@@ -500,9 +503,10 @@ static void *thread_main(void *arg)
             batch_run(store, jobs);
         }
         changes_look(store);
-        node_tell(store);
+        nodes_look(store);
         tick(store, is_over);
     }
+    sl_pg_wait_look(store, true);
     tick(store, true); /* the last one may have left something for the next */
     sl_pg_keep(store, true);
     sl_pg_node_leave(store);

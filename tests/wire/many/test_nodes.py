@@ -5,6 +5,7 @@ import glob
 import json
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -127,19 +128,103 @@ def test_nodes_whose_clocks_differ_by_an_hour(node, store, off):
     a = node(store, {**FILE, "node": "a"}, env={"LD_PRELOAD": library, "FAKETIME": off, "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
     b = node(store, {**FILE, "node": "b"})
     assert {n: (x["store"], x["live"]) for n, x in nodes(b).items()} == {"a": ("up", True), "b": ("up", True)}
-    reply = do(a, "POST", MAKE, {"name": "made", **MOCK}, 200).json()
-    assert reply["name"] == "made"
-    soon(lambda: ask(b, "made") == 200, "the route")
+    reply = do(a, "POST", f"{MAKE}?wait=all", {"name": "made", **MOCK}, 200).json()
+    assert "pending" not in reply and ask(b, "made") == 200
     late = lambda text: calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - time.time()
     assert all(abs(late(n["seen_at"])) < 600 for n in nodes(a).values())
     assert abs(late(do(a, "GET", AUDIT).json()["audit"][0]["time"]) - int(off)) < 600  # the node's own clock is off
+
+
+# --- changes that wait ---
+
+CHANGES = [
+    ("POST", MAKE, {"name": "made", **MOCK}, lambda n: ask(n, "made") == 200),
+    ("PUT", f"{OWN}/made", {**MOCK, "model": {"provider": "mock", "name": "other"}}, None),
+    ("PUT", f"{OWN}/fixed/limits", {"limits": [{"requests": 0, "per": "minute"}]}, lambda n: ask(n) == 429),
+    ("POST", "/api/2.0/gateway/limits/", {"route": "fixed", "limits": []}, lambda n: ask(n) == 200),
+    ("POST", GROUPS, {"name": "team"}, None),
+    ("PUT", f"{GROUPS}/team", {"limits": [{"concurrent": 5}]}, None),
+    ("DELETE", f"{GROUPS}/team", None, None),
+    ("POST", KEYS, {"name": "k", "principal": "p", "role": "query"}, None),
+    ("PUT", f"{KEYS}/key-1", {"name": "other", "principal": "p", "role": "query"}, None),
+    ("DELETE", f"{KEYS}/key-1", None, None),
+    ("DELETE", f"{OWN}/made", None, lambda n: ask(n, "made") == 404),
+]
+
+
+def test_a_change_that_waits_is_in_force_on_all_nodes(node, store):
+    three = [node(store, {**FILE, "node": name}) for name in "abc"]
+    for method, path, body, holds in CHANGES:
+        reply = do(three[0], method, f"{path}?wait=all", body)
+        assert reply.status in (200, 201) and b"pending" not in reply.body, (path, reply.body)
+        number = nodes(three[0])["a"]["change"]
+        assert all(n["change"] >= number for n in nodes(three[0]).values())
+        assert not holds or all(holds(n) for n in three), path
+    reply = do(three[0], "DELETE", f"{OWN}/none?wait=all")
+    assert reply.status == 404
+    for word in ("", "none", "ALL"):
+        assert b"wait: must be all" in do(three[0], "POST", f"{MAKE}?wait={word}", {"name": "x", **MOCK}, 400).body
+    assert ask(three[1], "x") == 404
+
+
+def test_a_node_that_stands_still_is_named(node, store):
+    a, b = node(store, {**FILE, "node": "a"}), node(store, {**FILE, "node": "b"})
+    b.proc.send_signal(signal.SIGSTOP)
+    begun = time.monotonic()
+    replies = []
+    try:
+        threads = [threading.Thread(target=lambda args=args: replies.append(do(a, *args))) for args in
+                   (("POST", f"{MAKE}?wait=all", {"name": "made", **MOCK}), ("POST", f"{KEYS}?wait=all", {"name": "k", "principal": "p", "role": "query"}), ("DELETE", f"{OWN}/none?wait=all"))]
+        for t in threads:
+            t.start()
+        assert do(a, "POST", MAKE, {"name": "beside", **MOCK}).status == 200  # nobody waits for those that wait
+        assert time.monotonic() - begun < 5
+        for t in threads:
+            t.join(DEADLINE)
+        took = time.monotonic() - begun
+    finally:
+        b.proc.send_signal(signal.SIGCONT)
+    found = {r.status: r.json().get("pending") for r in replies}
+    assert found == {200: ["b"], 201: ["b"], 404: None} and took >= 5, (found, took)
+    assert all(ask(a, name) == 200 for name in ("made", "beside"))
+    soon(lambda: ask(b, "made") == 200, "it catches up")
+    assert "pending" not in do(a, "DELETE", f"{OWN}/made?wait=all", None, 200).json()
+
+
+def test_a_change_that_waits_is_answered_when_the_node_ends_or_the_database_goes(node, postgres_own):
+    url = postgres_own.database("waits")
+    a, b = node(url, {**FILE, "node": "a"}), node(url, {**FILE, "node": "b"})
+    b.proc.send_signal(signal.SIGSTOP)
+    replies = []
+    thread = threading.Thread(target=lambda: replies.append(do(a, "POST", f"{MAKE}?wait=all", {"name": "made", **MOCK})))
+    thread.start()
+    wait_for(lambda: postgres_own.sql("SELECT count(*) FROM sluice.routes", "waits") == [["1"]], "it is made")
+    postgres_own.stop(signal.SIGKILL)
+    thread.join(DEADLINE)
+    assert replies[0].status == 200 and replies[0].json()["pending"] in (["*"], ["b"]), replies[0].body
+    b.proc.send_signal(signal.SIGCONT)
 
 
 def test_a_store_of_its_own_has_one_node(sluice, tmp_path):
     alone = sluice({"node": "here", **FILE}, args=["--data", str(tmp_path / "data")])
     one, = alone.call("GET", NODES).json()["nodes"]
     assert (one["name"], one["is_self"], one["store"], one["counters"], one["live"], one["change"]) == ("here", True, "up", "local", True, 0)
-    reply = alone.call("POST", MAKE, {"name": "made", **MOCK})
-    assert reply.status == 200
+    reply = alone.call("POST", f"{MAKE}?wait=all", {"name": "made", **MOCK})
+    assert reply.status == 200 and "pending" not in reply.json()
     assert alone.call("GET", NODES).json()["nodes"][0]["change"] == 1
     assert not (tmp_path / "data" / "node.id").exists() and not (tmp_path / "data" / "node.run").exists()
+
+
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+def test_nodes_behind_a_pooler(node, store, postgres_shared, pgbouncer, mode):
+    pooled = postgres_shared.url(database(store), pgbouncer(mode).port)
+    both = {"SLUICE_SECRET_KEY_NEW": "e" * 64}
+    a, b = node(pooled, {**FILE, "node": "a"}, env=both), node(pooled, {**FILE, "node": "b"}, env=both)
+    reply = do(a, "POST", f"{MAKE}?wait=all", {"name": "made", **MOCK}, 200)
+    assert b"pending" not in reply.body and ask(b, "made") == 200
+    assert {n["store"] for n in nodes(b).values()} == {"up"} and list(nodes(a)) == ["a", "b"]
+    assert do(b, "POST", "/api/sluice/v1/secret/rotate", {}, 200).json() == {"routes": 1}
+    make(a, "later")
+    soon(lambda: ask(b, "later") == 200, "the route under the new key")
+    assert [ask(d) for d in (a, b, a)] == [200] * 3
+    soon(lambda: postgres_shared.sql("SELECT sum(requests) FROM sluice.usage", database(store)) == [["5"]], "each call once")
