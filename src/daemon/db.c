@@ -29,14 +29,15 @@ static int dir_find(const char *given, struct sl_arena *arena, struct sl_str *re
 /* The same, but the store must be in the directory. */
 static int own_find(const char *given, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
 {
-    char database[4200], node[4200];
+    char database[4200], node[4200], run[4200];
     int r = dir_find(given, arena, ret, err);
     if (r < 0) {
         return r;
     }
     snprintf(database, sizeof(database), "%s/sluice.db", ret->p);
     snprintf(node, sizeof(node), "%s/node.id", ret->p);
-    return access(database, F_OK) != 0 && access(node, F_OK) == 0
+    snprintf(run, sizeof(run), "%s/node.run", ret->p);
+    return access(database, F_OK) != 0 && (access(node, F_OK) == 0 || access(run, F_OK) == 0)
                ? sl_fail(
                      err, SL_E_UNSUPPORTED,
                      "%s has no database: the store of this node is in PostgreSQL, whose own tools check it and back "
@@ -136,9 +137,10 @@ int sl_cmd_secret_rotate(const char *data, bool *ret_is_running)
     uint64_t n = 0;
     sl_arena_init(&arena, NULL);
     int r = own_find(data, &arena, &dir, &err);
+    bool is_shared = r == SL_E_UNSUPPORTED; /* only a node that runs can do it */
     r = r < 0 ? r : sl_store_rotate(dir.p, &n, &err);
     sl_arena_done(&arena);
-    *ret_is_running = r == SL_E_BUSY;
+    *ret_is_running = r == SL_E_BUSY || is_shared;
     if (r == 0) {
         fprintf(stderr, "the credentials of %llu route%s are encrypted under a new secret key\n", (unsigned long long)n,
                 n == 1 ? "" : "s");

@@ -77,6 +77,12 @@ int sl_shared_store_check(const struct sl_settings *settings, struct sl_err *err
         sl_fail(err, r, "%s", cause.text);
     }
     sl_seal_done(&seal);
+    if (r < 0 || !sl_dir_key_variable()) {
+        return r;
+    }
+    r = sl_dir_next_key(NULL, false, &seal, &cause); /* none but during a rotation */
+    r = r == SL_E_NOTFOUND ? 0 : r < 0 ? sl_fail(err, r, "%s", cause.text) : r;
+    sl_seal_done(&seal);
     return r;
 }
 

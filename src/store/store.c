@@ -267,7 +267,7 @@ void sl_store_group_job_done(struct sl_store_group_job *job)
 
 void sl_store_rotate_job_init(struct sl_store_rotate_job *job)
 {
-    *job = (struct sl_store_rotate_job){ .base = { .kind = SL_STORE_JOB_ROTATE, .is_write = true } };
+    *job = (struct sl_store_rotate_job){ .base = { .kind = SL_STORE_JOB_ROTATE, .is_write = true, .waits = true } };
 }
 
 void sl_store_reprice_job_init(struct sl_store_reprice_job *job, bool is_dry)

@@ -56,13 +56,14 @@ struct sl_store_group {
 };
 
 enum sl_store_event_kind {
-    SL_STORE_ROUTE_PUT,     /* made or replaced: `route` */
-    SL_STORE_ROUTE_DELETED, /* `name`; its stored limits and counters are deleted too */
-    SL_STORE_LIMITS_PUT,    /* `name`, `limits` */
-    SL_STORE_KEY_PUT,       /* `key` */
-    SL_STORE_KEY_DELETED,   /* `key`, with only the id */
-    SL_STORE_GROUP_PUT,     /* made or replaced: `group` */
-    SL_STORE_GROUP_DELETED, /* `name` is its path */
+    SL_STORE_ROUTE_PUT,      /* made or replaced: `route` */
+    SL_STORE_ROUTE_DELETED,  /* `name`; its stored limits and counters are deleted too */
+    SL_STORE_LIMITS_PUT,     /* `name`, `limits` */
+    SL_STORE_KEY_PUT,        /* `key` */
+    SL_STORE_KEY_DELETED,    /* `key`, with only the id */
+    SL_STORE_GROUP_PUT,      /* made or replaced: `group` */
+    SL_STORE_GROUP_DELETED,  /* `name` is its path */
+    SL_STORE_SECRET_ROTATED, /* of a store that is shared: nothing that is served has changed */
 };
 
 struct sl_store_event {

@@ -386,6 +386,8 @@ static int change_apply(struct sl_events *events, struct sl_snapshot *s, const s
     case SL_STORE_GROUP_DELETED:
         sl_group_def_unref(sl_map_remove(&events->groups, event->name));
         return 0;
+    case SL_STORE_SECRET_ROTATED:
+        return 0;
     }
     return r;
 }

@@ -106,6 +106,8 @@ static int replay_one(struct replay *replay, enum sl_store_event_kind kind, stru
     case SL_STORE_GROUP_DELETED:
         on_row(replay, &gone);
         return 0;
+    case SL_STORE_SECRET_ROTATED:
+        return 0; /* that was settled before */
     }
     return 0; /* of a newer version: nothing here knows it */
 }
@@ -151,7 +153,8 @@ static int log_replay(struct sl_pg *store, struct sl_err *err)
 /* In a transaction. */
 static int changes_apply(struct sl_pg *store, struct sl_err *err)
 {
-    int r = store->is_loaded ? log_replay(store, err) : 1;
+    int r = sl_pg_keys_settle(store, err);
+    r = r < 0 ? r : store->is_loaded ? log_replay(store, err) : 1;
     if (r == 1 && store->is_loaded) {
         sl_log(SL_LOG_WARNING, "store",
                "the database's change log does not continue number %llu, which is in force here (a backup was "

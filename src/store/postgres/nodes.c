@@ -93,10 +93,10 @@ static int row_write(struct sl_pg *store, int64_t before, struct sl_err *err)
     struct sl_store_node node = { .version = SL_STR(""), .counters = SL_STR("") };
     struct sl_stmt *stmt = sl_db_stmt(
         db,
-        "INSERT INTO sluice.nodes (name, instance, version, change, counters, draining, started_usec, seen_usec) "
-        "SELECT ?, ?, ?, ?, ?, ?, t.now, t.now FROM (SELECT " SL_PG_NOW " AS now) AS t "
+        "INSERT INTO sluice.nodes (name, instance, version, change, counters, draining, keys, started_usec, seen_usec) "
+        "SELECT ?, ?, ?, ?, ?, ?, ?, t.now, t.now FROM (SELECT " SL_PG_NOW " AS now) AS t "
         "ON CONFLICT (name) DO UPDATE SET instance = excluded.instance, version = excluded.version, "
-        "change = excluded.change, counters = excluded.counters, draining = excluded.draining, "
+        "change = excluded.change, counters = excluded.counters, draining = excluded.draining, keys = excluded.keys, "
         "seen_usec = excluded.seen_usec, started_usec = CASE WHEN nodes.instance = excluded.instance "
         "THEN nodes.started_usec ELSE excluded.started_usec END "
         "WHERE nodes.instance IN (excluded.instance, ?) OR nodes.seen_usec < excluded.seen_usec - " SL_PG_GONE,
@@ -104,6 +104,8 @@ static int row_write(struct sl_pg *store, int64_t before, struct sl_err *err)
     if (!stmt) {
         return SL_E_NOMEM;
     }
+    char keys[2 * SL_FINGERPRINT_LEN + 2];
+    snprintf(keys, sizeof(keys), "%s %s", store->print, store->other_print);
     if (store->cbs.on_node) {
         store->cbs.on_node(store->cbs.tick_arg, &node);
     }
@@ -113,7 +115,8 @@ static int row_write(struct sl_pg *store, int64_t before, struct sl_err *err)
     sl_db_bind_int(stmt, 4, (int64_t)store->applied);
     sl_db_bind_str(stmt, 5, node.counters);
     sl_db_bind_int(stmt, 6, node.is_draining);
-    sl_db_bind_int(stmt, 7, before);
+    sl_db_bind_str(stmt, 7, sl_str_c(keys));
+    sl_db_bind_int(stmt, 8, before);
     int r = sl_db_run(db, stmt, err);
     return r < 0 || sl_db_changes(db) == 1 ? r : name_taken(store, err);
 }

@@ -20,11 +20,14 @@ struct sl_pg {
     struct sl_store_cbs cbs;
     char *url, *notify_url; /* with their passwords; notify_url NULL: none */
     char *node;
-    int64_t instance;         /* a random number: of the processes of this name, this one */
-    char mark[128];           /* of this node's usage */
-    char *dir;                /* NULL: none */
-    int lock_fd;              /* of the data directory; -1: none */
-    struct sl_seal seal;      /* written under the jobs' lock, and only by the store's thread */
+    int64_t instance;     /* a random number: of the processes of this name, this one */
+    char mark[128];       /* of this node's usage */
+    char *dir;            /* NULL: none */
+    int lock_fd;          /* of the data directory; -1: none */
+    struct sl_seal seal;  /* written under the jobs' lock, and only by the store's thread */
+    struct sl_seal other; /* during a rotation: the one that may take its place, or had it; not set: none */
+    char print[SL_FINGERPRINT_LEN + 1], other_print[SL_FINGERPRINT_LEN + 1]; /* of the two */
+    bool is_next;             /* `seal` is that of SLUICE_SECRET_KEY_NEW */
     struct sl_pg_conn conn;   /* belongs to the thread, once that runs */
     struct sl_pg_conn listen; /* for notify_url */
     bool hears;               /* notifications come on `conn` */
@@ -66,12 +69,26 @@ static inline struct sl_pg *sl_pg_of(struct sl_store *store)
 
 /* Makes or migrates the schema, when it is older. SL_E_FOREIGN: it is newer. */
 SL_MUST int sl_pg_migrate(struct sl_pg_conn *conn, struct sl_err *err);
-/* Compares the secret key with the store's, whose fingerprint the first node leaves there. SL_E_KEY. */
-SL_MUST int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal, struct sl_err *err);
 
 /* Looks and changes nothing: the schema's version (0: there is none), the secret key, the number of routes. */
 SL_MUST int sl_pg_look(const char *url, const struct sl_store_looker *looker, struct sl_store_report *ret,
                        struct sl_err *err);
+
+/* --- secret.c: the secret key --- */
+
+/* The keys of the environment. SL_E_KEY, SL_E_INVAL. */
+SL_MUST int sl_pg_keys_take(struct sl_pg *store, struct sl_err *err);
+/* SL_E_KEY: the store has another key's fingerprint. The first node leaves its own there. */
+SL_MUST int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal, struct sl_err *err);
+/* The same for the keys of the environment, without changing anything; *ret is the one that holds. */
+SL_MUST int sl_pg_key_look(struct sl_db *db, struct sl_seal *ret, struct sl_err *err);
+/* Uses the one of the two keys that the rows are under. SL_E_KEY: neither. */
+SL_MUST int sl_pg_keys_settle(struct sl_pg *store, struct sl_err *err);
+/* Begins a transaction that reads rows that are encrypted. */
+SL_MUST int sl_pg_begin_read(struct sl_pg *store, struct sl_err *err);
+/* What SL_STORE_JOB_ROTATE does; and the end of each transaction that may have done it. */
+SL_MUST int sl_pg_rotate_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+void sl_pg_rotate_end(struct sl_pg *store, bool is_durable);
 
 /* --- changes.c: the change log --- */
 
@@ -157,8 +174,5 @@ int sl_pg_migrate_at(const char *url, struct sl_err *err);
 
 /* The row of `meta` with the mark of a node's usage. */
 void sl_pg_mark_name(const char *node, char *out, size_t cap);
-
-/* In store.c: what SL_STORE_JOB_ROTATE does. */
-SL_MUST int sl_pg_rotate_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
 
 #endif

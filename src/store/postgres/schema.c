@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "base/num.h"
-#include "store/dir.h"
 #include "store/postgres/priv.h"
 #include "store/tool.h"
 
@@ -169,6 +168,7 @@ static const struct {
          " change bigint NOT NULL,"
          " counters text COLLATE \"C\" NOT NULL,"
          " draining bigint NOT NULL,"
+         " keys text COLLATE \"C\" NOT NULL," /* fingerprints of the secret keys that it holds */
          " started_usec bigint NOT NULL,"
          " seen_usec bigint NOT NULL);" },
 };
@@ -253,47 +253,6 @@ int sl_pg_migrate(struct sl_pg_conn *conn, struct sl_err *err)
     return 0;
 }
 
-/* 0, too, where no node has left its fingerprint yet. */
-static int key_compare(struct sl_db *db, const char *mine, struct sl_err *err)
-{
-    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT text FROM sluice.meta WHERE key = 'secret_key'", err);
-    if (!stmt) {
-        return SL_E_NOMEM;
-    }
-    int r = sl_db_row(db, stmt, err);
-    bool is_other = r == 1 && !sl_str_eq_c(sl_db_column_str(stmt, 0), mine);
-    sl_db_reset(stmt);
-    return r < 0      ? r
-           : is_other ? sl_fail(err, SL_E_KEY,
-                                "SLUICE_SECRET_KEY is not the key of the database's store: all nodes need the same one")
-                      : 0;
-}
-
-static int fingerprint(const struct sl_seal *seal, char mine[SL_FINGERPRINT_LEN + 1], struct sl_err *err)
-{
-    return sl_seal_fingerprint(seal, SL_STR("the store's secret key"), mine) < 0 ? sl_fail_nomem(err) : 0;
-}
-
-int sl_pg_key_check(struct sl_pg_conn *conn, const struct sl_seal *seal, struct sl_err *err)
-{
-    char mine[SL_FINGERPRINT_LEN + 1];
-    int r = fingerprint(seal, mine, err);
-    if (r < 0) {
-        return r;
-    }
-    struct sl_db *db = &conn->base;
-    struct sl_stmt *stmt = sl_db_stmt(db,
-                                      "INSERT INTO sluice.meta (key, text) VALUES ('secret_key', ?) ON CONFLICT (key) "
-                                      "DO NOTHING",
-                                      err);
-    if (!stmt) {
-        return SL_E_NOMEM;
-    }
-    sl_db_bind_str(stmt, 1, sl_str_c(mine));
-    r = sl_db_run(db, stmt, err);
-    return r < 0 ? r : key_compare(db, mine, err);
-}
-
 static void on_row(void *arg, const struct sl_store_event *event)
 {
     const struct sl_store_looker *looker = arg;
@@ -318,7 +277,7 @@ static int routes_show(struct sl_pg_conn *conn, const struct sl_store_looker *lo
     return sl_store_load_rows(&conn->base, on_row, &own, &bad, err);
 }
 
-static int look(struct sl_pg_conn *conn, const char *mine, struct sl_store_report *ret, struct sl_err *err)
+static int look(struct sl_pg_conn *conn, struct sl_seal *seal, struct sl_store_report *ret, struct sl_err *err)
 {
     int64_t version = 0, n = 0, may_make = 0;
     int r = version_read(conn, &version, err);
@@ -330,7 +289,7 @@ static int look(struct sl_pg_conn *conn, const char *mine, struct sl_store_repor
                                     "the user may not make the schema in the database: `sluice db migrate` does it "
                                     "with the rights of another user");
     }
-    r = r < 0 ? r : key_compare(&conn->base, mine, err);
+    r = r < 0 ? r : sl_pg_key_look(&conn->base, seal, err);
     r = r < 0 ? r : sl_pg_int(conn, "SELECT count(*) FROM sluice.routes", &n, err);
     ret->schema = (int)version;
     ret->n_routes = (uint64_t)n;
@@ -341,12 +300,9 @@ int sl_pg_look(const char *url, const struct sl_store_looker *looker, struct sl_
 {
     struct sl_seal seal = { 0 };
     struct sl_pg_conn conn = { .base = { .name = "the database", .seal = &seal } };
-    char mine[SL_FINGERPRINT_LEN + 1];
     *ret = (struct sl_store_report){ 0 };
-    int r = sl_dir_key(NULL, false, &seal, err);
-    r = r < 0 ? r : fingerprint(&seal, mine, err);
-    r = r < 0 ? r : sl_pg_open(&conn, url, err);
-    r = r < 0 ? r : look(&conn, mine, ret, err);
+    int r = sl_pg_open(&conn, url, err);
+    r = r < 0 ? r : look(&conn, &seal, ret, err);
     /* The statements are those of this version. */
     r = r < 0 || !looker || ret->schema != NEWEST ? r : routes_show(&conn, looker, err);
     sl_pg_close(&conn);

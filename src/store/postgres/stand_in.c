@@ -33,6 +33,16 @@ static void on_kept(void *arg, const struct sl_store_event *event, bool is_later
     cbs->on_events(cbs->events_arg, &event, 1);
 }
 
+/* A copy may be older than the last rotation of the key. */
+static int either_read(struct sl_pg *store, uint64_t max_stale_usec, sl_keep_fn *on_event, void *arg,
+                       struct sl_kept_at *ret, struct sl_err *err)
+{
+    int r = sl_keep_read(store->dir, &store->seal, max_stale_usec, on_event, arg, ret, err);
+    return r == SL_E_KEY && store->other.is_set
+               ? sl_keep_read(store->dir, &store->other, max_stale_usec, on_event, arg, ret, err)
+               : r;
+}
+
 void sl_pg_stand_in(struct sl_pg *store)
 {
     const struct sl_store_cbs *cbs = &store->cbs;
@@ -43,7 +53,7 @@ void sl_pg_stand_in(struct sl_pg *store)
         return;
     }
     cbs->on_load_begin(cbs->events_arg);
-    int r = sl_keep_read(store->dir, &store->seal, store->max_stale_usec, on_kept, &standing, &at, &err);
+    int r = either_read(store, store->max_stale_usec, on_kept, &standing, &at, &err);
     if (!standing.is_loaded) {
         cbs->on_load_end(cbs->events_arg, r == 0);
     }
@@ -142,7 +152,7 @@ static int copy_write(struct sl_pg *store, uint64_t *ret_number, struct sl_err *
     struct sl_bad_rows bad = { .on_bad = on_bad };
     struct sl_keep *keep = NULL;
     struct sl_kept_at at = { 0 };
-    int r = sl_pg_script(&store->conn, SL_PG_BEGIN_READ, err);
+    int r = sl_pg_begin_read(store, err);
     r = r < 0 ? r : sl_pg_last_change(&store->conn, &at.number, &at.token, err);
     r = r < 0 ? r : sl_keep_begin(store->dir, &store->seal, at, &keep, err);
     if (r == 0) {
@@ -167,7 +177,7 @@ static int copy_extend(struct sl_pg *store, struct sl_err *err)
     if (r < 0) {
         return r;
     }
-    r = sl_keep_read(store->dir, &store->seal, 0, sl_keep_again, keep, &before, err);
+    r = either_read(store, 0, sl_keep_again, keep, &before, err);
     if (r == 0) {
         sl_keep_add_noted(keep, sl_buf_str(&store->unkept));
     }

@@ -71,6 +71,7 @@ static int conn_open(struct sl_pg *store, struct sl_err *err)
     store->conn.base.mark = store->mark;
     store->conn.base.name = "the database";
     r = r < 0 ? r : sl_pg_migrate(&store->conn, err);
+    r = r < 0 ? r : sl_pg_keys_settle(store, err);
     r = r < 0 ? r : sl_pg_key_check(&store->conn, &store->seal, err);
     r = r < 0 ? r : sl_pg_node_say(store, err);
     r = r < 0 ? r : own_rows_make(store, err);
@@ -95,6 +96,7 @@ static void store_free(struct sl_pg *store)
     sl_pg_close(&store->conn);
     sl_pg_close(&store->listen);
     sl_seal_done(&store->seal);
+    sl_seal_done(&store->other);
     if (store->lock_fd >= 0) {
         close(store->lock_fd);
     }
@@ -133,19 +135,6 @@ static int dir_take(struct sl_pg *store, const char *dir, struct sl_err *err)
     return r < 0 || !dir ? r : sl_dir_lock(dir, &store->lock_fd, err);
 }
 
-static int key_take(struct sl_pg *store, struct sl_err *err)
-{
-    struct sl_err cause = { 0 };
-    if (!sl_dir_key_variable()) {
-        return sl_fail(
-            err, SL_E_KEY,
-            "store.postgres needs SLUICE_SECRET_KEY, the same on all nodes (openssl rand -hex 32 makes one): "
-            "the credentials of routes are encrypted under it");
-    }
-    int r = sl_dir_key(NULL, false, &store->seal, &cause);
-    return r < 0 ? sl_fail(err, r, "%s", cause.text) : 0;
-}
-
 static int pg_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err)
 {
     struct sl_pg *store = calloc(1, sizeof(*store));
@@ -160,7 +149,7 @@ static int pg_open(const struct sl_store_conf *conf, struct sl_store **ret, bool
     sl_buf_init(&store->unkept, SL_PG_NOTED_MAX);
     int r = names_copy(store, conf, err);
     r = r < 0 ? r : dir_take(store, conf->dir, err);
-    r = r < 0 ? r : key_take(store, err);
+    r = r < 0 ? r : sl_pg_keys_take(store, err);
     if (r == 0) {
         r = conn_open(store, err);
         *ret_is_ok = r == 0;
@@ -270,6 +259,7 @@ static int batch_try(struct sl_pg *store, struct sl_store_job *jobs, bool *ret_i
         *ret_is_unknown = r < 0 && conn->is_lost;
     }
     *ret_may_again = r < 0 && conn->may_again; /* the rollback has an outcome of its own */
+    sl_pg_rotate_end(store, r == 0);
     if (r == 0) {
         store->applied = conn->base.change;
         store->token = token;
@@ -301,7 +291,7 @@ static int batch_write(struct sl_pg *store, struct sl_store_job *jobs, struct sl
 static void batch_read(struct sl_pg *store, struct sl_store_job *jobs)
 {
     struct sl_err err = { 0 };
-    if (!store->conn.conn || sl_pg_script(&store->conn, SL_PG_BEGIN_READ, &err) < 0) {
+    if (!store->conn.conn || sl_pg_begin_read(store, &err) < 0) {
         struct sl_err *why = err.code ? &err : &store->broken;
         for (struct sl_store_job *job = jobs; job; job = job->next) {
             job->r = job->is_write ? job->r : sl_fail(&job->err, SL_E_IO, "%s", why->text);
@@ -554,15 +544,6 @@ static void pg_seal(struct sl_store *base, struct sl_seal *ret)
     pthread_mutex_lock(&store->jobs.lock);
     *ret = store->seal;
     pthread_mutex_unlock(&store->jobs.lock);
-}
-
-int sl_pg_rotate_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err)
-{
-    (void)db;
-    (void)job;
-    return sl_fail(err, SL_E_UNSUPPORTED,
-                   "the secret key of a store on PostgreSQL comes from SLUICE_SECRET_KEY of each node, and cannot be "
-                   "changed by one of them");
 }
 
 const struct sl_store_ops sl_store_postgres = {

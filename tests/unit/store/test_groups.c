@@ -33,6 +33,7 @@ static void on_load(void *arg, const struct sl_store_event *event)
     case SL_STORE_ROUTE_PUT:
     case SL_STORE_ROUTE_DELETED:
     case SL_STORE_LIMITS_PUT:
+    case SL_STORE_SECRET_ROTATED:
         fail();
     }
 }

@@ -401,7 +401,7 @@ def test_a_newer_schema_is_refused_with_words(tmp_path, node, store, postgres_sh
 def test_tools_of_a_database_in_the_directory_say_where_it_is(node, store, tmp_path):
     a = node(store, FILE)
     end(a)
-    for words in (["db", "check"], ["db", "backup", str(tmp_path / "copy")], ["secret", "rotate"]):
+    for words in (["db", "check"], ["db", "backup", str(tmp_path / "copy")]):
         done = subprocess.run([BIN, *words, "--data", a.data], capture_output=True, text=True, timeout=DEADLINE,
                               env={k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")} | {"SLUICE_SECRET_KEY": SECRET})
         assert done.returncode == 1 and "the store of this node is in PostgreSQL" in done.stderr, done.stderr
