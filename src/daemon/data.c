@@ -130,6 +130,9 @@ int sl_data_open(struct sl_gate *gate, const struct sl_settings *settings, const
         return r;
     }
     *ret_dir = dir.p;
+    if (is_shared && dir.p) {
+        sl_ledger_keep(gate->ledger, dir.p, gate->node_name);
+    }
     if (!is_ok) {
         sl_log(SL_LOG_ERROR, "store",
                "%s. Serving goes on with what can be read; calls that change routes, limits or keys are answered with "

@@ -234,7 +234,10 @@ static void usage_end(struct daemon *d)
 {
     struct sl_ledger_look look;
     sl_ledger_look(d->gate.ledger, &look);
-    if (d->gate.store && look.n_waiting) {
+    if (d->gate.store && look.n_waiting && sl_ledger_is_kept(d->gate.ledger)) {
+        sl_log(SL_LOG_WARNING, "store", "the usage of %llu call%s waits in the data directory for the next start",
+               (unsigned long long)look.n_waiting, look.n_waiting == 1 ? "" : "s");
+    } else if (d->gate.store && look.n_waiting) {
         sl_log(SL_LOG_ERROR, "store", "the usage of %llu call%s could not be written and is lost",
                (unsigned long long)look.n_waiting, look.n_waiting == 1 ? "" : "s");
     }

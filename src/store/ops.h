@@ -49,7 +49,7 @@ struct sl_store_ops {
     int (*key_used)(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
     int (*usage_put)(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err);
     int (*usage_mark)(struct sl_store *store, uint64_t mark, struct sl_err *err);
-    int (*usage_marked)(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err);
+    int (*usage_marked)(struct sl_store *store, const char *node, uint64_t *ret_mark, struct sl_err *err);
     int (*usage_thin)(struct sl_store *store, uint64_t now_sec, struct sl_err *err);
     /* Call this before the start. */
     int (*counters_load)(struct sl_store *store, uint64_t now_usec,

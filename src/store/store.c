@@ -123,9 +123,9 @@ int sl_store_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *er
     return store->ops->usage_mark(store, mark, err);
 }
 
-int sl_store_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err)
+int sl_store_usage_marked(struct sl_store *store, const char *node, uint64_t *ret_mark, struct sl_err *err)
 {
-    return store->ops->usage_marked(store, ret_mark, err);
+    return store->ops->usage_marked(store, node, ret_mark, err);
 }
 
 int sl_store_usage_thin(struct sl_store *store, uint64_t now_sec, struct sl_err *err)

@@ -117,9 +117,10 @@ SL_INLINE bool sl_usage_is_in(struct sl_str group, struct sl_str of)
 /* Adds a row's sums to those that are there. *ret_is_other: there were too many principals without a key. */
 SL_MUST int sl_store_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other,
                                struct sl_err *err);
-/* Sets the mark; reads it (0: none was ever set). */
+/* Sets the mark; reads it (0: none was ever set). `node` is another name under which this process was known; NULL: its
+ * own. */
 SL_MUST int sl_store_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err);
-SL_MUST int sl_store_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err);
+SL_MUST int sl_store_usage_marked(struct sl_store *store, const char *node, uint64_t *ret_mark, struct sl_err *err);
 /* Makes hours of old minutes and days of old hours, some rows at a time. */
 SL_MUST int sl_store_usage_thin(struct sl_store *store, uint64_t now_sec, struct sl_err *err);
 

@@ -6,7 +6,7 @@
  *   worker: tally ──> open sheet ──> frozen sheet and its mark ──> one transaction ──> usage in the store
  *
  * A frozen sheet does not change until its mark was seen in the store, so that a transaction whose end nobody knows
- * counts once. */
+ * counts once. With a store that may be away, the sheets are in a file, too (usage_file.h). */
 #ifndef SL_GATE_LEDGER_H
 #define SL_GATE_LEDGER_H
 
@@ -27,6 +27,11 @@ struct sl_usage_query;
 SL_MUST int sl_ledger_new(struct sl_ledger **ret);
 /* Frees the tallies, too. Accepts NULL. */
 void sl_ledger_free(struct sl_ledger *ledger);
+/* Keeps what the store has not in a file of the directory, and takes up what a process before this one left there.
+ * `node` is its name in the store. Call it before the first tick. Without the file serving goes on. */
+void sl_ledger_keep(struct sl_ledger *ledger, const char *dir, const char *node);
+/* True: such a file has what waits. */
+bool sl_ledger_is_kept(const struct sl_ledger *ledger);
 /* A tally for one more worker. */
 SL_MUST int sl_ledger_join(struct sl_ledger *ledger, struct sl_tally **ret);
 

@@ -153,7 +153,7 @@ int sl_pg_counters_load(struct sl_store *store, uint64_t now_usec,
                         struct sl_err *err);
 int sl_pg_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err);
 int sl_pg_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err);
-int sl_pg_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err);
+int sl_pg_usage_marked(struct sl_store *store, const char *node, uint64_t *ret_mark, struct sl_err *err);
 int sl_pg_usage_thin(struct sl_store *store, uint64_t now_sec, struct sl_err *err);
 
 /* --- usage_read.c --- */

@@ -107,10 +107,28 @@ int sl_pg_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err)
     return r < 0 || sl_db_changes(store->sql) == 1 ? r : sl_fail(err, SL_E_IO, "this node's row is missing");
 }
 
-int sl_pg_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err)
+/* 0 where the database knows nothing of that node. */
+static int other_marked(struct sl_db *db, const char *node, uint64_t *ret_mark, struct sl_err *err)
+{
+    char name[128];
+    struct sl_stmt *stmt = sl_db_stmt(db, "SELECT coalesce(max(value), 0) FROM meta WHERE key = ?", err);
+    if (!stmt) {
+        return SL_E_NOMEM;
+    }
+    sl_pg_mark_name(node, name, sizeof(name));
+    sl_db_bind_str(stmt, 1, sl_str_c(name));
+    int r = sl_db_row(db, stmt, err);
+    *ret_mark = r > 0 ? (uint64_t)sl_db_column_int(stmt, 0) : 0;
+    sl_db_reset(stmt);
+    return SL_MIN(r, 0);
+}
+
+int sl_pg_usage_marked(struct sl_store *store, const char *node, uint64_t *ret_mark, struct sl_err *err)
 {
     int r = sl_pg_tick_begin(sl_pg_of(store), err);
-    return r < 0 ? r : sl_sql_usage_marked(store, ret_mark, err);
+    return r < 0  ? r
+           : node ? other_marked(store->sql, node, ret_mark, err)
+                  : sl_sql_usage_marked(store, NULL, ret_mark, err);
 }
 
 int sl_pg_usage_thin(struct sl_store *base, uint64_t now_sec, struct sl_err *err)

@@ -36,7 +36,7 @@ int sl_sql_counters_load(struct sl_store *store, uint64_t now_usec,
                          struct sl_err *err);
 int sl_sql_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool *ret_is_other, struct sl_err *err);
 int sl_sql_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err);
-int sl_sql_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err);
+int sl_sql_usage_marked(struct sl_store *store, const char *node, uint64_t *ret_mark, struct sl_err *err);
 int sl_sql_usage_thin(struct sl_store *store, uint64_t now_sec, struct sl_err *err);
 
 /* --- the load --- */

@@ -79,8 +79,9 @@ int sl_sql_mark_read(struct sl_db *db, uint64_t *ret_mark, struct sl_err *err)
     return r;
 }
 
-int sl_sql_usage_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err)
+int sl_sql_usage_marked(struct sl_store *store, const char *node, uint64_t *ret_mark, struct sl_err *err)
 {
+    (void)node; /* nobody else writes here */
     return sl_sql_mark_read(store->sql, ret_mark, err);
 }
 

@@ -147,7 +147,9 @@ static const struct sl_db_ops sqlite_ops = {
     .rotate = sl_sqlite_rotate_run,
     .counter_put = "INSERT OR REPLACE INTO counters (owner, name, incarnation, key, who, kind, period_usec, zone, "
                    "end_usec, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    .last_id_get = "SELECT seq FROM sqlite_sequence WHERE name = ?",
+    /* `usage_series` may use an id again here */
+    .last_id_get = "SELECT CASE ?1 WHEN 'usage_series' THEN (SELECT max(id) FROM usage_series) ELSE (SELECT seq FROM "
+                   "sqlite_sequence WHERE name = ?1) END",
     .last_id_set = "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)",
     .counters_load = "SELECT owner, name, incarnation, key, who, kind, period_usec, zone, end_usec, used FROM counters "
                      "WHERE end_usec > ? ORDER BY end_usec DESC",

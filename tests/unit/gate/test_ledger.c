@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -582,8 +584,9 @@ static int fake_mark(struct sl_store *store, uint64_t mark, struct sl_err *err)
     return 0;
 }
 
-static int fake_marked(struct sl_store *store, uint64_t *ret_mark, struct sl_err *err)
+static int fake_marked(struct sl_store *store, const char *node, uint64_t *ret_mark, struct sl_err *err)
 {
+    assert_null(node);
     (void)store;
     (void)err;
     *ret_mark = fake.next.mark;
@@ -602,18 +605,30 @@ static const struct sl_store_ops fake_ops = {
     .usage_put = fake_put, .usage_mark = fake_mark, .usage_marked = fake_marked, .usage_thin = fake_thin
 };
 
-/* Random ends of transactions, against a count of what was called. */
-static void transactions_count_once(void **state)
+/* The process is killed, and another one takes up what it left. */
+static struct sl_tally *die(const char *dir, const char *node)
 {
-    (void)state;
+    sl_ledger_free(ledger);
+    assert_int_equal(sl_ledger_new(&ledger), 0);
+    sl_ledger_keep(ledger, dir, node);
+    return join();
+}
+
+/* Random ends of transactions, against a count of what was called. `dir`: the process is killed now and then. */
+static void transactions_run(const char *dir)
+{
     struct sl_rng rng = { { 7, 11 } };
-    struct sl_tally *tally = join();
+    struct sl_tally *tally = dir ? die(dir, "n") : join();
     struct sl_err err;
     int64_t called = 0;
     bool was_lost = false;
     memset(&fake, 0, sizeof(fake));
     fake.base.ops = &fake_ops;
     for (unsigned turn = 0; turn < 20000; turn++) {
+        if (dir && sl_rng_next(&rng) % 7 == 0) {
+            tally = die(dir, "n");
+            was_lost = false;
+        }
         for (uint64_t i = sl_rng_next(&rng) % 4; i > 0; i--) {
             struct sl_tally_call call = call_of(&routes[i % 2], keys[i % 2], "");
             sl_tally_add(tally, &call, turn);
@@ -654,6 +669,131 @@ static void transactions_count_once(void **state)
     assert_int_equal(fake.file.requests, called);
 }
 
+static void transactions_count_once(void **state)
+{
+    (void)state;
+    transactions_run(NULL);
+}
+
+/* --- the file --- */
+
+static char dir[32];
+
+static void path_make(char path[64])
+{
+    snprintf(path, 64, "%s/usage.spool", dir);
+}
+
+static void dir_make(void)
+{
+    memset(&fake, 0, sizeof(fake));
+    fake.base.ops = &fake_ops;
+    snprintf(dir, sizeof(dir), "/tmp/sluice-test-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+}
+
+static void dir_remove(void)
+{
+    char path[64];
+    path_make(path);
+    unlink(path);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static void calls_make(struct sl_tally *tally, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct sl_tally_call call = call_of(&routes[i % 2], keys[i % 2], "");
+        sl_tally_add(tally, &call, i);
+    }
+}
+
+static void what_is_killed_counts_once(void **state)
+{
+    (void)state;
+    char path[64];
+    dir_make();
+    transactions_run(dir);
+    path_make(path);
+    assert_int_equal(access(path, F_OK), -1); /* nothing waits, so there is no file */
+    dir_remove();
+}
+
+/* Half a record, as a crash leaves it, and damage: what stands before it counts. */
+static void a_file_that_is_cut_or_damaged(void **state)
+{
+    (void)state;
+    char path[64];
+    struct stat st;
+    dir_make();
+    path_make(path);
+    calls_make(die(dir, "n"), 2);
+    sl_ledger_hold(ledger);
+    assert_int_equal(stat(path, &st), 0);
+    off_t first = st.st_size;
+    calls_make(die(dir, "n"), 2);
+    sl_ledger_hold(ledger);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - 1), 0); /* the last row of the four */
+    die(dir, "n");
+    assert_string_equal(ask(NULL, 0), "3/30;");
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, first + 20, SEEK_SET), 0);
+    assert_int_equal(fputc(0x5a, file), 0x5a);
+    assert_int_equal(fclose(file), 0);
+    struct sl_tally *tally = die(dir, "n");
+    assert_string_equal(ask(NULL, 0), "2/20;");
+    calls_make(tally, 1); /* what comes after it counts, too */
+    sl_ledger_hold(ledger);
+    die(dir, "n");
+    assert_string_equal(ask(NULL, 0), "3/30;");
+    dir_remove();
+}
+
+/* It grows by each turn, and is made anew when it is long: the rows in it are few. */
+static void a_long_outage_needs_a_short_file(void **state)
+{
+    (void)state;
+    char path[64];
+    struct stat st = { 0 };
+    off_t longest = 0;
+    dir_make();
+    path_make(path);
+    struct sl_tally *tally = die(dir, "n");
+    for (unsigned i = 0; i < 40000; i++) {
+        calls_make(tally, 2);
+        sl_ledger_hold(ledger);
+        assert_int_equal(stat(path, &st), 0);
+        longest = st.st_size > longest ? st.st_size : longest;
+    }
+    assert_in_range(longest, 1 << 20, 8 << 20);
+    die(dir, "n");
+    assert_string_equal(ask(NULL, 0), "80000/800000;");
+    dir_remove();
+}
+
+/* The directory cannot be written: what is in memory counts, and nothing counts twice. */
+static void a_directory_that_is_gone(void **state)
+{
+    (void)state;
+    struct sl_err err;
+    dir_make();
+    struct sl_tally *tally = die(dir, "n");
+    calls_make(tally, 2);
+    sl_ledger_hold(ledger);
+    dir_remove();
+    calls_make(tally, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        fake.next = fake.file;
+        assert_int_equal(sl_ledger_tick(ledger, &fake.base, false, &err), 0);
+        fake.file = fake.next;
+    }
+    assert_int_equal(fake.file.requests, 4);
+    die("/tmp/sluice-test-that-is-not-there", "n");
+    assert_string_equal(ask(NULL, 0), "");
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -670,6 +810,10 @@ int main(void)
         TEST(nothing_is_lost_while_others_take),
         TEST(transactions_count_once),
         TEST(sums_cost_what_their_calls_do),
+        TEST(what_is_killed_counts_once),
+        TEST(a_file_that_is_cut_or_damaged),
+        TEST(a_long_outage_needs_a_short_file),
+        TEST(a_directory_that_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,7 +162,7 @@ static void usage_begins(void **state)
     old_make(5, LIMITS);
     struct sl_store *store = store_open(&c);
     assert_string_equal(c.limits, "a=[];");
-    assert_int_equal(sl_store_usage_marked(store, &mark, &err), 0);
+    assert_int_equal(sl_store_usage_marked(store, NULL, &mark, &err), 0);
     assert_int_equal(mark, 0);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(sl_store_usage_put(store, &row, &is_other, &err), 0);

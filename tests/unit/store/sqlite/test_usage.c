@@ -237,7 +237,7 @@ static void a_reader_sees_the_moment_of_its_mark(void **state)
     assert_string_equal(answer, "0=1;");
     sl_usage_close(reader);
     assert_string_equal(ask(0, 0), "0=2;");
-    assert_int_equal(sl_store_usage_marked(store, &mark, &err), 0);
+    assert_int_equal(sl_store_usage_marked(store, NULL, &mark, &err), 0);
     assert_int_equal(mark, 78);
 }
 
