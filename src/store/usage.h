@@ -112,6 +112,12 @@ SL_INLINE bool sl_usage_is_in(struct sl_str group, struct sl_str of)
     return sl_str_has_prefix(group, of) && (group.n == of.n || group.p[of.n] == '/');
 }
 
+/* True: one of the callers that are bounded, because anyone can be many of them. */
+SL_INLINE bool sl_usage_is_bounded(const struct sl_str *of)
+{
+    return !of[SL_USAGE_KEY].n && of[SL_USAGE_PRINCIPAL].n && !sl_str_eq_c(of[SL_USAGE_PRINCIPAL], SL_USAGE_OTHER);
+}
+
 /* --- for on_tick --- */
 
 /* Adds a row's sums to those that are there. *ret_is_other: there were too many principals without a key. */

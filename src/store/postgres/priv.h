@@ -7,6 +7,7 @@
 #include "store/postgres/keep.h"
 #include "store/postgres/postgres.h"
 #include "store/sql/rows.h"
+#include "store/usage.h"
 
 /* The database's clock, and how long ago a node that lives was seen (SL_STORE_NODE_GONE_USEC). */
 #define SL_PG_NOW  "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
@@ -44,6 +45,8 @@ struct sl_pg {
     uint64_t confirm_usec;    /* when it is said next that the copy is as new as the database */
     bool in_tick;             /* a tick has begun its transaction */
     bool tick_has_usage;
+    struct sl_buf usage[2 + SL_USAGE_OF_COUNT + SL_USAGE_SUM_COUNT]; /* the rows of a tick, column by column */
+    uint32_t n_usage;
     uint32_t n_ticks;
     uint64_t retry_usec;           /* no attempt to open before then */
     uint64_t listen_retry_usec;    /* the same for `listen` */
@@ -155,6 +158,16 @@ int sl_pg_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool
 int sl_pg_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err);
 int sl_pg_usage_marked(struct sl_store *store, const char *node, uint64_t *ret_mark, struct sl_err *err);
 int sl_pg_usage_thin(struct sl_store *store, uint64_t now_sec, struct sl_err *err);
+
+/* --- usage_write.c: the rows of a tick --- */
+
+void sl_pg_usage_init_rows(struct sl_pg *store);
+void sl_pg_usage_done_rows(struct sl_pg *store);
+/* Forgets them. */
+void sl_pg_usage_begin_rows(struct sl_pg *store);
+/* Notes one; it is written with others. */
+SL_MUST int sl_pg_usage_add_row(struct sl_pg *store, const struct sl_usage_row *row, struct sl_err *err);
+SL_MUST int sl_pg_usage_write_rows(struct sl_pg *store, struct sl_err *err);
 
 /* --- usage_read.c --- */
 

@@ -106,6 +106,7 @@ static void store_free(struct sl_pg *store)
     sl_jobs_done(&store->jobs);
     sl_wipe(store->unkept.p, store->unkept.cap);
     sl_buf_done(&store->unkept);
+    sl_pg_usage_done_rows(store);
     url_free(store->url);
     url_free(store->notify_url);
     free(store->dir);
@@ -147,6 +148,7 @@ static int pg_open(const struct sl_store_conf *conf, struct sl_store **ret, bool
     store->lock_fd = store->wake_fd = -1;
     sl_jobs_init(&store->jobs);
     sl_buf_init(&store->unkept, SL_PG_NOTED_MAX);
+    sl_pg_usage_init_rows(store);
     int r = names_copy(store, conf, err);
     r = r < 0 ? r : dir_take(store, conf->dir, err);
     r = r < 0 ? r : sl_pg_keys_take(store, err);

@@ -15,6 +15,7 @@ int sl_pg_tick_begin(struct sl_pg *store, struct sl_err *err)
         return 0;
     }
     int r = sl_pg_script(&store->conn, SL_PG_BEGIN, err);
+    sl_pg_usage_begin_rows(store);
     if (r == 0) {
         store->in_tick = true;
         r = sl_pg_int(&store->conn, "SELECT value FROM meta WHERE key = 'tick' FOR UPDATE", &lock, err);
@@ -97,12 +98,16 @@ int sl_pg_usage_put(struct sl_store *store, const struct sl_usage_row *row, bool
 {
     int r = sl_pg_tick_begin(sl_pg_of(store), err);
     sl_pg_of(store)->tick_has_usage = true;
-    return r < 0 ? r : sl_sql_usage_put(store, row, ret_is_other, err);
+    *ret_is_other = false;
+    return r < 0                          ? r
+           : sl_usage_is_bounded(row->of) ? sl_sql_usage_put(store, row, ret_is_other, err)
+                                          : sl_pg_usage_add_row(sl_pg_of(store), row, err);
 }
 
 int sl_pg_usage_mark(struct sl_store *store, uint64_t mark, struct sl_err *err)
 {
     int r = sl_pg_tick_begin(sl_pg_of(store), err);
+    r = r < 0 ? r : sl_pg_usage_write_rows(sl_pg_of(store), err);
     r = r < 0 ? r : sl_sql_usage_mark(store, mark, err);
     return r < 0 || sl_db_changes(store->sql) == 1 ? r : sl_fail(err, SL_E_IO, "this node's row is missing");
 }

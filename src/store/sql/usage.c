@@ -130,12 +130,6 @@ static int series_make(struct sl_db *db, const struct sl_str *of, int64_t *ret, 
     return r;
 }
 
-/* True: one of the callers that are bounded, because anyone can be many of them. */
-static bool is_open(const struct sl_str *of)
-{
-    return !of[SL_USAGE_KEY].n && of[SL_USAGE_PRINCIPAL].n && !sl_str_eq_c(of[SL_USAGE_PRINCIPAL], SL_USAGE_OTHER);
-}
-
 /* Finds the series or makes it. */
 static int series_get(struct sl_db *db, const struct sl_str *of, int64_t *ret, struct sl_err *err)
 {
@@ -217,8 +211,8 @@ int sl_sql_usage_put(struct sl_store *store, const struct sl_usage_row *row, boo
     struct sl_db *db = store->sql;
     int64_t series = 0;
     *ret_is_other = false;
-    int r = is_open(row->of) ? series_bounded(db, row->of, &series, ret_is_other, err)
-                             : series_get(db, row->of, &series, err);
+    int r = sl_usage_is_bounded(row->of) ? series_bounded(db, row->of, &series, ret_is_other, err)
+                                         : series_get(db, row->of, &series, err);
     return r < 0 ? r : sums_add(db, row->span_sec, row->at_sec, series, row->sums, err);
 }
 
