@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import itertools
 import subprocess
 
 import pytest
@@ -8,10 +9,10 @@ from upstream import Authority, Proxy, Upstream
 
 
 def daemons(directory):
-    running = []
+    running, count = [], itertools.count()
 
     def start(*args, **kwargs):
-        daemon = Sluice(directory() / str(len(running)), *args, **kwargs)
+        daemon = Sluice(directory() / str(next(count)), *args, **kwargs)
         running.append(daemon)
         return daemon
 

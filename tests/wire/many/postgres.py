@@ -9,6 +9,8 @@ import signal
 import subprocess
 import tempfile
 
+import pytest
+
 from harness import DEADLINE, free_port, wait_for
 
 PLACES = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[-2]))
@@ -25,15 +27,33 @@ def unprivileged():
 
 
 class Postgres:
-    def __init__(self):
+    def __init__(self, disk=None, primary=None):
+        """`disk`: a file system of its own of that size. `primary`: it follows this server."""
         self.who = unprivileged()
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-pg-"))
+        self.has_disk = bool(disk)
+        if disk and subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={disk}", "none", self.dir], capture_output=True).returncode:
+            pytest.skip("a disk of its own takes the right to mount one")
         if self.who:
             os.chown(self.dir, self.who["user"], self.who["group"])
         self.port = free_port()
         self.proc = None
-        self.run("initdb", "--no-sync", "--auth=trust", "-U", "postgres", "-D", self.dir / "data")
+        if primary:
+            self.run("pg_basebackup", "-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres", "-R", "--no-sync", "-X", "stream", "-c", "fast", "-D", self.dir / "data")
+        else:
+            self.run("initdb", "--no-sync", "--auth=trust", "-U", "postgres", "-D", self.dir / "data")
         self.start()
+
+    def standby(self):
+        """A server that follows this one, which waits for it at each commit."""
+        other = Postgres(primary=self)
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.sql("SELECT pg_reload_conf()")
+        wait_for(lambda: self.sql("SELECT sync_state FROM pg_stat_replication") == [["sync"]], "the standby follows")
+        return other
+
+    def promote(self):
+        assert self.sql("SELECT pg_promote()") == [["t"]]
 
     def run(self, program, *args):
         done = subprocess.run([BINARIES / program, *args], capture_output=True, text=True, cwd=self.dir, timeout=60, **self.who)
@@ -94,4 +114,6 @@ class Postgres:
 
     def close(self):
         self.stop()
+        if self.has_disk:
+            subprocess.run(["umount", self.dir], check=True)
         shutil.rmtree(self.dir, ignore_errors=True)
