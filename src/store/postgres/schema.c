@@ -274,7 +274,10 @@ static int routes_show(struct sl_pg_conn *conn, const struct sl_store_looker *lo
 {
     struct sl_bad_rows bad = { .on_bad = on_bad };
     struct sl_store_looker own = *looker;
-    return sl_store_load_rows(&conn->base, on_row, &own, &bad, err);
+    int r = sl_pg_script(conn, SL_PG_BEGIN_READ, err);
+    r = r < 0 ? r : sl_store_load_rows(&conn->base, on_row, &own, &bad, err);
+    sl_pg_rollback(conn);
+    return r;
 }
 
 static int look(struct sl_pg_conn *conn, struct sl_seal *seal, struct sl_store_report *ret, struct sl_err *err)
