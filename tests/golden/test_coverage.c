@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks that every provider has a golden case for each of its abilities, and a page. usage: test_coverage GOLDEN
- * PROVIDERS.md */
+/* Checks that every provider has a golden case for each of its abilities and for the faults that all have, and a page.
+ * usage: test_coverage GOLDEN PROVIDERS.md */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +44,18 @@ static enum sl_llm_type type_of(struct sl_json_val root, struct sl_json_val requ
                                                             : SL_LLM_CHAT;
 }
 
-/* The abilities that the cases of a folder use: the bits of SL_CAP_*. */
+#define HAS_REFUSED_KEY SL_BIT(30) /* the gateway's own */
+#define HAS_OVERLOAD    SL_BIT(29)
+
+/* What an upstream answered, as one of these two. */
+static unsigned fault_of(struct sl_json_val response)
+{
+    int64_t status = 0;
+    SL_IGNORE(sl_json_int(sl_json_get(response, "status"), true, &status) < 0); /* none was asked */
+    return status == 401 || status == 403 ? HAS_REFUSED_KEY : status == 503 || status == 529 ? HAS_OVERLOAD : 0;
+}
+
+/* The abilities that the cases of a folder use: the bits of SL_CAP_*; and the faults that they have. */
 static unsigned caps_of(const char *folder)
 {
     char path[1024];
@@ -66,6 +77,7 @@ static unsigned caps_of(const char *folder)
             if (!sl_json_is_nothing(sl_json_get(it.val, "upstream_request"))) {
                 caps |= SL_BIT(type_of(root, request));
                 caps |= sl_json_is(sl_json_at(request, "body.stream"), SL_JSON_TRUE) ? SL_CAP_STREAM : 0;
+                caps |= fault_of(sl_json_get(it.val, "upstream_response"));
             }
         }
     }
@@ -86,6 +98,21 @@ static void each_capability_has_a_case(void **state)
         unsigned missing = has_upstream ? p->caps & ~caps_of(p->name) : 0;
         if (missing) {
             fail_msg("%s: no golden case for the capabilities 0x%x", p->name, missing);
+        }
+    }
+}
+
+/* Another name of a provider has no faults of its own. */
+static void each_provider_has_its_faults(void **state)
+{
+    (void)state;
+    for (size_t i = 0; sl_provider_at(i); i++) {
+        const struct sl_provider *p = sl_provider_at(i);
+        bool has_upstream = !p->local && !p->successor && !p->same_as;
+        unsigned wanted = has_upstream ? HAS_REFUSED_KEY | HAS_OVERLOAD : 0, missing = wanted & ~caps_of(p->name);
+        if (missing) {
+            fail_msg("%s: no golden case of %s", p->name,
+                     missing & HAS_REFUSED_KEY ? "a refused key (401, 403)" : "an overload (503, 529)");
         }
     }
 }
@@ -122,6 +149,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_capability_has_a_case),
+        cmocka_unit_test(each_provider_has_its_faults),
         cmocka_unit_test(each_provider_has_a_page),
         cmocka_unit_test(each_capability_has_a_language),
     };

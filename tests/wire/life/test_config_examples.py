@@ -23,7 +23,7 @@ ENV = {"PATH": os.environ["PATH"]}
 def check(path):
     """Checks a file, with every variable and key file that it names."""
     text = path.read_text()
-    env = {**ENV, **{name: f"sk-{name.lower()}-{'0' * 32}" for name in re.findall(r"\$([A-Z_]+)", text)}, "SLUICE_SECRET_KEY": "0" * 64}
+    env = {**ENV, **{name: f"sk-{name.lower()}-{'0' * 32}" for name in re.findall(r"\$([A-Z0-9_]+)", text)}, "SLUICE_SECRET_KEY": "0" * 64}
     env["SLUICE_STORE_URL"] = "postgres://sluice:x@postgres:5432/sluice"
     for name in re.findall(r"file: (/[^ }]+)", text):
         local = path.parent / name.replace("/", "_")
@@ -41,6 +41,23 @@ def test_example_is_accepted(tmp_path, certs, name):
     shutil.copy(certs[1], tmp_path / "server.key")
     code, err = check(path)
     assert code == 0, err
+
+
+def test_each_provider_has_an_example():
+    """But not those of services that are gone, and no second name of a provider."""
+    page = (EXAMPLES.parent / "docs/providers.md").read_text()
+    names = set(re.findall(r"^## ([a-z0-9_-]+)$", page, re.M)) - {"mosaicml", "palm", "amazon-bedrock", "databricks-model-serving"}
+    shown = {m["provider"] for path in EXAMPLES.glob("*.yaml") for m in models_of(yaml.safe_load(path.read_text()))}
+    assert len(names) > 20 and names <= shown, names - shown
+
+
+def models_of(value):
+    """Every `model` in it that has a provider."""
+    if isinstance(value, dict):
+        yield from [value] if "provider" in value else []
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else []:
+        yield from models_of(inner)
 
 
 def test_kubernetes_manifest(tmp_path):
