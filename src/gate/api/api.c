@@ -104,6 +104,15 @@ const struct sl_route *sl_api_route(struct sl_xchg *x)
     return route && sl_auth_may_use(x, route->name) ? route : NULL;
 }
 
+void sl_api_stored_write(struct sl_jw *w, const char *key, struct sl_str json)
+{
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    bool is_json = json.p && sl_json_parse(&doc, json) == 0;
+    sl_json_done(&doc);
+    sl_jw_member_raw(w, key, !json.p ? SL_STR("null") : is_json ? json : SL_STR("{\"damaged\":true}"));
+}
+
 bool sl_api_sees_all(const struct sl_xchg *x)
 {
     const struct sl_key *key = x->caller.key;

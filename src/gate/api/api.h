@@ -25,6 +25,8 @@ void sl_api_reply(struct sl_xchg *x, int status);
 
 /* Writes unix seconds as a time like 2030-12-31T23:59:59Z; 0 as null. */
 void sl_api_time_write(struct sl_jw *w, const char *key, uint64_t sec);
+/* Writes stored JSON after a check: one damaged row must not spoil the page. */
+void sl_api_stored_write(struct sl_jw *w, const char *key, struct sl_str json);
 /* Writes milliseconds, rounded up; 0 as null. */
 void sl_api_msec_write(struct sl_jw *w, const char *key, uint64_t usec);
 

@@ -7,20 +7,9 @@
 #include "gate/call/access.h"
 #include "gate/call/path.h"
 #include "gate/config/instant.h"
-#include "json/json.h"
 #include "json/write.h"
 
 #define AUDIT_PAGE 100
-
-/* Writes stored JSON after a check: one damaged row must not spoil the page. */
-static void stored_json_write(struct sl_jw *w, const char *key, struct sl_str json)
-{
-    struct sl_json doc;
-    sl_json_init(&doc, NULL);
-    bool is_json = json.p && sl_json_parse(&doc, json) == 0;
-    sl_json_done(&doc);
-    sl_jw_member_raw(w, key, !json.p ? SL_STR("null") : is_json ? json : SL_STR("{\"damaged\":true}"));
-}
 
 static void row_write(struct sl_jw *w, const struct sl_audit_row *row)
 {
@@ -33,8 +22,8 @@ static void row_write(struct sl_jw *w, const struct sl_audit_row *row)
     sl_jw_member_str(w, "request_id", row->who.request_id);
     sl_jw_member_str(w, "action", row->action);
     sl_jw_member_str(w, "target", row->target.n ? row->target : SL_STR_NONE);
-    stored_json_write(w, "before", row->before);
-    stored_json_write(w, "after", row->after);
+    sl_api_stored_write(w, "before", row->before);
+    sl_api_stored_write(w, "after", row->after);
     sl_jw_end(w);
 }
 
