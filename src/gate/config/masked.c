@@ -24,6 +24,7 @@ struct mask {
 };
 
 static void any_write(struct mask *mask, struct sl_str key, const struct sl_val *val);
+static void member_write(struct mask *mask, struct sl_str key, const struct sl_val *val);
 
 /* --- secrets --- */
 
@@ -218,7 +219,7 @@ static void row_write(struct mask *mask, const struct sl_opt *row, const struct 
     } else if (row->type == SL_OPT_URL && val->kind == SL_VAL_STRING) {
         url_write(mask->w, val->text, sl_str_eq_c(sl_str_c(row->key), "url"));
     } else if (is_read_by_itself) {
-        any_write(mask, sl_str_c(row->key), val);
+        member_write(mask, sl_str_c(row->key), val);
     } else {
         any_write(mask, SL_STR(""), val); /* its name does not matter: the table says that it is no secret */
     }

@@ -90,6 +90,8 @@ static void a_setting_is_shown_as_it_is_said(void **state)
         { "alerts: { webhook: { url: 'https://h/a/b?c', secret: whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0 } }\n",
           "alerts.webhook.secret", "\"*** #\"", 1 },
         { "store: { postgres: 'postgres://u:p@h/d' }\n", "store.postgres", "\"*** #\"", 1 },
+        { "otel: { endpoint: 'http://h:4318', headers: { authorization: Bearer-of-ours } }\n", "otel.headers",
+          "{\"authorization\":\"*** #\"}", 1 },
         { "models: { mine: { provider: openai, like: gpt-4o } }\n", "models",
           "{\"mine\":{\"provider\":\"openai\",\"like\":\"gpt-4o\"}}", 1 },
     };
