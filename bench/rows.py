@@ -253,6 +253,12 @@ def shared_counters(bench: Bench) -> dict[str, Figure]:
     return figures
 
 
+def traced(name: str, share: float):
+    """The same call with traces, which go to a collector, and without."""
+    ours, theirs = (Call(openai_chat().request, workload.check_same, options) for options in ({"traced": share}, {}))
+    return against_itself(name, ours, theirs, Load(16, 20000, 500), "without")
+
+
 def two_targets(bench: Bench) -> dict[str, Figure]:
     """A route with two targets and one with one, in turns in one process, so both have the same memory."""
     bench.need_sluice()
@@ -620,6 +626,8 @@ TASKS = (
     Task("shared", (Bar("shared-leased", "four limits counted on Redis, 16 connections: CPU beyond local ones", 1, "µs"),
                     Bar("shared-asked", "the same, where each call asks the server", 3, "µs"),
                     Bar("shared-p50", "the same, one connection: added latency (p50) beyond local ones", 150, "µs")), shared_counters),
+    task("traced-1", "traces of one call in a hundred, against none: CPU", 1.01, "×", traced("traced-1", 0.01)),
+    task("traced-100", "traces of every call, against none: CPU", 1.10, "×", traced("traced-100", 1)),
     task("two-targets", "two targets instead of one: CPU", 1.02, "×", two_targets),
     Task("policy", (Bar("policy-10", "which of 10 targets a call goes to, the slowest balance", 300, "ns"),
                     Bar("policy-1000", "the same among 1,000", 2, "µs")), policy),

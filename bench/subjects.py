@@ -255,11 +255,13 @@ class Sluice(Subject):
     name = "sluice"
 
     def configure(self, folder, port, upstream, ca, endpoints: int = 1, data="none", more: str = "",
-                  chat: str = "", **options):
-        """`data`: the data directory, or "own" for a new one. `more` and `chat`: lines for the file and for its route chat."""
+                  chat: str = "", traced: float | None = None, **options):
+        """`data`: the data directory, or "own" for a new one. `more` and `chat`: lines for the file and for its route chat.
+        `traced`: the share of calls whose spans the upstream gets as a collector."""
         conf = folder / "sluice.yaml"
         section = f'upstream: {{ ca: "{ca}" }}\n' if ca else ""
         section += more
+        section += f"otel: {{ endpoint: http://127.0.0.1:{upstream}, sample: {traced} }}\n" if traced is not None else ""
         text = SLUICE_CONF.format(port=port, dir=folder, upstream_section=section)
         scheme = "https" if ca else "http"
         names = [f"route-{i}" for i in range(endpoints - 1)] + ["chat"]

@@ -186,7 +186,9 @@ static bool conn_answer(struct upstream *u, struct conn *c)
 {
     const struct text *t = &u->answers.not_found;
     c->state = S_HEAD;
-    if (path_ends(c, "/audio/transcriptions")) { /* a form: from its first boundary to behind its last */
+    if (path_ends(c, "/v1/traces")) { /* as a collector of spans: it takes them, whatever its answer says */
+        t = &u->answers.chat;
+    } else if (path_ends(c, "/audio/transcriptions")) { /* a form: from its first boundary to behind its last */
         bool is_form = c->kept > c->head_len && c->in[c->head_len] == '-' && c->last == '\n';
         t = is_form ? &u->answers.transcription : &u->answers.bad_request;
     } else if (c->kept == c->head_len || c->in[c->head_len] != '{' || c->last != '}') {

@@ -321,10 +321,29 @@ size_t sl_format_u64(uint64_t v, char out[20])
     return n;
 }
 
+/* Eight digits at once: each half byte gets a byte, and then its letter. */
+static void hex_format8(uint32_t v, char *out)
+{
+    uint64_t x = v;
+    x = (x & 0xffff0000) << 16 | (x & 0xffff);
+    x = (x & 0x0000ff000000ff00) << 8 | (x & 0x000000ff000000ff);
+    x = (x & 0x00f000f000f000f0) << 4 | (x & 0x000f000f000f000f);
+    uint64_t are_letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+    x += 0x3030303030303030 + are_letters * ('a' - '0' - 10);
+    for (int i = 0; i < 8; i++) {
+        out[i] = (char)(x >> (56 - 8 * i));
+    }
+}
+
 char *sl_format_hex(uint64_t v, size_t n, char *out)
 {
-    for (size_t i = n; i-- > 0; v >>= 4) {
-        out[i] = "0123456789abcdef"[v & 15];
+    size_t i = n;
+    for (; i >= 8; v >>= 32) {
+        i -= 8;
+        hex_format8((uint32_t)v, out + i);
+    }
+    for (; i > 0; v >>= 4) {
+        out[--i] = "0123456789abcdef"[v & 15];
     }
     return out + n;
 }

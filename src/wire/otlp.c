@@ -59,10 +59,30 @@ static void put_be64(char *out, uint64_t v)
     }
 }
 
+static bool is_ascii(struct sl_str s)
+{
+    uint64_t all = 0, word;
+    if (s.n < 8) {
+        for (size_t i = 0; i < s.n; i++) {
+            all |= (unsigned char)s.p[i];
+        }
+        return !(all & 0x80);
+    }
+    for (size_t i = 0; i < s.n - 8; i += 8) {
+        memcpy(&word, s.p + i, 8);
+        all |= word;
+    }
+    memcpy(&word, s.p + s.n - 8, 8);
+    return !((all | word) & 0x8080808080808080);
+}
+
 /* A text with at most SL_OTLP_TEXT_MAX bytes. Where it is not UTF-8, which a collector would refuse with all that
  * comes with it, each byte beyond ASCII becomes a '?' in `room`. */
 static struct sl_str text_fit(struct sl_str s, char room[SL_OTLP_TEXT_MAX])
 {
+    if (SL_LIKELY(s.n <= SL_OTLP_TEXT_MAX && is_ascii(s))) {
+        return s;
+    }
     struct sl_str fit = sl_str_sub(s, 0, sl_utf8_fit(s, SL_OTLP_TEXT_MAX));
     if (sl_str_is_utf8(fit)) {
         return fit;

@@ -1,26 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/protobuf.h"
 
-size_t sl_pb_varint_size(uint64_t v)
-{
-    size_t n = 1;
-    for (; v >= 0x80; v >>= 7) {
-        n++;
-    }
-    return n;
-}
-
-static void put_varint(struct sl_pb *pb, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7) {
-        *pb->at++ = (char)(v | 0x80);
-    }
-    *pb->at++ = (char)v;
-}
-
 static void put_tag(struct sl_pb *pb, uint32_t number, enum sl_pb_type type)
 {
-    put_varint(pb, (uint64_t)number << 3 | type);
+    sl_pb_put_varint(pb, (uint64_t)number << 3 | type);
 }
 
 /* Little-endian, on every machine. */
@@ -34,7 +17,7 @@ static void put_fixed(struct sl_pb *pb, uint64_t v, size_t n)
 void sl_pb_put_uint(struct sl_pb *pb, uint32_t number, uint64_t v)
 {
     put_tag(pb, number, SL_PB_VARINT);
-    put_varint(pb, v);
+    sl_pb_put_varint(pb, v);
 }
 
 void sl_pb_put_fixed32(struct sl_pb *pb, uint32_t number, uint32_t v)
@@ -47,21 +30,6 @@ void sl_pb_put_fixed64(struct sl_pb *pb, uint32_t number, uint64_t v)
 {
     put_tag(pb, number, SL_PB_FIXED64);
     put_fixed(pb, v, 8);
-}
-
-void sl_pb_put_head(struct sl_pb *pb, uint32_t number, size_t n)
-{
-    put_tag(pb, number, SL_PB_BYTES);
-    put_varint(pb, n);
-}
-
-void sl_pb_put_bytes(struct sl_pb *pb, uint32_t number, struct sl_str bytes)
-{
-    sl_pb_put_head(pb, number, bytes.n);
-    if (bytes.n) {
-        memcpy(pb->at, bytes.p, bytes.n);
-        pb->at += bytes.n;
-    }
 }
 
 /* --- reading --- */

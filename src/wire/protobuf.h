@@ -18,7 +18,14 @@ struct sl_pb {
     char *at, *end;
 };
 
-size_t sl_pb_varint_size(uint64_t v);
+SL_INLINE size_t sl_pb_varint_size(uint64_t v)
+{
+    size_t n = 1;
+    for (; SL_UNLIKELY(v >= 0x80); v >>= 7) {
+        n++;
+    }
+    return n;
+}
 /* The bytes of a field with `n` bytes in it, whose number is below 16. */
 SL_INLINE size_t sl_pb_bytes_size(size_t n)
 {
@@ -30,12 +37,30 @@ SL_INLINE bool sl_pb_has_room(const struct sl_pb *pb, size_t n)
     return (size_t)(pb->end - pb->at) >= n;
 }
 
+SL_INLINE void sl_pb_put_varint(struct sl_pb *pb, uint64_t v)
+{
+    for (; SL_UNLIKELY(v >= 0x80); v >>= 7) {
+        *pb->at++ = (char)(v | 0x80);
+    }
+    *pb->at++ = (char)v;
+}
+/* Begins a field of `n` bytes, which the caller writes next. */
+SL_INLINE void sl_pb_put_head(struct sl_pb *pb, uint32_t number, size_t n)
+{
+    sl_pb_put_varint(pb, number << 3 | SL_PB_BYTES);
+    sl_pb_put_varint(pb, n);
+}
+SL_INLINE void sl_pb_put_bytes(struct sl_pb *pb, uint32_t number, struct sl_str bytes)
+{
+    sl_pb_put_head(pb, number, bytes.n);
+    if (bytes.n) {
+        memcpy(pb->at, bytes.p, bytes.n);
+        pb->at += bytes.n;
+    }
+}
 void sl_pb_put_uint(struct sl_pb *pb, uint32_t number, uint64_t v);
 void sl_pb_put_fixed32(struct sl_pb *pb, uint32_t number, uint32_t v);
 void sl_pb_put_fixed64(struct sl_pb *pb, uint32_t number, uint64_t v);
-void sl_pb_put_bytes(struct sl_pb *pb, uint32_t number, struct sl_str bytes);
-/* Begins a field of `n` bytes, which the caller writes next. */
-void sl_pb_put_head(struct sl_pb *pb, uint32_t number, size_t n);
 
 struct sl_pb_field {
     uint32_t number;

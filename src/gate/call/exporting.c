@@ -82,14 +82,15 @@ static void batch_end(struct sl_exporting *exporting, enum sl_span_fate fate, ui
     uint64_t n = exporting->n_batch, rejected = SL_MIN(n_rejected, n);
     sl_spans_count(spans_of(exporting), fate, n - rejected);
     sl_spans_count(spans_of(exporting), SL_SPAN_REJECTED, rejected);
-    sl_buf_shrink(&exporting->batch, 0);
+    sl_buf_reset(&exporting->batch);
     exporting->n_batch = 0;
     exporting->batch_usec = 0;
 }
 
 static bool batch_fill(struct sl_exporting *exporting)
 {
-    if (!exporting->n_batch) {
+    /* All its room at once: growing would copy what is there. */
+    if (!exporting->n_batch && sl_buf_reserve(&exporting->batch, BATCH_ROOM) == 0) {
         exporting->n_batch = sl_spans_take(spans_of(exporting), &exporting->batch, BATCH_SPANS, BATCH_BYTES);
     }
     return exporting->n_batch;
@@ -363,6 +364,8 @@ static void next(struct sl_exporting *exporting)
         ended(exporting);
     } else if (has_any && !exporting->timer.deadline_usec) {
         timer_in(exporting, GATHER_USEC);
+    } else if (!has_any) {
+        sl_buf_done(&exporting->batch);
     }
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/trace.h"
 
-#include <stdio.h>
-
 #include "base/arena.h"
+#include "base/word.h"
 #include "gate/call/state.h"
 #include "gate/config/otel_conf.h"
 #include "gate/config/route.h"
@@ -117,7 +116,9 @@ int sl_trace_headers(struct sl_xchg *x, struct sl_headers *io_headers)
     struct sl_traceparent up = trace->own;
     up.span = x->record.try ? x->record.try->span : up.span;
     sl_traceparent_format(&up, text);
-    sl_headers_drop(io_headers, trace->parent ? name : old); /* without a sound trace its state means nothing */
+    if (sl_headers_begin(io_headers, SL_STR("trace"))) {
+        sl_headers_drop(io_headers, trace->parent ? name : old); /* without a sound trace its state means nothing */
+    }
     return sl_headers_add(io_headers, x->arena, name[0], sl_str_make(text, SL_TRACEPARENT_BYTES));
 }
 
@@ -173,10 +174,16 @@ static void put_error(struct sl_span_out *out, enum sl_error_type type)
     }
 }
 
+/* `first` is short: a word of ours, or a method that has a path. */
 static struct sl_str name_make(char room[SPAN_NAME_MAX], struct sl_str first, struct sl_str second)
 {
-    int n = snprintf(room, SPAN_NAME_MAX, "%.*s%s%.*s", SL_STR_ARG(first), second.n ? " " : "", SL_STR_ARG(second));
-    return sl_str_make(room, SL_MIN((size_t)SL_MAX(n, 0), (size_t)SPAN_NAME_MAX - 1));
+    struct sl_str cut = sl_str_sub(second, 0, sl_utf8_fit(second, SPAN_NAME_MAX - first.n - 1));
+    memcpy(room, first.p, first.n);
+    if (cut.n) {
+        room[first.n] = ' ';
+        memcpy(room + first.n + 1, cut.p, cut.n);
+    }
+    return sl_str_make(room, first.n + (cut.n ? cut.n + 1 : 0));
 }
 
 static void span_push(struct sl_xchg *x, struct sl_span_out *out)

@@ -104,6 +104,8 @@ bool sl_spans_sleep(struct sl_spans *spans)
     for (struct joined *at = atomic_load(&spans->first); at; at = at->next) {
         has_any |= sl_ring_next(&at->ring) != 0;
     }
+    int asleep = ASLEEP;
+    SL_IGNORE(!has_any || !atomic_compare_exchange_strong(&spans->told, &asleep, TOLD)); /* or somebody has told it */
     return has_any;
 }
 

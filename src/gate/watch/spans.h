@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/ring.h"
 
-#define SL_SPANS_RING_BYTES (2u << 20)
+#define SL_SPANS_RING_BYTES (1u << 20)
 
 /* What became of spans. */
 enum sl_span_fate {
@@ -35,7 +35,7 @@ void sl_spans_push(struct sl_spans *spans, struct sl_ring *ring, struct sl_str s
 /* Calls `fn` from now on when a span came after sl_spans_sleep, and when a ring is filling; on the worker's thread,
  * under a lock. NULL: no more. */
 void sl_spans_watch(struct sl_spans *spans, void (*fn)(void *arg), void *arg);
-/* From now on `fn` is called for the first span. True: spans wait already, and it may not be called for them. */
+/* False: `fn` is called for the next span. True: spans wait already, and it is called only when a ring is filling. */
 bool sl_spans_sleep(struct sl_spans *spans);
 /* True: a ring is more than half full. */
 bool sl_spans_are_filling(struct sl_spans *spans);
