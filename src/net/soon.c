@@ -3,20 +3,61 @@
 
 #include "net/stream_priv.h"
 
+static void on_turn_end(uv_prepare_t *turn_end);
+
+static void ends_call(struct sl_soon *soon)
+{
+    for (struct sl_turn_end *end; (end = soon->ends);) {
+        soon->ends = end->next;
+        end->is_due = false;
+        end->fn(end);
+    }
+}
+
+static void stream_end(struct sl_stream *stream)
+{
+    if (!stream) {
+        return;
+    }
+    sl_soon_flush(stream);
+    if (SL_UNLIKELY(stream->queued) && !stream->is_closing && stream->cbs->on_queued) {
+        stream->cbs->on_queued(stream);
+    }
+}
+
+void sl_soon_call(struct sl_loop *loop, struct sl_turn_end *end)
+{
+    if (!end->is_due) {
+        end->is_due = true;
+        end->next = loop->soon.ends;
+        loop->soon.ends = end;
+        uv_prepare_start(&loop->soon.turn_end, on_turn_end);
+    }
+}
+
+void sl_soon_uncall(struct sl_loop *loop, struct sl_turn_end *end)
+{
+    struct sl_turn_end **at = &loop->soon.ends;
+    while (end->is_due && *at != end) {
+        at = &(*at)->next;
+    }
+    if (end->is_due) {
+        *at = end->next;
+        end->is_due = false;
+    }
+}
+
 static void on_turn_end(uv_prepare_t *turn_end)
 {
     struct sl_loop *loop = turn_end->data;
     struct sl_soon *soon = &loop->soon;
-    for (size_t i = 0; i < soon->n_streams; i++) { /* the number grows when a callback writes */
-        struct sl_stream *stream = soon->streams[i];
-        if (!stream) {
-            continue;
+    size_t i = 0;
+    do {
+        ends_call(soon);
+        for (; i < soon->n_streams; i++) { /* the number grows when a callback writes */
+            stream_end(soon->streams[i]);
         }
-        sl_soon_flush(stream);
-        if (SL_UNLIKELY(stream->queued) && !stream->is_closing && stream->cbs->on_queued) {
-            stream->cbs->on_queued(stream);
-        }
-    }
+    } while (soon->ends);
     soon->n_streams = 0;
     soon->n_bytes = 0;
     uv_prepare_stop(turn_end);

@@ -12,6 +12,9 @@
 #define INPUT_MAX (SL_RESP_BULK_MAX + 65536)
 #define SENT_MAX  65536
 #define SENT_MIN  64
+/* What is written at once at most, and what is kept of it for the next turn. */
+#define OUT_MAX (8u << 20)
+#define KEPT    65536
 
 /* The stream, which lives until it is closed, longer than the connection that it is for. */
 struct sl_redis_wire {
@@ -20,6 +23,8 @@ struct sl_redis_wire {
     struct sl_dial *dial;
     struct sl_tls_ctx *tls;
     struct sl_buf in;
+    struct sl_buf out; /* the commands of this turn */
+    struct sl_turn_end turn_end;
     bool is_up;
     char host[256];
 };
@@ -29,12 +34,28 @@ static struct sl_redis_wire *wire_of(struct sl_stream *stream)
     return SL_CONTAINER_OF(stream, struct sl_redis_wire, stream);
 }
 
+/* --- writing --- */
+
+/* When the stream is broken, on_error comes from the loop, and the commands hear of it then. */
+static void commands_write(struct sl_redis_wire *wire)
+{
+    struct sl_str bytes = sl_buf_str(&wire->out);
+    SL_IGNORE(bytes.n && sl_stream_write(&wire->stream, &bytes, 1) < 0);
+    sl_buf_shrink(&wire->out, KEPT);
+}
+
+static void on_turn_end(struct sl_turn_end *end)
+{
+    commands_write(SL_CONTAINER_OF(end, struct sl_redis_wire, turn_end));
+}
+
 /* --- ending --- */
 
 static void on_closed(struct sl_stream *stream)
 {
     struct sl_redis_wire *wire = wire_of(stream);
     sl_buf_done(&wire->in);
+    sl_buf_done(&wire->out);
     free(wire);
 }
 
@@ -49,7 +70,9 @@ static void wire_drop(struct sl_redis *redis)
         wire->dial = NULL;
     }
     if (wire->is_up) {
-        sl_stream_close(&wire->stream, on_closed); /* what was sent in this turn leaves before */
+        sl_soon_uncall(redis->loop, &wire->turn_end);
+        commands_write(wire); /* what was sent in this turn leaves before */
+        sl_stream_close(&wire->stream, on_closed);
     } else {
         on_closed(&wire->stream); /* it has no handle yet */
     }
@@ -196,6 +219,8 @@ int sl_redis_connect(struct sl_redis *redis, const struct sl_redis_at *at, uint6
         return SL_E_NOMEM;
     }
     sl_buf_init(&wire->in, INPUT_MAX);
+    sl_buf_init(&wire->out, OUT_MAX);
+    wire->turn_end.fn = on_turn_end;
     sl_stream_init(&wire->stream, redis->loop, &stream_cbs);
     snprintf(wire->host, sizeof(wire->host), "%.*s", SL_STR_ARG(at->host));
     wire->redis = redis;
@@ -243,10 +268,18 @@ int sl_redis_send(struct sl_redis *redis, struct sl_str command, sl_redis_fn *fn
     if (r < 0) {
         return r;
     }
+    struct sl_redis_wire *wire = redis->wire;
+    if (wire->out.len + command.n > OUT_MAX) {
+        commands_write(wire);
+    }
+    sl_buf_add_str(&wire->out, command);
+    if (sl_buf_status(&wire->out) < 0) {
+        wire->out.status = 0; /* those before it are whole */
+        return SL_E_NOMEM;
+    }
+    sl_soon_call(redis->loop, &wire->turn_end);
     redis->sent[(redis->first + redis->n_sent) % redis->cap_sent] = (struct sl_redis_sent){ fn, arg };
     redis->n_sent++;
-    /* When the stream is broken, on_error comes from the loop, and this command hears of it then. */
-    SL_IGNORE(sl_stream_write_soon(&redis->wire->stream, &command, 1) < 0);
     return 0;
 }
 

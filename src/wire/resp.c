@@ -155,26 +155,44 @@ int sl_resp_read(struct sl_str bytes, struct sl_resp *items, size_t max, size_t 
 
 /* --- writing --- */
 
-static void head_add(struct sl_buf *out, char mark, size_t n)
+/* The most bytes of a mark, a number and its line's end. */
+#define HEAD_MAX 24
+
+static char *head_put(char *p, char mark, size_t n)
 {
-    char text[24];
-    text[0] = mark;
-    size_t len = 1 + sl_format_u64(n, text + 1);
-    text[len++] = '\r';
-    text[len++] = '\n';
-    sl_buf_add(out, text, len);
+    *p++ = mark;
+    p += sl_format_u64(n, p);
+    *p++ = '\r';
+    *p++ = '\n';
+    return p;
 }
 
 void sl_resp_begin(struct sl_buf *out, size_t n_words)
 {
-    head_add(out, '*', n_words);
+    if (sl_buf_reserve(out, HEAD_MAX) == 0) {
+        out->len = (size_t)(head_put(out->p + out->len, '*', n_words) - out->p);
+    }
+}
+
+void sl_resp_word_of(struct sl_buf *out, struct sl_str first, struct sl_str rest)
+{
+    if (sl_buf_reserve(out, HEAD_MAX + first.n + rest.n + 2) < 0) {
+        return;
+    }
+    char *p = head_put(out->p + out->len, '$', first.n + rest.n);
+    memcpy(p, first.p, first.n);
+    p += first.n;
+    if (rest.n) {
+        memcpy(p, rest.p, rest.n);
+        p += rest.n;
+    }
+    memcpy(p, "\r\n", 2);
+    out->len = (size_t)(p + 2 - out->p);
 }
 
 void sl_resp_word(struct sl_buf *out, struct sl_str word)
 {
-    head_add(out, '$', word.n);
-    sl_buf_add_str(out, word);
-    sl_buf_add_lit(out, "\r\n");
+    sl_resp_word_of(out, word.n ? word : SL_STR(""), SL_STR(""));
 }
 
 void sl_resp_word_i64(struct sl_buf *out, int64_t v)

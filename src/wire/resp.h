@@ -30,6 +30,8 @@ SL_MUST int sl_resp_read(struct sl_str bytes, struct sl_resp *items, size_t max,
 /* A command begins with the number of its words, its own name included. */
 void sl_resp_begin(struct sl_buf *out, size_t n_words);
 void sl_resp_word(struct sl_buf *out, struct sl_str word);
+/* One word, in two parts. */
+void sl_resp_word_of(struct sl_buf *out, struct sl_str first, struct sl_str rest);
 void sl_resp_word_u64(struct sl_buf *out, uint64_t v);
 void sl_resp_word_i64(struct sl_buf *out, int64_t v);
 

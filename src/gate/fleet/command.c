@@ -1,41 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/fleet/command.h"
 
-#include <stdio.h>
-
 #include "gate/fleet/state.h"
 
-static struct sl_str key_make(const struct sl_fleet_link *link, const char *name, size_t n, char out[128])
+/* A key of the namespace. */
+static void key_add(struct sl_fleet_link *link, struct sl_str name)
 {
-    int len = snprintf(out, 128, "sluice:{%.*s}:%.*s", SL_STR_ARG(link->fleet->conf.ns), (int)n, name);
-    return sl_str_make(out, (size_t)len);
+    sl_resp_word_of(&link->out, link->fleet->prefix, name);
 }
 
 void sl_fleet_command(struct sl_fleet_link *link, enum sl_fleet_script script, uint32_t n_counters, uint32_t n_args)
 {
-    char key[128];
     sl_buf_reset(&link->out);
     sl_resp_begin(&link->out, 3 + 2 + (size_t)n_counters + n_args);
     sl_resp_word(&link->out, SL_STR("EVALSHA"));
     sl_resp_word(&link->out, sl_str_make(link->sha[script], SL_FLEET_SHA));
     sl_resp_word_u64(&link->out, 2 + (uint64_t)n_counters);
-    sl_resp_word(&link->out, key_make(link, "epoch", 5, key));
-    sl_resp_word(&link->out, key_make(link, "nodes", 5, key));
+    key_add(link, SL_STR("epoch"));
+    key_add(link, SL_STR("nodes"));
 }
 
 void sl_fleet_command_key(struct sl_fleet_link *link, const char *name)
 {
-    char key[128];
     char whole[2 + SL_LIMIT_HOME_NAME] = "c:";
     memcpy(whole + 2, name, SL_LIMIT_HOME_NAME);
-    sl_resp_word(&link->out, key_make(link, whole, sizeof(whole), key));
+    key_add(link, sl_str_make(whole, sizeof(whole)));
 }
 
 void sl_fleet_command_news(struct sl_fleet_link *link)
 {
-    char key[128];
     sl_fleet_command(link, SL_FLEET_NEWS, 1, 4);
-    sl_resp_word(&link->out, key_make(link, "news", 4, key));
+    key_add(link, SL_STR("news"));
 }
 
 void sl_fleet_command_mine(struct sl_fleet_link *link)

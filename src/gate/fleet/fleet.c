@@ -18,7 +18,9 @@ static int texts_copy(struct sl_fleet *fleet)
     struct sl_fleet_conf *conf = &fleet->conf;
     struct sl_str *const texts[] = { &conf->user, &conf->password, &conf->ns, &conf->master };
     struct sl_fleet_place *places = SL_ARENA_ARRAY(&fleet->arena, struct sl_fleet_place, conf->n_places);
-    bool has_all = places;
+    struct sl_str parts[] = { SL_STR("sluice:{"), conf->ns, SL_STR("}:") };
+    fleet->prefix = sl_arena_join(&fleet->arena, parts, SL_ARRAY_LEN(parts));
+    bool has_all = places && fleet->prefix.p;
     for (size_t i = 0; has_all && i < SL_ARRAY_LEN(texts); i++) {
         *texts[i] = sl_arena_dup(&fleet->arena, texts[i]->n ? *texts[i] : SL_STR(""));
         has_all = texts[i]->p;

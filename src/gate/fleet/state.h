@@ -44,6 +44,7 @@ struct sl_fleet_news;
 struct sl_fleet {
     struct sl_fleet_conf conf;
     struct sl_arena arena; /* for its texts */
+    struct sl_str prefix;  /* "sluice:{namespace}:", of all keys */
     struct sl_limiter *limiter;
     uint32_t n_workers;
     char process[16];     /* a random word */

@@ -218,6 +218,50 @@ static void test_what_the_kernel_does_not_take_is_told(void **state)
     }
 }
 
+struct gatherer {
+    struct sl_turn_end end;
+    struct peer *to;
+    unsigned n_calls, n_again;
+};
+
+static void on_gathered(struct sl_turn_end *end)
+{
+    struct gatherer *g = SL_CONTAINER_OF(end, struct gatherer, end);
+    g->n_calls++;
+    assert_int_equal(write_soon(g->to, "gathered "), 0);
+    if (g->n_again) {
+        g->n_again--;
+        sl_soon_call(g->to->stream.loop, end);
+    }
+}
+
+/* Whoever gathers is called once a turn, and what it writes then leaves in the same turn. */
+static void test_what_is_gathered_leaves_together(void **state)
+{
+    struct sl_loop *loop = *state;
+    struct peer a, b;
+    peers_connect(&a, &b, loop, false);
+    struct gatherer g = { .end = { .fn = on_gathered }, .to = &a }, not_called = g;
+    sl_soon_call(loop, &not_called.end);
+    for (int i = 0; i < 3; i++) {
+        sl_soon_call(loop, &g.end);
+    }
+    sl_soon_uncall(loop, &not_called.end);
+    sl_soon_uncall(loop, &not_called.end);
+    loop_turn(loop);
+    assert_int_equal(g.n_calls, 1);
+    assert_int_equal(come(&b), 9);
+    loop_turn(loop);
+    assert_int_equal(g.n_calls, 1);
+    g.n_again = 2; /* called anew from within */
+    sl_soon_call(loop, &g.end);
+    loop_turn(loop);
+    assert_int_equal(g.n_calls, 4);
+    assert_int_equal(come(&b), 4 * 9);
+    assert_int_equal(not_called.n_calls, 0);
+    peers_done(&a, &b);
+}
+
 /* A peer that is gone is reported as after any write. */
 static void test_a_write_that_fails_is_told(void **state)
 {
@@ -242,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_end_comes_behind, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_a_full_turn_writes_at_once, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_what_the_kernel_does_not_take_is_told, setup_loop, teardown_loop),
+        cmocka_unit_test_setup_teardown(test_what_is_gathered_leaves_together, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_a_write_that_fails_is_told, setup_loop, teardown_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
