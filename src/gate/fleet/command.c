@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/fleet/command.h"
 
+#include <stdio.h>
+
 #include "gate/fleet/state.h"
 
 /* A key of the namespace. */
@@ -74,6 +76,11 @@ struct sl_limit_answer sl_fleet_answer(const struct sl_fleet_link *link, int64_t
 }
 
 /* --- who lives --- */
+
+size_t sl_fleet_worker_name(const struct sl_fleet *fleet, uint32_t number, char *out)
+{
+    return (size_t)snprintf(out, SL_FLEET_WORKER_MAX, "%s.%u", fleet->process, number);
+}
 
 void sl_fleet_peers_note(struct sl_fleet_link *link, const struct sl_resp *list, size_t n)
 {

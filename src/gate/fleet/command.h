@@ -9,6 +9,7 @@
 /* The largest whole number of the scripts; as the end of a window: it has none. */
 #define SL_FLEET_NUMBER_MAX ((int64_t)9007199254740991)
 
+struct sl_fleet;
 struct sl_fleet_link;
 struct sl_limit_answer;
 struct sl_limit_home_at;
@@ -24,6 +25,8 @@ void sl_fleet_command_mine(struct sl_fleet_link *link);
 /* Sends what was written. */
 SL_MUST int sl_fleet_command_send(struct sl_fleet_link *link, sl_redis_fn *fn, void *arg);
 
+/* The name of a worker of this process, with a NUL behind it; returns its length. */
+size_t sl_fleet_worker_name(const struct sl_fleet *fleet, uint32_t number, char *out);
 /* Notes the workers of a list: those of other processes are peers. */
 void sl_fleet_peers_note(struct sl_fleet_link *link, const struct sl_resp *list, size_t n);
 

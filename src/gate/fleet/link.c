@@ -411,13 +411,21 @@ static void join(struct sl_fleet_link *link)
         sl_format_hex(bytes[i], 2, word + 2 * i);
     }
     snprintf(link->connection, sizeof(link->connection), "%llu", (unsigned long long)++link->n_joins);
-    sl_fleet_command(link, SL_FLEET_JOIN, 0, 4 + link->n_peers);
+    /* The links of this process, too: floors have what they have all added, so none of their shares may come late. */
+    uint32_t n_workers = link->on_change ? 0 : link->fleet->n_workers;
+    sl_fleet_command(link, SL_FLEET_JOIN, 0, 4 + link->n_peers + (n_workers ? n_workers - 1 : 0));
     sl_resp_word(&link->out, sl_str_c(link->worker));
     sl_resp_word(&link->out, sl_str_c(link->connection));
     sl_resp_word(&link->out, sl_str_c(link->run));
     sl_resp_word(&link->out, sl_str_make(word, 2 * sizeof(bytes)));
     for (uint32_t i = 0; i < link->n_peers; i++) {
         sl_resp_word(&link->out, link->peers[i]);
+    }
+    for (uint32_t i = 0; i < n_workers; i++) {
+        if (i != link->number) {
+            char name[SL_FLEET_WORKER_MAX];
+            sl_resp_word(&link->out, sl_str_make(name, sl_fleet_worker_name(link->fleet, i, name)));
+        }
     }
     wait(link, STEP_USEC);
     state_set(link, SL_LINK_JOIN);
@@ -522,7 +530,7 @@ int sl_fleet_link_new(struct sl_fleet *fleet, struct sl_loop *loop, uint32_t num
     link->metrics = metrics;
     link->number = number;
     link->n_nodes = 1;
-    snprintf(link->worker, sizeof(link->worker), "%s.%u", fleet->process, number);
+    SL_IGNORE(sl_fleet_worker_name(fleet, number, link->worker) == 0);
     sl_fleet_home_init(&link->home);
     sl_redis_init(&link->redis, loop, &redis_cbs);
     sl_buf_init(&link->out, COMMAND_MAX);

@@ -61,6 +61,7 @@ struct world {
     bool is_silent;                /* it stands still */
     char last_settle[64], last_news[256];
     unsigned n_news;
+    size_t n_awaited;
     const char *news; /* what others tell next */
 };
 
@@ -104,6 +105,7 @@ static void script_run(struct world *w, enum sl_fleet_script script, const struc
     switch (script) {
     case SL_FLEET_JOIN:
         w->n_joins++;
+        w->n_awaited = n - 9; /* behind the script, the keys, and the four words about itself */
         sl_buf_printf(&w->out, "*4\r\n$5\r\nepoch\r\n:1\r\n:%llu\r\n*2\r\n$6\r\nother1\r\n$7\r\nother.0\r\n", now);
         break;
     case SL_FLEET_SHARE: /* of one counter */
@@ -216,7 +218,7 @@ static void on_tick(uv_timer_t *timer)
         }                                                    \
     } while (0)
 
-static void world_start_waiting(struct world *w, uint64_t deadline_usec, uint64_t wait_usec)
+static void world_make(struct world *w, uint32_t n_workers, uint64_t deadline_usec, uint64_t wait_usec)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t n = sizeof(addr);
@@ -240,8 +242,13 @@ static void world_start_waiting(struct world *w, uint64_t deadline_usec, uint64_
     };
     assert_int_equal(sl_loop_init(&w->loop, NULL), 0);
     assert_int_equal(sl_limiter_new(1024, &w->limiter), 0);
-    assert_int_equal(sl_fleet_new(&conf, w->limiter, 1, &w->fleet), 0);
+    assert_int_equal(sl_fleet_new(&conf, w->limiter, n_workers, &w->fleet), 0);
     assert_int_equal(sl_fleet_link_new(w->fleet, &w->loop, 0, NULL, &w->link), 0);
+}
+
+static void world_start_waiting(struct world *w, uint64_t deadline_usec, uint64_t wait_usec)
+{
+    world_make(w, 1, deadline_usec, wait_usec);
 }
 
 static void world_start(struct world *w, uint64_t deadline_usec)
@@ -384,6 +391,17 @@ static void a_call_survives_what_the_server_forgot(void **state)
         assert_true(w.n_joins > n_joins && w.n_asked == 3);
         world_end(&w);
     }
+}
+
+/* The shares of all workers of the process have to come before calls are let through. */
+static void the_other_workers_are_waited_for(void **state)
+{
+    (void)state;
+    struct world w;
+    world_make(&w, 3, SHORT_USEC, 0);
+    RUN_UNTIL(&w, w.n_joins);
+    assert_int_equal(w.n_awaited, 2);
+    world_end(&w);
 }
 
 /* One passes, sooner or later: this machine may be slower than the deadline. */
@@ -743,6 +761,7 @@ int main(void)
         cmocka_unit_test(calls_are_counted_there),
         cmocka_unit_test(what_is_held_is_told),
         cmocka_unit_test(a_call_survives_what_the_server_forgot),
+        cmocka_unit_test(the_other_workers_are_waited_for),
         cmocka_unit_test(a_full_server_is_tried_again),
         cmocka_unit_test(a_late_answer_is_given_back),
         cmocka_unit_test(the_deadline_is_held_to_the_millisecond),
