@@ -10,7 +10,7 @@ RUN meson setup /build -Dtests=false -Dprefix=/usr && ninja -C /build && DESTDIR
 
 FROM debian:12-slim AS base
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libcurl4 libedit2 libsqlite3-0 libssl3 libuv1 libyaml-0-2 libzstd1 tzdata zlib1g \
+    && apt-get install -y --no-install-recommends ca-certificates libcjose0 libcurl4 libedit2 libsqlite3-0 libssl3 libuv1 libyaml-0-2 libzstd1 tzdata zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o 65532 -g 65532 -m 700 /var/lib/sluice
 COPY --from=build /out/usr/bin/sluice /usr/bin/sluice

@@ -28,7 +28,7 @@ USER = 65532
 PROGRAM = "usr/bin/sluice"
 AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
 # What is loaded by name while the daemon runs.
-LOADED = {"sluice": [], "sluice-pg": ["libpq.so.5"]}
+LOADED = {"sluice": ["libcjose.so.0"], "sluice-pg": ["libcjose.so.0", "libpq.so.5"]}
 FILES = {
     "etc/passwd": f"root:x:0:0:root:/:/nonexistent\nsluice:x:{USER}:{USER}:Sluice AI gateway:/var/lib/sluice:/nonexistent\n",
     "etc/group": f"root:x:0:\nsluice:x:{USER}:\n",

@@ -180,6 +180,13 @@ def check_libpq(root, config, name, work):
     assert code == 1 and ("libpq" in line) == (name == "sluice"), out
 
 
+def check_libcjose(root, config, work):
+    """People can log in by an identity provider, in each image."""
+    text = "auth: { oidc: { issuer: 'https://login.example', client_id: a, roles: { b: query } } }\nendpoints: []\n"
+    code, out = run(root, config, "check", "-c", "/etc/sluice/sluice.yaml", root_setup=with_file(root, "etc/sluice/sluice.yaml", text, work))
+    assert code == 0, out
+
+
 def check_files(root, sbom):
     """Only what is needed: no shell, nothing that changes the user; each file is of a package that the SBOM names."""
     names = {p["SPDXID"]: p for p in sbom["packages"]}
@@ -244,6 +251,7 @@ def main():
             check_zones(root, whole["config"], work)
             check_authorities(root, whole["config"], work)
             check_libpq(root, whole["config"], name, work)
+            check_libcjose(root, whole["config"], work)
             print(f"{size / 1e6:.2f} MB compressed, {len(sbom['packages']) - 1} packages, first answer after {start}", flush=True)
         finally:
             shutil.rmtree(work)

@@ -154,6 +154,10 @@ static struct login *login_new(struct sl_xchg *x)
         FAIL(login, SL_ERR_CALLER_NOT_FOUND, NULL, "This gateway has no identity provider (auth.oidc).");
         return NULL;
     }
+    if (!x->settings->server.console) {
+        FAIL(login, SL_ERR_CALLER_NOT_FOUND, NULL, "The console is turned off here (server.console).");
+        return NULL;
+    }
     if (!sl_seats_take(sl_logins_seats(login->logins), x->caller.address, &login->seat)) {
         FAIL(login, SL_ERR_SLUICE_OVERLOADED, NULL, "Too many people log in at this moment: try again.");
         return NULL;

@@ -127,9 +127,7 @@ static void handle_session_get(struct sl_xchg *x)
     struct sl_headers headers = { 0 };
     struct sl_session session;
     struct sl_str token = sl_session_token(x);
-    sl_auth_look(x);
-    bool is_dead = token.p && !x->caller.key && x->settings->auth.mode == SL_AUTH_KEYS;
-    if (is_dead && sl_session_forget(x, &headers) < 0) {
+    if (sl_auth_look(x) && sl_session_forget(x, &headers) < 0) {
         sl_xchg_fail_nomem(x);
         return;
     }

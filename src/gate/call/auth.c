@@ -237,29 +237,34 @@ static void caller_set(struct sl_xchg *x, struct sl_key *key)
     x->caller.principal = key->principal;
 }
 
-void sl_auth_look(struct sl_xchg *x)
+bool sl_auth_look(struct sl_xchg *x)
 {
-    bool is_torn = false;
+    bool is_torn = false, has_ended = false;
     struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, SL_STR_NONE,
                                                     x->arena, &is_torn);
     struct sl_session session;
     if (x->settings->auth.mode != SL_AUTH_KEYS || is_torn) {
-        return;
+        return false;
     }
     if (credential.n) {
         struct sl_key *key = key_find(x, credential);
         if (is_in_force(x->worker->snapshot, key)) {
             caller_set(x, key);
         }
-    } else if (sl_session_look(x, &session) == SL_SESSION_SOUND) {
+        return false;
+    }
+    enum sl_session_fault fault = sl_session_look(x, &session);
+    if (fault == SL_SESSION_SOUND) {
         struct sl_key *key = sl_auth_session_key(x->worker, x->settings, &session);
         if (is_in_force(x->worker->snapshot, key)) {
             caller_set(x, key);
         } else {
             x->caller.session = NULL;
+            has_ended = !sl_gate_is_unsure(x->worker->gate);
         }
         sl_session_done(&session);
     }
+    return has_ended || fault == SL_SESSION_ENDED;
 }
 
 struct sl_key *sl_auth_key_or_refuse(struct sl_xchg *x, struct sl_str text)

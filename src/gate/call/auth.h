@@ -16,8 +16,8 @@ struct sl_xchg;
  * False: the client was refused (401, 403), and the exchange is over. */
 bool sl_auth_or_refuse(struct sl_xchg *x);
 /* Finds who calls on a path that is open to all: sets key and principal, if the request has a valid key or session.
- * Says nothing to the client, and leaves the others strangers. */
-void sl_auth_look(struct sl_xchg *x);
+ * Says nothing to the client, and leaves the others strangers. True: its cookie is of a session that has ended. */
+bool sl_auth_look(struct sl_xchg *x);
 /* The key of that text, if it is valid now; else NULL, and the client was refused. */
 struct sl_key *sl_auth_key_or_refuse(struct sl_xchg *x, struct sl_str text);
 /* The key behind a session, borrowed as long as the session is; NULL: the session is void, because the key was revoked,

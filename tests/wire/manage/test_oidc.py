@@ -362,6 +362,11 @@ def test_without_a_provider_there_is_no_such_login(sluice):
     assert without.call("GET", "/console/callback?code=a&state=b").status == 404
 
 
+def test_without_the_console_there_is_no_such_login(gate, issuer):
+    r = Browser(gate(server={"console": False})).ask("GET", "/console/login")
+    assert r.status == 404 and b"server.console" in r.body and not issuer.up.requests
+
+
 def test_logins_at_one_time_are_bounded(gate, issuer):
     daemon = gate("--workers", "2")
     assert Browser(daemon).login(issuer).status == 303
@@ -403,3 +408,13 @@ def test_nothing_secret_is_logged(gate, issuer, tmp_path):
     daemon.stopped = True
     texts = [daemon.stderr, daemon.stdout, daemon.log_path.read_text()]
     assert not [s for s in secrets if any(s in t for t in texts)]
+
+
+def test_the_secret_is_shown_to_nobody(gate, issuer):
+    daemon = gate(client_secret=SECRET)  # as it is, in the file
+    assert Browser(daemon).login(issuer).status == 303
+    admin = [("Authorization", f"Bearer {ADMIN}")]
+    for path in ("/config", "/config/diff", "/status", "/sessions"):
+        r = daemon.call("GET", OWN + path, headers=admin)
+        assert r.status == 200 and SECRET.encode() not in r.body, path
+    assert b'"auth.oidc.client_id"' in daemon.call("GET", OWN + "/config", headers=admin).body

@@ -154,6 +154,8 @@ def test_no_page_of_another_origin_uses_a_session(gate):
             assert (r.status == 403) == (not may), (headers, method, path, r.status, r.body)
         r = daemon.call("POST", SESSION, {"key": ADMIN}, headers)
         assert r.status == (201 if may else 403) and bool(r.get("set-cookie")) == may, headers
+        r = b.ask("GET", SESSION, None, headers)  # another page learns nothing, and ends nothing
+        assert r.get("set-cookie") is None and (r.json()["session"] is not None) == may, headers
         r = b.ask("DELETE", SESSION, None, headers) if not may else None
         assert not r or r.status == 403
     assert b.who()  # all of that ended nothing
