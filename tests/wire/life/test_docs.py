@@ -46,7 +46,7 @@ def test_every_block_says_what_it_is():
     for page in PAGES:
         text = page.read_text()
         assert len(FENCE.findall(text)) * 2 == len(re.findall(r"^```", text, re.M)), page
-        assert len(re.findall("<!-- not run", text)) == sum(f["why"] is not None for f in FENCE.finditer(text)), f"{page}: a mark stands before no block"
+        assert len(re.findall(r"^<!-- not run", text, re.M)) == sum(f["why"] is not None for f in FENCE.finditer(text)), f"{page}: a mark stands before no block"
     odd = [b.at for b in blocks(run=False) if b.language not in LANGUAGES]
     assert not odd, f"say what these are (sh, console, yaml, json, python, or text for neither): {odd}"
     assert all(b.language in ("sh", "console", "yaml", "json") for b in blocks(run=False) if b.why)
