@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """As much of systemd as the package needs, for a root in which it does not run: it does what sluice.service and sluice.socket of that root
-say. The maintainer scripts reach it by a program systemctl that is put there."""
+say. The maintainer scripts reach it by a program in systemctl's place."""
+import ctypes
+import fcntl
 import os
 import pathlib
 import re
@@ -8,11 +10,15 @@ import select
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import time
 
 DEADLINE = 120.0
+CLONE_NEWNET, SIOCSIFFLAGS, IFF_UP = 0x40000000, 0x8914, 1  # of Linux
+# What only makes links is left to the real one.
 SYSTEMCTL = """#!/bin/sh
+case " $* " in *" preset "*) exec /bin/systemctl.real "$@" ;; esac
 echo "$*" >/run/systemctl.asks
 read -r code text </run/systemctl.answers
 [ -z "$text" ] || echo "$text"
@@ -25,6 +31,14 @@ def unit(path):
     return [tuple(line.split("=", 1)) for line in path.read_text().splitlines() if re.match(r"\w+=", line)]
 
 
+def alone():
+    """Gives this process a network of its own, with a loopback: port 5000 of this machine may be taken."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+    with socket.socket() as s:
+        fcntl.ioctl(s, SIOCSIFFLAGS, struct.pack("16sh", b"lo", IFF_UP))
+
+
 class Supervisor:
     def __init__(self, root):
         self.root = pathlib.Path(root)
@@ -33,14 +47,17 @@ class Supervisor:
         self.pids = []  # of every daemon that was started
         self.sockets = []
         (self.root / "run/systemd/system").mkdir(parents=True)
-        (self.root / "usr/local/bin/systemctl").write_text(SYSTEMCTL)
-        (self.root / "usr/local/bin/systemctl").chmod(0o755)
+        program = self.root / "bin/systemctl"  # apt gives the scripts a path of its own
+        program.rename(program.with_name("systemctl.real"))
+        program.write_text(SYSTEMCTL)
+        program.chmod(0o755)
         for name in ("asks", "answers"):
             os.mkfifo(self.root / f"run/systemctl.{name}")
         self.asks = os.open(self.root / "run/systemctl.asks", os.O_RDWR)
         self.answers = os.open(self.root / "run/systemctl.answers", os.O_RDWR)
         self.notes = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notes.bind(str(self.root / "run/notify"))
+        (self.root / "run/notify").chmod(0o666)
         self.notes.settimeout(DEADLINE)
 
     def file(self, name):
@@ -50,7 +67,7 @@ class Supervisor:
 
     def while_running(self, command):
         """Answers what the scripts ask while a command runs in the root; its output."""
-        proc = subprocess.Popen(["chroot", self.root, "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
+        proc = subprocess.Popen(["chroot", self.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
                                  "DEBIAN_FRONTEND=noninteractive", *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         out = b""
         while True:
@@ -68,7 +85,7 @@ class Supervisor:
         return out.decode()
 
     def is_enabled(self, name):
-        return any((self.root / "etc/systemd/system").glob(f"*.wants/{name}"))
+        return any((wants / name).is_symlink() for wants in (self.root / "etc/systemd/system").glob("*.wants"))
 
     def answer(self, line):
         words = [w for w in line.split() if not w.startswith("-")]
@@ -83,10 +100,10 @@ class Supervisor:
                 self.stop()
             if name == "sluice.service" and verb in ("start", "restart"):
                 self.start()
-            if name == "sluice.socket" and verb == "start":
-                self.listen()
-            if name == "sluice.socket" and verb == "stop":
+            if name == "sluice.socket" and verb in ("stop", "restart"):
                 self.unlisten()
+            if name == "sluice.socket" and verb in ("start", "restart"):
+                self.listen()
         return "0"
 
     # --- the units ---
@@ -130,9 +147,14 @@ class Supervisor:
         if pid:
             return pid
         try:
+            log = os.open(self.root / "run/sluice.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
             kept = [os.dup(fd) for fd in fds]  # above what they become
             for i, fd in enumerate(kept):
                 os.dup2(fd, 3 + i, inheritable=True)
+            if not fds:
+                alone()
             os.chroot(self.root)
             os.chdir("/")
             os.setgroups([])
