@@ -25,7 +25,7 @@ version=$(cat "$work/tree/$top/VERSION")
 [ "$top" = "sluice-$version" ] || fail "the folder is $top, the version $version"
 grep -q "^sluice ($version)" "$work/tree/$top/debian/changelog" || fail "debian/changelog begins with another version than $version"
 [ -z "$(find "$work/tree" -perm /022 -not -type l)" ] || fail "files that others may write"
-diff <(git ls-files | sort) <(cd "$work/tree/$top" && find . -not -type d -printf '%P\n' | sort) || fail "the tarball is not what is committed"
+diff <(git -c core.quotepath=false ls-tree -r --name-only HEAD | sort) <(cd "$work/tree/$top" && find . -not -type d -printf '%P\n' | sort) || fail "the tarball is not what is committed"
 if [ "${1:-}" = build ]; then
     meson setup "$work/build" "$work/tree/$top" -Dtests=false >"$work/log" 2>&1 || { cat "$work/log"; fail "meson setup"; }
     ninja -C "$work/build" >"$work/log" 2>&1 || { tail -40 "$work/log"; fail "ninja"; }
