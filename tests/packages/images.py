@@ -18,8 +18,8 @@ import tempfile
 import time
 
 USER = 65532
-# What a registry sends: the compressed layers. MB are 1,000,000 bytes.
-LIMITS = {"sluice": 6_000_000, "sluice-pg": 20_000_000}
+# What a registry sends: the compressed layers. An MB is 1,048,576 bytes.
+LIMITS = {"sluice": 6 << 20, "sluice-pg": 20 << 20}
 # Processor time until the first answer: on a machine with nothing else to do, that is how long it takes.
 START_MSEC = 100
 DEADLINE = 60.0

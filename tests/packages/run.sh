@@ -39,6 +39,13 @@ echo "== sluice: install, start, ask, purge"
 root daemon sluice sluice-client
 inside daemon id sluice >/dev/null || fail "there is no user sluice"
 inside daemon sluice check -c /etc/sluice/sluice.yaml || fail "the configuration of the package is not valid"
+inside daemon sh -c 'ls /etc/systemd/system/*.wants/sluice.service' >/dev/null || fail "the service is not enabled"
+inside daemon sh -c 'ls /etc/systemd/system/*.wants/sluice.socket' >/dev/null 2>&1 && fail "the socket is enabled, and would replace server.listen"
+inside daemon systemd-analyze security --offline=true --threshold=15 sluice.service >"$work/said" || {
+    tail -1 "$work/said"
+    fail "the unit may do more than it needs: it scores more than 1.5"
+}
+tail -1 "$work/said"
 port=$(port)
 chroot "$work/daemon" $clean sh -c "mkdir -p /var/lib/sluice && chown sluice: /var/lib/sluice && chmod 700 /var/lib/sluice
     exec setpriv --reuid sluice --regid sluice --init-groups env SLUICE_DATA=/var/lib/sluice sluice serve -c /etc/sluice/sluice.yaml --listen 127.0.0.1:$port" >"$work/daemon.out" 2>&1 &
