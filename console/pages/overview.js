@@ -46,9 +46,7 @@ function nearOf(rows) {
 export const nearColumns = [
   { key: 'name', label: t.owner, cell: (r) => html`${r.owner} <${Name} of=${r.name} />` },
   { key: 'used_percent', label: t.used, num: true, cell: (r) => html`<span class=${r.used_percent >= 100 ? 'bad' : 'warn'}>${r.used_percent} %</span>` },
-  { key: 'kind', label: t.type, cell: (r) => r.kind },
-  { key: 'cap', label: t.cap, num: true, cell: (r) => (r.kind === 'money' ? money(r.cap) : count(r.cap)) },
-  { key: 'per', label: t.per, cell: (r) => r.per ?? none },
+  { key: 'cap', label: t.limit, cell: (r) => `${r.kind === 'money' ? money(r.cap) : count(r.cap)} ${r.kind}${r.per ? ` / ${r.per}` : ''}` },
 ];
 
 function Counts({ label, of, link, empty }) {
@@ -79,7 +77,8 @@ function Gateway({ status }) {
   const facts = [
     [t.version, html`${status.version} ${status.draining && html`<${Tag} kind="warn">${t.draining}</${Tag}>`}`],
     [t.startedAt, html`<${Ago} of=${status.started_at} />`],
-    [t.configuration, status.configuration && html`<${Name} of=${status.configuration.file} />, ${t.loadedAt} <${Ago} of=${status.configuration.loaded_at} />`],
+    [t.configuration, status.configuration && html`<${Name} of=${status.configuration.file} none=${t.noFileOnDisk} />`],
+    [t.loadedAt, status.configuration && html`<${Ago} of=${status.configuration.loaded_at} />`],
     [t.lastReload, reload && html`<${Time} of=${reload.at} /> <${Tag} kind=${reload.ok ? 'good' : 'bad'}>${reload.ok ? t.reloadOk : t.reloadRefused}</${Tag}>`],
     [t.store, status.store_up != null && isUp(status.store_up)],
     [t.counters, status.counters_up != null && isUp(status.counters_up)],
