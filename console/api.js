@@ -151,6 +151,7 @@ export const may = {
   call: () => ['query', 'admin'].includes(session.who.role),
   view: () => session.who.role !== 'query',
   operate: () => ['operator', 'admin'].includes(session.who.role) && !session.who.group,
+  watch: () => session.who.role !== 'query' && !session.who.group,
   manage: () => session.who.role === 'admin',
   own: () => session.who.role === 'admin' && !session.who.group,
 };

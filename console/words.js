@@ -32,7 +32,7 @@ export const t = {
   // overview
   errorRate: 'Errors', firstToken: 'First token', whole: 'Whole call', ofNewest: (n) => `of the newest ${n} calls`, today: 'Today', month: 'This month', running: 'Running', connections: 'connections', perMinute: 'a minute',
   p95: 'p95', plotCalls: 'Calls', plotTokens: 'Tokens', plotCost: 'Cost in US dollars', drag: 'Drag over a plot to see a part of the time.', byError: 'Errors by type', byRoute: 'Calls by route', targets: 'Targets', allUp: 'All targets take calls.', nearLimits: 'Limits near their cap',
-  noneNear: 'No limit was near its cap.', used: 'Used', cap: 'Cap', per: 'Per', gateway: 'Gateway', version: 'Version', startedAt: 'Started', configuration: 'Configuration', lastReload: 'Last reload', store: 'Store', counters: 'Counters', reloadOk: 'in force', reloadRefused: 'refused', noErrors: 'No errors.', draining: 'shutting down', up: 'up', down: 'down', loadedAt: 'Loaded',
+  noneNear: 'No limit was near its cap.', used: 'Used', cap: 'Cap', per: 'Per', gateway: 'Gateway', version: 'Version', startedAt: 'Started', configuration: 'Configuration', lastReload: 'Last reload', nodes: 'Nodes', seen: 'Seen', store: 'Store', counters: 'Counters', reloadOk: 'in force', reloadRefused: 'refused', noErrors: 'No errors.', draining: 'shutting down', up: 'up', down: 'down', loadedAt: 'Loaded',
   emptyCalls: 'No calls in this time. Make one: sluice query ROUTE hello', noLog: 'Without a data directory there is no request log: start the gateway with --data DIR.', share: 'Share',
 
   // requests

@@ -86,6 +86,12 @@ function Gateway({ status }) {
   return html`<section><h2>${t.gateway}</h2><dl class="facts">${facts.filter(([, v]) => v).map(([k, v]) => html`<dt>${k}</dt><dd>${v}</dd>`)}</dl></section>`;
 }
 
+const nodeColumns = [
+  { key: 'name', label: t.name }, { key: 'version', label: t.version },
+  { key: 'state', label: t.state, cell: (r) => (r.live ? html`<span class=${r.store === 'up' && r.counters !== 'down' ? 'good' : 'bad'}>${r.draining ? t.draining : r.store === 'down' ? `${t.store} ${t.down}` : r.counters === 'down' ? `${t.counters} ${t.down}` : t.up}</span>` : html`<span class="bad">${t.down}</span>`) },
+  { key: 'seen_at', label: t.seen, cell: (r) => html`<${Ago} of=${r.seen_at} />` },
+];
+
 const targetColumns = [
   { key: 'route', label: t.route, cell: (r) => html`<${Name} of=${r.route} />` },
   { key: 'target', label: t.target },
@@ -102,6 +108,7 @@ export default function Overview({ where }) {
   const facets = useAsk((s) => optional(get('requests/facets', { by: 'error_type,route', ...period.query }, s)), deps, period.span === 'minute' ? every * 3 : 0); // counting a long time is work
   const status = useAsk((s) => (may.view() ? optional(get('status', {}, s)) : null), [], EVERY);
   const targets = useAsk((s) => (may.view() ? get('targets', {}, s) : { targets: [] }), [], EVERY);
+  const nodes = useAsk((s) => (may.watch() ? optional(get('nodes', {}, s)) : null), [], EVERY);
   const rows = newest.data?.requests ?? [], spent = report.data?.usage ?? [];
   const sum = (key) => spent.reduce((n, r) => n + (r[key] ?? 0), 0);
   const n = sum('requests'), times = (key) => [median(rows.map((r) => r[key]), 0.5), median(rows.map((r) => r[key]), 0.95)];
@@ -125,6 +132,7 @@ export default function Overview({ where }) {
       <${Counts} label=${t.byRoute} of=${data.facets.route} empty=${t.emptyCalls} link=${(v) => to('requests', [], { route: v, since: period.since })} />
       <section><h2>${t.nearLimits}</h2><${Table} label=${t.nearLimits} columns=${nearColumns} rows=${near} id=${(r) => r.id} empty=${t.noneNear} /></section>
       ${targets.data?.targets.length ? html`<section><h2>${t.targets}</h2><${Table} label=${t.targets} columns=${targetColumns} rows=${resting} empty=${t.allUp} /></section>` : null}
+      ${nodes.data?.nodes.length > 1 && html`<section><h2>${t.nodes}</h2><${Table} label=${t.nodes} columns=${nodeColumns} rows=${nodes.data.nodes} id=${(r) => r.name} /></section>`}
       ${status.data?.version && html`<${Gateway} status=${status.data} />`}
     </div>${rows.length ? html`<p class="note">${t.firstToken}, ${t.whole}: ${t.ofNewest(rows.length)}.</p>` : null}` : html`<p class="note">${t.noLog}</p>`)}</${Asked}>`;
 }

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logging in, what each role sees, and a session that ends."""
 import json
+from urllib.parse import urlencode
 
 import pytest
 
 from console_data import ADMIN, CONFIG, ask, fill
+from issuer import CLIENT, SECRET, Issuer
 
 OWN = "/api/sluice/v1"
 ROLES = {"query": ("query", None), "viewer": ("viewer", None), "operator": ("operator", None), "boss": ("admin", None), "team-boss": ("admin", "acme"), "team-query": ("query", "acme/search")}
@@ -147,3 +149,32 @@ def test_sessions_are_listed_and_ended(console, guarded):
     page.click('dialog >> button.bad')
     page.seen('button:text-is("Log in")')
     page.clean(but=["401"])
+
+
+class Agreeing(Issuer):
+    """The person is asked nothing: the browser comes back at once."""
+
+    def handle(self, x):
+        if not x.path.startswith("/authorize?"):
+            super().handle(x)
+            return
+        code, asked = self.grant(x.path)
+        x.reply("", status="303 See Other", headers=[("Location", asked["redirect_uri"] + "?" + urlencode({"code": code, "state": asked["state"]}))])
+
+
+def test_a_login_at_an_identity_provider(console, sluice, upstream, tmp_path):
+    """From another site and back, to the page that was asked for."""
+    issuer = Agreeing(upstream)
+    oidc = {"issuer": issuer.url, "client_id": CLIENT, "client_secret": "$THE_SECRET", "roles": {"ai-viewers": "viewer"}}
+    daemon = sluice({**CONFIG, "auth": {"admin_key": "$THE_ADMIN", "oidc": oidc}}, args=["--data", str(tmp_path / "data")], env={"THE_ADMIN": ADMIN, "THE_SECRET": SECRET})
+    page = console(daemon)
+    site = daemon.url.replace("127.0.0.1", "localhost")  # another site than the provider's
+    page.open(site + "/console#/usage?by=model")
+    page.click('a:has-text("Log in with your organisation")')
+    page.settled("Usage")
+    assert "by=model" in page.eval("location.hash") and "oidc:ann" in page.text(".who")
+    page.click('nav a:text-is("Sessions")')
+    page.seen('tr:has-text("this one")')
+    page.click('button:text-is("Log out")')
+    page.seen('a:has-text("Log in with your organisation")')
+    page.clean(also=(site + "/", issuer.url + "/authorize"))

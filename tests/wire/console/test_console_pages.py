@@ -31,6 +31,7 @@ def busy(sluice_module, tmp_path_factory):
 def test_overview_shows_the_calls(console, busy):
     page = console(busy)
     page.go(title="Overview")
+    page.seen(".tile")
     tiles = page.texts(".tile")
     assert any(re.match(rf"Calls\s+{busy.n_calls}", tile) for tile in tiles), tiles
     assert any("First token" in tile and "ms" in tile for tile in tiles)
@@ -51,6 +52,17 @@ def test_a_part_of_the_time_is_drawn(console, busy):
     page.until("/from=\\d+/.test(location.hash) && /to=\\d+/.test(location.hash)")
     assert "as drawn" in page.text(".choice >> nth=1")
     page.settled("Overview")
+    page.clean()
+
+
+def test_nodes_of_a_shared_store(console, busy):
+    nodes = [{"name": name, "is_self": name == "one", "version": "1.0", "change": 5, "store": "up", "counters": counters, "draining": False, "live": live,
+              "started_at": "2026-01-01T00:00:00Z", "seen_at": "2026-01-01T00:00:00Z"} for name, live, counters in (("one", True, "up"), ("two", True, "down"), ("three", False, "up"))]
+    page = console(busy)
+    page.answer(url="**/api/sluice/v1/nodes", body=json.dumps({"nodes": nodes, "next_page_token": None}))
+    page.go(title="Overview")
+    for name, words in (("one", "up"), ("two", "Counters down"), ("three", "down")):
+        page.seen(f'section:has(h2:text-is("Nodes")) >> tr:has-text("{name}") >> text="{words}"')
     page.clean()
 
 
