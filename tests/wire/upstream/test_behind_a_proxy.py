@@ -342,6 +342,29 @@ def test_a_clients_own_prefix_is_taken_away(sluice, front, name):
     assert (reply.status, reply.get("location")) == (307, "/v1/models")
 
 
+# What a load balancer of AWS, and Cloudflare, send by their documentation: the client is appended to X-Forwarded-For,
+# and there is no X-Forwarded-Host.
+PLAYED = HAPROXY_DEFAULT.replace("    default_backend sluice", "    option forwardfor\n    http-request set-header X-Forwarded-Proto https\n    default_backend sluice")
+SDK = ("User-Agent", "databricks-sdk-py/0.30.0")
+
+
+@pytest.mark.parametrize("section", ["AWS Application Load Balancer", "Cloudflare"])
+def test_a_balancer_that_is_played(sluice, front, section):
+    """With the section's own settings, save the addresses."""
+    config = yaml.safe_load(re.search(rf"## {section}\n.*?```yaml\n(.*?)```", PAGE, re.S)[1])
+    server = config["server"]
+    del server["listen"]
+    server.pop("tls", None)
+    server["trusted_proxies"].append("127.0.0.1")
+    mock = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}
+    daemon = sluice({**config, "endpoints": [mock]}, env={"SLUICE_ADMIN_KEY": ADMIN})
+    proxy = front("haproxy", PLAYED, daemon.port)
+    for i, more in enumerate([[], SPOOFED, [("CF-Connecting-IP", "203.0.113.7")]]):
+        reply = proxy.connect(CLIENT).request("GET", "/api/2.0/gateway/routes/chat", headers=key(SDK, ("X-Request-Id", f"r{i}"), *more)).reply()
+        assert reply.json()["route_url"] == "https://llm.example.com/gateway/chat/invocations", reply.body
+        assert daemon.log_line(f"r{i}")["client"] == CLIENT
+
+
 def test_the_pages_settings_start(sluice):
     """Every YAML block of the page that is for Sluice: unchanged, except addresses, certificates and the delay at the
     end."""
