@@ -2,15 +2,14 @@
 /* What the configuration's file on the disk would change, and what is wrong with it: a reload that is only tried. */
 #include <stdio.h>
 
-#include "base/map.h"
 #include "base/opt.h"
-#include "conf/files.h"
 #include "gate/api/api.h"
 #include "gate/api/offload.h"
 #include "gate/api/problems.h"
 #include "gate/call/access.h"
 #include "gate/call/path.h"
 #include "gate/call/state.h"
+#include "gate/config/compare.h"
 #include "gate/config/load.h"
 #include "gate/config/picture.h"
 #include "gate/config/settings.h"
@@ -37,7 +36,7 @@ static void on_restart(void *arg, const char *path)
 
 static bool takes_restart(const struct restarts *restarts, struct sl_str path)
 {
-    for (uint32_t i = 0; restarts && i < restarts->n; i++) {
+    for (uint32_t i = 0; i < restarts->n; i++) {
         struct sl_str at = sl_str_c(restarts->paths[i]);
         if (sl_str_has_prefix(path, at) && (path.n == at.n || path.p[at.n] == '.' || path.p[at.n] == '[')) {
             return true;
@@ -56,81 +55,40 @@ static void value_write(struct sl_jw *w, const char *key, const struct sl_pictur
     }
 }
 
-/* `before` or `after` may be NULL. */
-static void change_write(struct sl_jw *w, const char *what, const struct sl_picture_item *before,
-                         const struct sl_picture_item *after, const char *file, const struct restarts *restarts)
+struct changes {
+    struct sl_jw *w;
+    const char *file;
+    struct restarts restarts;
+};
+
+static void on_change(void *arg, const struct sl_change *change)
 {
+    static const char *const words[] = {
+        [SL_CHANGE_OF_SETTING] = "setting", [SL_CHANGE_OF_ROUTE] = "route", [SL_CHANGE_OF_FILE] = "file"
+    };
+    struct changes *changes = arg;
+    struct sl_jw *w = changes->w;
+    const struct sl_picture_item *before = change->before, *after = change->after, *item = after ? after : before;
     char place[PATH_BYTES];
-    const struct sl_picture_item *item = after ? after : before;
-    snprintf(place, sizeof(place), "%s:%u", file, item->line);
+    snprintf(place, sizeof(place), "%s:%u", changes->file, item->line);
     sl_jw_object(w);
-    sl_jw_member_str(w, "what", sl_str_c(what));
+    sl_jw_member_str(w, "what", sl_str_c(words[change->of]));
     sl_jw_member_str(w, "path", item->path);
     sl_jw_member_str(w, "change", sl_str_c(!before ? "added" : !after ? "removed" : "changed"));
     value_write(w, "before", before);
     value_write(w, "after", after);
     sl_jw_member_str(w, "at", after ? sl_str_c(after->name ? after->name : place) : SL_STR_NONE);
-    sl_jw_member_bool(w, "takes_restart", takes_restart(restarts, item->path));
+    sl_jw_member_bool(w, "takes_restart",
+                      change->of == SL_CHANGE_OF_SETTING && takes_restart(&changes->restarts, item->path));
     sl_jw_end(w);
-}
-
-static int items_index(const struct sl_picture_items *items, struct sl_map *ret)
-{
-    int r = 0;
-    for (uint32_t i = 0; r == 0 && i < items->n; i++) {
-        r = sl_map_put(ret, items->v[i].path, &items->v[i]);
-        r = r == SL_E_EXISTS ? 0 : r;
-    }
-    return r;
-}
-
-static int items_compare(struct sl_jw *w, const char *what, const struct sl_picture_items *before,
-                         const struct sl_picture_items *after, const char *file, const struct restarts *restarts)
-{
-    struct sl_map known = { 0 };
-    int r = items_index(before, &known);
-    for (uint32_t i = 0; r == 0 && i < after->n; i++) {
-        const struct sl_picture_item *was = sl_map_remove(&known, after->v[i].path);
-        if (!was || !sl_str_eq(was->value, after->v[i].value)) {
-            change_write(w, what, was, &after->v[i], file, restarts);
-        }
-    }
-    for (uint32_t i = 0; r == 0 && i < before->n; i++) {
-        if (sl_map_find(&known, before->v[i].path) == &before->v[i]) {
-            change_write(w, what, &before->v[i], NULL, file, restarts);
-        }
-    }
-    sl_map_done(&known);
-    return r;
-}
-
-/* Key files, certificates and price tables that have another content now. */
-static void files_compare(struct sl_jw *w, const struct sl_picture *before, const struct sl_picture *after,
-                          struct sl_str conf)
-{
-    for (uint32_t i = 0; i < after->n_files; i++) {
-        struct sl_str path = after->files[i].path;
-        for (uint32_t k = 0; k < before->n_files; k++) {
-            bool is_other = sl_str_eq(before->files[k].path, path) && before->files[k].print != after->files[i].print;
-            if (is_other && !sl_str_eq(path, conf)) {
-                const struct sl_picture_item item = { .path = path, .value = SL_STR("null"), .name = path.p };
-                change_write(w, "file", &item, &item, "", NULL);
-            }
-        }
-    }
 }
 
 static int changes_write(struct sl_jw *w, const struct sl_offload *diff, const struct sl_conf_load *load)
 {
     const struct sl_settings *now = diff->snapshot->settings, *next = load->config->settings;
-    const struct sl_conf_source *source = diff->gate->source;
-    struct restarts restarts = { .n = 0 };
-    sl_opt_each_restart(sl_settings_rows(), source->boot, next, on_restart, &restarts);
-    const char *file = sl_settings_file(next);
-    int r = items_compare(w, "setting", &now->picture->settings, &next->picture->settings, file, &restarts);
-    r = r < 0 ? r : items_compare(w, "route", &now->picture->routes, &next->picture->routes, file, NULL);
-    files_compare(w, now->picture, next->picture, next->file);
-    return r;
+    struct changes changes = { .w = w, .file = sl_settings_file(next) };
+    sl_opt_each_restart(sl_settings_rows(), diff->gate->source->boot, next, on_restart, &changes.restarts);
+    return sl_pictures_compare(now->picture, next->picture, next->file, on_change, &changes);
 }
 
 static void diff_run(struct sl_offload *diff)
