@@ -9,11 +9,13 @@
 #ifndef SL_GATE_LIMITS_JSON_H
 #define SL_GATE_LIMITS_JSON_H
 
-#include "json/json.h"
+#include "base/err.h"
+#include "base/str.h"
 
 struct sl_arena;
 struct sl_bind;
 struct sl_buf;
+struct sl_json_val;
 struct sl_limit_rule;
 struct sl_limits;
 struct sl_limits_words;

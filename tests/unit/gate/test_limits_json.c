@@ -12,6 +12,7 @@
 #include "gate/config/limits_json.h"
 #include "gate/config/limits_write.h"
 #include "gate/policy/period.h"
+#include "json/json.h"
 #include "json/write.h"
 
 static const struct sl_limits_words other = { "rate_limits", "endpoint", false, false, false };
