@@ -15,6 +15,7 @@
 #include "gate/config/limits_write.h"
 #include "gate/policy/limit_rule.h"
 #include "gate/policy/period.h"
+#include "json/json.h"
 #include "json/write.h"
 
 /* Beyond these, a cap is a mistake; and sums of what calls use stay far from overflowing. */
