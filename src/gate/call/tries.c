@@ -54,7 +54,7 @@ void sl_tries_write_passed(struct sl_line *line, const struct sl_tries *tries)
 }
 
 /* The room for an attempt's times: with many attempts, all must fit into the line before one gets a long text. */
-#define TRY_ROOM 320
+#define TRY_ROOM 240
 
 /* What an attempt without an answer was billed. */
 static void billed_write(struct sl_line *line, const struct sl_try *t)

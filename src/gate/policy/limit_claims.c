@@ -146,25 +146,48 @@ bool sl_claim_is_refusing(const struct sl_claim *claim, uint64_t need, uint64_t 
     return used >= cap || need > cap - used || claim->has_no_room;
 }
 
-/* `need`: what the call still asks for. */
-static struct sl_limit_shown shown_of(const struct sl_claim *claim, uint64_t need, uint64_t now)
+/* What was used of a limit, and is left. */
+struct state {
+    uint64_t used, left;
+    bool is_full; /* what the call still needs is not left */
+};
+
+SL_INLINE struct state state_of(const struct sl_claim *claim, uint64_t need, uint64_t now)
+{
+    uint64_t used = counter_used(claim->counter, claim->id.rule, now), cap = claim->id.rule->cap;
+    uint64_t left = used < cap ? cap - used : 0;
+    return (struct state){ used, left, !left || need > left || claim->has_no_room };
+}
+
+static struct sl_limit_shown shown_of(const struct sl_claim *claim, const struct state *state, uint64_t need,
+                                      uint64_t now)
 {
     const struct sl_limit_rule *rule = claim->id.rule;
-    uint64_t used = counter_used(claim->counter, rule, now), cap = rule->cap;
-    uint64_t remaining = used < cap ? cap - used : 0;
-    bool is_refusing = !remaining || need > remaining || claim->has_no_room;
-    bool is_final = !cap || need > cap || (is_refusing && rule->key == SL_LIMIT_SESSION) || claim->has_no_room;
+    bool is_final = !rule->cap || need > rule->cap || (state->is_full && rule->key == SL_LIMIT_SESSION) ||
+                    claim->has_no_room;
     return (struct sl_limit_shown){
         .owner = claim->id.owner,
         .rule = rule,
-        .used = used,
+        .used = state->used,
         .need = need,
-        .remaining = remaining,
-        .is_refusing = is_refusing,
+        .remaining = state->left,
+        .is_refusing = state->is_full,
         .is_final = is_final,
         .has_no_room = claim->has_no_room,
-        .reset_usec = is_final ? 0 : reset_of(claim, used, now),
+        .reset_usec = is_final ? 0 : reset_of(claim, state->used, now),
     };
+}
+
+/* False: the limit is not tighter than that one, as a look at few members shows. */
+SL_INLINE bool may_be_tighter(const struct sl_claim *claim, const struct state *state,
+                              const struct sl_limit_shown *than, uint64_t now)
+{
+    if (!than->rule || state->is_full) {
+        return true;
+    }
+    return !than->is_refusing &&
+           (state->left < than->remaining ||
+            (state->left == than->remaining && reset_of(claim, state->used, now) > than->reset_usec));
 }
 
 static bool is_tighter(const struct sl_limit_shown *a, const struct sl_limit_shown *than)
@@ -175,12 +198,6 @@ static bool is_tighter(const struct sl_limit_shown *a, const struct sl_limit_sho
            : a->is_refusing                      ? a->reset_usec > than->reset_usec
            : a->remaining != than->remaining     ? a->remaining < than->remaining
                                                  : a->reset_usec > than->reset_usec;
-}
-
-static bool is_near(const struct sl_limit_shown *shown)
-{
-    uint64_t cap = shown->rule->cap;
-    return shown->used >= cap - cap / SL_LIMIT_NEAR_PART;
 }
 
 static uint32_t percent_of(const struct sl_limit_shown *shown)
@@ -199,32 +216,45 @@ static SL_NOINLINE void near_note(struct sl_limit_view *view, const struct sl_li
     view->near[view->n_near - 1] = (struct sl_limit_near){ shown->owner, shown->rule, percent_of(shown), is_refusing };
 }
 
+/* Notes a limit that refuses the call, or is nearly reached. */
+static SL_NOINLINE void strict_note(struct sl_limit_view *view, const struct sl_limit_shown *shown, bool is_refusing)
+{
+    near_note(view, shown, is_refusing);
+    if (is_refusing) {
+        view->first = view->is_refused ? view->first : *shown;
+        view->refusing = is_tighter(shown, &view->refusing) ? *shown : view->refusing;
+        view->is_refused = true;
+    }
+}
+
+/* Most limits are neither near nor tighter than another one: of these nothing is copied. */
 void sl_claims_view(const struct sl_claims *claims, bool is_taken, struct sl_limit_view *ret)
 {
-    const struct sl_limit_shown none = { .owner = NULL };
     ret->is_refused = false;
     ret->n_near = 0;
-    ret->first = ret->refusing = ret->requests = ret->tokens = ret->money = none;
+    ret->first.rule = ret->refusing.rule = ret->requests.rule = ret->tokens.rule = ret->money.rule = NULL;
     struct sl_limit_shown *const sorts[SL_LIMIT_KINDS] = {
         [SL_LIMIT_REQUESTS] = &ret->requests,   [SL_LIMIT_TOKENS] = &ret->tokens,
         [SL_LIMIT_INPUT_TOKENS] = &ret->tokens, [SL_LIMIT_OUTPUT_TOKENS] = &ret->tokens,
         [SL_LIMIT_MONEY] = &ret->money,
     };
     for (uint32_t i = 0; i < claims->n; i++) {
-        uint64_t need = is_taken ? 0 : claims->call->amounts[claims->v[i].id.rule->kind];
-        struct sl_limit_shown shown = shown_of(&claims->v[i], need, claims->now);
-        struct sl_limit_shown *sort = sorts[shown.rule->kind];
+        const struct sl_claim *claim = &claims->v[i];
+        const struct sl_limit_rule *rule = claim->id.rule;
+        uint64_t need = is_taken ? 0 : claims->call->amounts[rule->kind];
+        const struct state state = state_of(claim, need, claims->now);
+        bool is_refusing = state.is_full && !is_taken; /* the last call that passes leaves nothing */
+        bool is_strict = is_refusing || state.left <= rule->cap / SL_LIMIT_NEAR_PART;
+        struct sl_limit_shown *sort = sorts[rule->kind];
+        if (SL_LIKELY(!is_strict) && !(sort && may_be_tighter(claim, &state, sort, claims->now))) {
+            continue;
+        }
+        struct sl_limit_shown shown = shown_of(claim, &state, need, claims->now);
         if (sort && is_tighter(&shown, sort)) {
             *sort = shown;
         }
-        bool is_refusing = shown.is_refusing && !is_taken; /* the last call that passes leaves nothing */
-        if (SL_UNLIKELY(is_near(&shown) || is_refusing)) {
-            near_note(ret, &shown, is_refusing);
-        }
-        if (SL_UNLIKELY(is_refusing)) {
-            ret->first = ret->is_refused ? ret->first : shown;
-            ret->refusing = is_tighter(&shown, &ret->refusing) ? shown : ret->refusing;
-            ret->is_refused = true;
+        if (SL_UNLIKELY(is_strict)) {
+            strict_note(ret, &shown, is_refusing);
         }
     }
 }

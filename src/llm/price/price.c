@@ -320,6 +320,35 @@ static double factor_of(const struct rates *rates, const struct sl_usage *u)
     return factor;
 }
 
+/* True: each token costs what a plain one does, or one that is read from a cache. Most calls are so. */
+static bool is_simple(const struct sl_price *price, const struct sl_usage *u, int64_t input, int64_t output)
+{
+    int64_t parts = count(u->reasoning) + count(u->audio_output) + count(u->image_output) + count(u->video_output);
+    return price->is_simple && (input >= 0 || output >= 0) && u->tier <= SL_TIER_SCALE && u->searches <= 0 &&
+           parts <= count(output);
+}
+
+/* The same as main_add for such a call. SL_COST_UNKNOWN: a part has no price. */
+static double simple_sum(const struct sl_price *price, const struct sl_usage *u, int64_t input, int64_t output)
+{
+    double each[] = { -1, -1, -1 }; /* of input, of output, of what is read from a cache */
+    for (uint32_t i = 0; i < price->n_rates; i++) {
+        const struct sl_price_rate *rate = &price->rates[i];
+        each[rate->rate == SL_RATE_INPUT ? 0 : rate->rate == SL_RATE_OUTPUT ? 1 : 2] = rate->nano;
+    }
+    int64_t read = SL_MIN(count(u->cached_input), count(input)), fresh = count(input) - read, written = count(output);
+    double each_read = each[2] >= 0 ? each[2] : each[0];
+    bool lacks = (each[0] < 0 && fresh) || (each_read < 0 && read) || (each[1] < 0 && written);
+    return lacks ? (double)SL_COST_UNKNOWN
+                 : (double)fresh * each[0] + (double)read * each_read + (double)written * each[1];
+}
+
+/* In whole nano-dollars. */
+static int64_t rounded(double sum)
+{
+    return sum >= (double)SL_COST_MAX ? SL_COST_MAX : (int64_t)(sum + 0.5);
+}
+
 /* Of `n_calls` calls together, each with so much input that the prices for `input_each` hold. */
 static int64_t cost_of(const struct sl_price *price, const struct sl_usage *usage, int64_t n_calls, int64_t input_each)
 {
@@ -328,6 +357,10 @@ static int64_t cost_of(const struct sl_price *price, const struct sl_usage *usag
     }
     int64_t input = usage->billed_input >= 0 ? usage->billed_input : usage->input;
     int64_t output = usage->billed_output >= 0 ? usage->billed_output : usage->output;
+    if (SL_LIKELY(is_simple(price, usage, input, output))) {
+        double sum = simple_sum(price, usage, input, output);
+        return sum < 0 ? SL_COST_UNKNOWN : rounded(sum);
+    }
     struct rates rates;
     rates_choose(price, paid_tier(usage->tier), input_each, is_off_peak(&price->off_peak, usage->at_usec), &rates);
     struct bill bill = { .rates = &rates };
@@ -345,7 +378,7 @@ static int64_t cost_of(const struct sl_price *price, const struct sl_usage *usag
         return SL_COST_UNKNOWN;
     }
     bill.sum *= SL_UNLIKELY(usage->paid_more) ? factor_of(&rates, usage) : 1;
-    return bill.sum >= (double)SL_COST_MAX ? SL_COST_MAX : (int64_t)(bill.sum + 0.5);
+    return rounded(bill.sum);
 }
 
 int64_t sl_price_cost(const struct sl_price *price, const struct sl_usage *usage)

@@ -83,6 +83,7 @@ struct sl_price {
     atomic_uint refs;
     uint32_t n_rates;
     bool is_free;    /* each rate is 0 */
+    bool is_simple;  /* it has only plain prices of input, of what is read from a cache, and of output */
     bool is_shipped; /* for exactly this model, not for its versions */
     struct sl_price_times off_peak;
     struct sl_str name;     /* in the table */

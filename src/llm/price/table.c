@@ -447,11 +447,18 @@ static struct sl_price *row_make(const struct row *row, struct sl_str name, enum
     atomic_init(&price->refs, 1);
     price->n_rates = row->n;
     price->is_shipped = how == SL_PRICES_SHIP;
-    price->is_free = row->n > 0;
+    price->is_free = price->is_simple = row->n > 0;
+    bool has_input = false;
     for (uint32_t i = 0; i < row->n; i++) {
         price->rates[i] = row->rates[i];
-        price->is_free = price->is_free && row->rates[i].nano <= 0;
+        const struct sl_price_rate *rate = &row->rates[i];
+        bool is_plain = !rate->above && !rate->tier && !rate->is_off_peak;
+        bool is_usual = rate->rate == SL_RATE_INPUT || rate->rate == SL_RATE_OUTPUT || rate->rate == SL_RATE_CACHE_READ;
+        price->is_free = price->is_free && rate->nano <= 0;
+        price->is_simple = price->is_simple && is_plain && is_usual;
+        has_input |= rate->rate == SL_RATE_INPUT;
     }
+    price->is_simple = price->is_simple && has_input;
     memcpy(text, name.p, name.n);
     price->off_peak = row->off_peak;
     price->name = sl_str_make(text, name.n);

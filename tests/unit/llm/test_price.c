@@ -238,6 +238,35 @@ static void calls_cost_what_the_table_says(void **state)
     assert_int_equal(cost_of("output_cost_per_token=1e-6", &usage), 0);
 }
 
+/* Simple rows have a shorter way to the same cost: another price, of nothing, takes the long one. */
+static void both_ways_cost_the_same(void **state)
+{
+    (void)state;
+    static const char *const rows[] = { "input_cost_per_token=2.5e-6 output_cost_per_token=1e-5", GPT_4O,
+                                        "input_cost_per_token=1.234567e-6",
+                                        "input_cost_per_token=1e-6 cache_read_input_token_cost=1e-7" };
+    uint64_t seed = 1;
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        for (int n = 0; n < 500; n++) {
+            char longer[512];
+            struct sl_usage u = SL_USAGE_NONE;
+            int64_t *const parts[] = { &u.input,        &u.output,       &u.cached_input, &u.cache_creation,
+                                       &u.cache_hour,   &u.reasoning,    &u.audio_input,  &u.image_input,
+                                       &u.audio_output, &u.image_output, &u.searches,     &u.cached_audio };
+            for (size_t k = 0; k < SL_ARRAY_LEN(parts); k++) {
+                seed = seed * 6364136223846793005u + 1442695040888963407u;
+                *parts[k] = seed >> 62 ? *parts[k] : (int64_t)(seed >> 40 & 0xfff);
+            }
+            u.tier = (enum sl_tier)((seed >> 33) % SL_TIER_COUNT);
+            snprintf(longer, sizeof(longer), "%s input_cost_per_request=0", rows[i]);
+            int64_t one = cost_of(rows[i], &u), other = cost_of(longer, &u);
+            if (one != other && (one < 0 || other < 0 || one - other > 1 || other - one > 1)) {
+                fail_msg("%s, %d: %lld, %lld", rows[i], n, (long long)one, (long long)other);
+            }
+        }
+    }
+}
+
 static struct sl_prices *table_make(void)
 {
     static const struct {
@@ -483,9 +512,13 @@ static void tables_are_compared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calls_cost_what_the_table_says), cmocka_unit_test(rows_are_found),
-        cmocka_unit_test(lists_of_tiers_are_thresholds),  cmocka_unit_test(prices_of_times_of_low_load),
-        cmocka_unit_test(wrong_prices_are_refused),       cmocka_unit_test(tables_are_compared),
+        cmocka_unit_test(calls_cost_what_the_table_says),
+        cmocka_unit_test(both_ways_cost_the_same),
+        cmocka_unit_test(rows_are_found),
+        cmocka_unit_test(lists_of_tiers_are_thresholds),
+        cmocka_unit_test(prices_of_times_of_low_load),
+        cmocka_unit_test(wrong_prices_are_refused),
+        cmocka_unit_test(tables_are_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
