@@ -10,6 +10,8 @@ import pytest
 from console_data import ADMIN, CONFIG, HOSTILE, ask, fill, make, mock, rows, wait_logged
 from harness import chat_route
 
+pytestmark = pytest.mark.timeout(300)  # a browser on a busy machine
+
 OWN = "/api/sluice/v1"
 MINE = {"route_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock-1", "config": {"latency": "1ms"}}}
 

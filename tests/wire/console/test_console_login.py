@@ -8,6 +8,8 @@ import pytest
 from console_data import ADMIN, CONFIG, ask, fill
 from issuer import CLIENT, SECRET, Issuer
 
+pytestmark = pytest.mark.timeout(300)  # a browser on a busy machine
+
 OWN = "/api/sluice/v1"
 ROLES = {"query": ("query", None), "viewer": ("viewer", None), "operator": ("operator", None), "boss": ("admin", None), "team-boss": ("admin", "acme"), "team-query": ("query", "acme/search")}
 KEYS = {name: "sk-sluice-" + (name.replace("-", "") * 43)[:43] for name in ROLES}

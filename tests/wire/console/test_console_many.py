@@ -3,7 +3,11 @@
 import json
 import time
 
+import pytest
+
 from console_data import ADMIN, mock
+
+pytestmark = pytest.mark.timeout(300)  # a browser on a busy machine
 
 N_ROUTES, N_KEYS = 1000, 10000
 DRAWN = 120

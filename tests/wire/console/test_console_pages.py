@@ -16,6 +16,8 @@ from PIL import Image
 from console_data import ADMIN, CONFIG, HOSTILE, ask, fill, rows, wait_logged
 from harness import BIN, wait_for
 
+pytestmark = pytest.mark.timeout(300)  # a browser on a busy machine
+
 PAGES = ["overview", "requests", "routes", "providers", "keys", "usage", "limits", "config", "audit", "playground"]
 TITLES = {"overview": "Overview", "requests": "Requests", "routes": "Routes", "providers": "Providers", "config": "Configuration", "keys": "Keys and groups", "usage": "Usage", "limits": "Limits", "audit": "Audit", "playground": "Playground"}
 
