@@ -103,6 +103,7 @@ class Cutter:
         self.delay = 0.0
         self.cut_after = None
         self.rewrite = None  # what is sent to the server
+        self.swallows = None  # "replies" or "commands": they go nowhere, but the connection lives on
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.pairs = []
@@ -127,8 +128,13 @@ class Cutter:
     def _pump(self, a, b, is_reply):
         import time
 
+        swallowed = False  # what comes behind a gap would be no protocol
         try:
             while data := a.recv(65536):
+                if self.swallows == ("replies" if is_reply else "commands"):
+                    swallowed = True
+                if swallowed:
+                    continue
                 if self.rewrite and not is_reply:
                     data = self.rewrite(data)
                 if is_reply and self.delay:

@@ -117,3 +117,42 @@ def test_calls_that_wait_for_a_server(redis, fleet):
     server.start()
     assert conn.reply().status == 200
     assert f.calls(20) == {200: 11, 429: 9}
+
+
+@pytest.mark.parametrize("what", ["replies", "commands"])
+def test_a_network_that_is_cut_one_way(redis, fleet, cutter, what):
+    """Nothing tells that the other side is gone. The nodes connect anew when the way is whole again."""
+    server = redis()
+    proxy = cutter(server.port)
+    f = fleet(proxy.port, requests(50, on_loss="closed"), counters={"deadline": "200ms"})
+    f.know_each_other(server)
+    assert f.calls(20) == {200: 20}
+    proxy.swallows = what
+    assert f.calls(16) == {503: 16} and f.n_calls == 20
+    proxy.swallows = None
+    f.up_everywhere()
+    never_more(f, 50)
+
+
+def test_a_hundred_nodes_that_come_back_at_once(redis, sluice):
+    """The server begins anew with nothing, and all nodes tell it what they know: the count goes on."""
+    server = redis("--maxclients", "1000")
+    route = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}, "limits": requests(500, on_loss="closed")}
+    config = {"endpoints": [route], "counters": {"redis": f"redis://127.0.0.1:{server.port}", "deadline": "10s"}, "server": {"workers": 1}}
+    nodes = [sluice(config) for _ in range(100)]
+    ask = lambda: [node.call("POST", CHAT_PATH, CHAT).status for node in nodes]  # noqa: E731
+    assert ask() + ask() == [200] * 200
+
+    def scores():
+        flat = server.command("ZRANGE", "sluice:{sluice}:nodes", 0, -1, "WITHSCORES")
+        return dict(zip(flat[::2], map(float, flat[1::2])))
+
+    wait_for(lambda: len(scores()) == 100, "every node has joined")
+    before = scores()
+    wait_for(lambda: all(score > before[name] for name, score in scores().items()), "every node has heard of the others", 60)
+    server.kill()
+    server.start()
+    wait_for(lambda: server.command("HGET", "sluice:{sluice}:epoch", "open") == b"1", "all have told what they know", 60)
+    wait_for(lambda: all(b"\nsluice_counters_up 1\n" in node.call("GET", "/metrics").body for node in nodes), "every node is back", 60)
+    got = [status for _ in range(4) for status in ask()]
+    assert (got.count(200), got.count(429)) == (300, 100)
