@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole lists, page after page; limits as text.
-import { useEffect, useState } from './vendor/htm-preact.js';
-import { get, member } from './api.js';
-import { count, money } from './format.js';
+import { html, useEffect, useState } from './vendor/htm-preact.js';
+import { ask, get, member } from './api.js';
+import { count, money, plain } from './format.js';
+import { Asked, Dialog, FaultBox, Field, useAsk } from './parts.js';
 import { t } from './words.js';
 
 // All rows of a list that has pages; the first are there before the last.
@@ -49,3 +50,20 @@ export const countColumns = [
   { key: 'left', label: t.left, num: true, cell: (r) => (r.used === null ? '–' : amount(r.kind, Math.max(0, r.cap - r.used))) },
   { key: 'reset', label: t.resets, num: true, cell: (r) => (r.reset === null ? '–' : r.reset >= 7200 ? `${Math.round(r.reset / 3600)} h` : r.reset >= 120 ? `${Math.round(r.reset / 60)} min` : `${r.reset} s`) },
 ];
+
+// Changes the limits of a group or a route, all at once.
+export function EditLimits({ name, path, onDone, onClose }) {
+  const of = useAsk((s) => get(path, {}, s), [path]);
+  const [state, set] = useState({});
+  const save = async (e) => {
+    e.preventDefault();
+    try {
+      const limits = JSON.parse(new FormData(e.target).get('limits')), { children } = of.data;
+      await ask('PUT', path, { body: { limits, children } });
+      onDone();
+    } catch (fault) { set({ fault }); }
+  };
+  return html`<${Dialog} title=${`${t.limits}: ${plain(name)}`} onClose=${onClose}><${Asked} of=${of}>${(data) => html`<form onSubmit=${save}><${FaultBox} fault=${state.fault} />
+    <${Field} label=${t.limits} note=${t.limitsNote}><textarea name="limits" rows="8" spellcheck="false" defaultValue=${JSON.stringify(data.limits, null, 2)}></textarea></${Field}>
+    <div class="acts"><button class="go">${t.save}</button><button type="button" onClick=${onClose}>${t.cancel}</button></div></form>`}</${Asked}></${Dialog}>`;
+}

@@ -3,7 +3,7 @@
 import { html, useMemo, useState } from '../vendor/htm-preact.js';
 import { ask, get, now, session, usage } from '../api.js';
 import { arg, count, money, plain } from '../format.js';
-import { countColumns, limitsText, useAll } from '../lists.js';
+import { EditLimits, countColumns, limitsText, useAll } from '../lists.js';
 import { Ago, Asked, Choice, Code, Dialog, FaultBox, Field, Head, Name, Sure, Table, Tag, Time, put, say, tableCsv, to, useAsk } from '../parts.js';
 import { t } from '../words.js';
 
@@ -78,22 +78,6 @@ function NewGroup({ group, onDone, onClose }) {
     <div class="acts"><button class="go" disabled=${state.busy}>${t.create}</button><button type="button" onClick=${onClose}>${t.cancel}</button></div></form></${Dialog}>`;
 }
 
-function EditLimits({ name, onDone, onClose }) {
-  const of = useAsk((s) => get(groupPath(name), {}, s), [name]);
-  const [state, set] = useState({});
-  const save = async (e) => {
-    e.preventDefault();
-    try {
-      const limits = JSON.parse(new FormData(e.target).get('limits'));
-      await ask('PUT', groupPath(name), { body: { limits, children: of.data.children } });
-      onDone();
-    } catch (fault) { set({ fault }); }
-  };
-  return html`<${Dialog} title=${`${t.limits}: ${plain(name)}`} onClose=${onClose}><${Asked} of=${of}>${(group) => html`<form onSubmit=${save}><${FaultBox} fault=${state.fault} />
-    <${Field} label=${t.limits} note=${t.limitsNote}><textarea name="limits" rows="8" spellcheck="false" defaultValue=${JSON.stringify(group.limits, null, 2)}></textarea></${Field}>
-    <div class="acts"><button class="go">${t.save}</button><button type="button" onClick=${onClose}>${t.cancel}</button></div></form>`}</${Asked}></${Dialog}>`;
-}
-
 // Groups below their parents.
 function treeOf(groups) {
   const all = new Map(groups.map((g) => [g.name, { ...g, below: [] }])), top = [];
@@ -161,6 +145,6 @@ export default function Keys({ where }) {
     ${open?.rotate && html`<${Rotate} row=${open.rotate} onDone=${made} onClose=${close} />`}
     ${open?.revoke && html`<${Sure} title=${t.revoke} text=${t.revokeKey(plain(open.revoke.name), open.revoke.id)} act=${t.revoke} does=${() => ask('DELETE', `keys/${encodeURIComponent(open.revoke.id)}`)} onClose=${(is) => (is ? done(keys)() : close())} />`}
     ${open?.group && html`<${NewGroup} group=${chosen} onDone=${done(groups)} onClose=${close} />`}
-    ${open?.limits && html`<${EditLimits} name=${open.limits} onDone=${done(groups)} onClose=${close} />`}
+    ${open?.limits && html`<${EditLimits} name=${open.limits} path=${groupPath(open.limits)} onDone=${done(groups)} onClose=${close} />`}
     ${open?.ungroup && html`<${Sure} title=${t.delete} text=${t.deleteGroup(plain(open.ungroup))} act=${t.delete} does=${() => ask('DELETE', groupPath(open.ungroup))} onClose=${(is) => { if (is) { done(groups)(); put({ group: '' }); } else close(); }} />`}`;
 }

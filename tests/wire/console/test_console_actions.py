@@ -180,6 +180,15 @@ def test_limits_of_all_owners(console, gateway):
     page.seen('section:has-text("Route mine") >> td:text-is("2")')  # left
     page.click('button:has-text("As a command")')
     assert page.text(".code pre") == "sluice limits get mine"
+    page.click('section:has-text("Route mine") >> button:has-text("Edit")')
+    page.fill(at="dialog >> textarea", text="[{")
+    page.click("dialog >> button.go")
+    page.seen("dialog >> .fault")
+    page.fill(at="dialog >> textarea", text='[{"tokens": 9000, "per": "day"}]')
+    page.click("dialog >> button.go")
+    page.gone("dialog")
+    page.seen('tr:has-text("9,000 tokens / day")')
+    assert get(gateway, "/routes/mine/limits")["limits"] == [{"tokens": 9000, "per": "day"}]
     page.clean()
 
 
