@@ -6,7 +6,6 @@
 #include "gate/api/question.h"
 #include "gate/call/access.h"
 #include "gate/call/path.h"
-#include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/gate.h"
 #include "gate/worker.h"

@@ -16,6 +16,8 @@ from test_nodes import database, nodes
 from test_postgres import FILE, MAKE, MOCK, OWN, ask, do, end, holder_of, make, metric, refused, soon
 
 LOCK = 1397511491
+# Takes back the last migration of src/store/postgres/schema.c.
+UNDO = "DROP TABLE sluice.nodes"
 
 
 def test_many_start_at_once_on_an_empty_database(node, store, postgres_shared):
@@ -69,10 +71,10 @@ def test_a_newer_version_beside_this_one(node, store, postgres_shared):
 
 
 def test_a_schema_of_the_version_before_is_brought_up_while_it_serves(node, store, postgres_shared):
-    """As the first node of an upgrade finds it: without what the last migration makes. The node that runs goes on."""
+    """As the first node of an upgrade finds it: without what the last migration makes (UNDO). An old node goes on."""
     end(node(store, FILE))
     last, = postgres_shared.sql("SELECT value FROM sluice.meta WHERE key = 'schema'", database(store))[0]
-    postgres_shared.sql(f"BEGIN; DROP TABLE sluice.nodes; UPDATE sluice.meta SET value = 2 WHERE key = 'schema'; COMMIT", database(store))
+    postgres_shared.sql(f"BEGIN; {UNDO}; UPDATE sluice.meta SET value = value - 1 WHERE key = 'schema'; COMMIT", database(store))
     writer = holder_of(postgres_shared, database(store), "SELECT value FROM meta WHERE key = 'change' FOR UPDATE")  # an old node writes
     b = node(store, FILE)  # the migration waits for nobody who writes rows
     writer.stdin.write("UPDATE meta SET value = 1 WHERE key = 'change'; INSERT INTO changes (number, token, kind, name, id) VALUES (1, 7, 2, 'fixed', 0); "
