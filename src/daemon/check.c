@@ -185,7 +185,8 @@ static void prices_note(const struct sl_config *config, const char *name)
         const struct sl_route *route = config->routes[i];
         for (uint32_t k = 0; k < route->n_targets; k++) {
             const struct sl_target *target = &route->targets[k];
-            if (!target->price && !target->is_local) {
+            bool is_by_size = route->type == SL_LLM_IMAGES && sl_prices_have_sizes(prices, target->model);
+            if (!target->price && !target->is_local && !is_by_size) {
                 note_add(&unpriced, "%.*s (%s/%.*s)", SL_STR_ARG(route->name), target->provider->name,
                          SL_STR_ARG(target->model));
             }

@@ -593,11 +593,10 @@ const struct sl_reading sl_readings[] = {
     GAUGE("sluice_queue_depth", "Calls of a route with a queue that wait for a place at a target.", queue_depth_read,
           LB_ROUTE),
     GAUGE("sluice_upstream_connections", "Connections to upstreams.", connections_read, LB_STATE),
-    COUNTER(
-        "sluice_unpriced_requests_total",
-        "Calls that succeeded and whose cost is not known: the model has no price, or the upstream did not say what "
-        "was used.",
-        unpriced_read, LB_END),
+    COUNTER("sluice_unpriced_requests_total",
+            "Calls that succeeded (and lost attempts) whose cost is not known: the model has no price, or the upstream "
+            "did not say what was used.",
+            unpriced_read, LB_END),
     COUNTER("sluice_log_dropped_total",
             "Access log lines lost: the writer did not keep up, or the file could not be written.", log_dropped_read,
             LB_END),

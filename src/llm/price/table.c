@@ -158,6 +158,18 @@ struct sl_price *sl_prices_find(const struct sl_prices *prices, const struct sl_
     return prices && model.n && model.n <= NAME_MAX_BYTES ? any_find(prices, names, SL_ARRAY_LEN(names), model) : NULL;
 }
 
+bool sl_prices_have_sizes(const struct sl_prices *prices, struct sl_str model)
+{
+    const struct sl_price *price;
+    bool has = false;
+    for (size_t i = 0; !has && (price = sl_map_each(&prices->rows, &i)) != NULL;) {
+        struct sl_str name = price->name, size = sl_str_sub(name, 0, name.n - SL_MIN(name.n, model.n));
+        has = sl_str_has_suffix(name, model) && sl_str_has_suffix(size, SL_STR("/")) &&
+              sl_str_find(size, SL_STR("-x-"), 0) >= 0;
+    }
+    return has;
+}
+
 /* --- one row --- */
 
 struct row {

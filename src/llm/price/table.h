@@ -38,6 +38,8 @@ bool sl_prices_are_same(const struct sl_prices *a, const struct sl_prices *b);
  * is its value. SL_E_NOMEM. */
 SL_MUST int sl_prices_add(struct sl_prices *prices, struct sl_str name, const struct sl_val *fields,
                           enum sl_prices_how how, const struct sl_val **ret_at, struct sl_err *err);
+/* True: there are rows for the model's images of some size ("1024-x-1024/MODEL"). */
+bool sl_prices_have_sizes(const struct sl_prices *prices, struct sl_str model);
 /* The row of a provider's model; `prices` may be NULL. It is found by both names; by the model's, if the row is of that
  * provider; then without a region before it ("eu."), and without a date behind it. NULL: its price is not known.
  * Borrowed from the table. */

@@ -332,6 +332,18 @@ def test_images_by_the_piece(sluice, upstream, asked, cost):
     assert daemon.log_lines(1)[-1]["cost"] == pytest.approx(cost)
 
 
+def test_check_knows_prices_by_size(tmp_path):
+    """A model whose images have a price by their size only is no model without a price."""
+    def said(prices):
+        path = tmp_path / "c.yaml"
+        path.write_text(json.dumps({"endpoints": [{"name": "x", "endpoint_type": "llm/v1/images", "model": {"provider": "openai", "name": "dall-e", "config": {"openai_api_key": "k"}}}],
+                                    "prices": {"models": prices}}))
+        return subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]}).stdout
+
+    assert "no price is known for x (openai/dall-e)" in said({"openai/1024-x-1024/dall-e-2": {"output_cost_per_image": 1}})
+    assert "no price is known" not in said({"openai/1024-x-1024/dall-e": {"output_cost_per_image": 1}})
+
+
 def test_images_that_were_not_made_cost_nothing(sluice, upstream):
     up = upstream(lambda ex: ex.reply({"error": {"message": "no"}}, "400 Bad"))
     daemon = by_piece(sluice, up, "images", IMAGES, "dall-e")
