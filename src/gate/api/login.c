@@ -353,7 +353,8 @@ static void on_keys(void *arg, int status, struct sl_str body)
 {
     struct login *login = arg;
     if (status != 200 || !sl_token_is_set(body)) {
-        struct sl_str why = status ? sl_arena_printf(login->x->arena, "its keys are no set of keys, but a %d", status)
+        struct sl_str why = status ? sl_arena_printf(login->x->arena, "the answer with its keys, %d, is no set of keys",
+                                                     status)
                                    : body;
         provider_fail(login, status ? SL_ERR_PROVIDER_BAD_RESPONSE : SL_ERR_PROVIDER_CONNECT_FAILED, why);
         return;

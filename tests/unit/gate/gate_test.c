@@ -15,6 +15,8 @@
 #include "base/num.h"
 #include "gate/api/table.h"
 #include "gate/call/credential.h"
+#include "gate/call/login_table.h"
+#include "gate/call/session_table.h"
 #include "gate/call/front.h"
 #include "gate/config/definition.h"
 #include "gate/config/events.h"
@@ -181,6 +183,17 @@ void gate_test_call(struct gate_test *g, const char *method, const char *path, c
     sl_buf_done(&request);
 }
 
+void gate_test_cut(struct gate_test *g, const char *before, const char *after, char *out, size_t cap)
+{
+    struct sl_str got = sl_buf_str(&g->got);
+    ptrdiff_t at = sl_str_find(got, sl_str_c(before), 0);
+    assert_true(at >= 0);
+    size_t from = (size_t)at + strlen(before);
+    ptrdiff_t to = sl_str_find(got, sl_str_c(after), from);
+    assert_true(to >= 0 && (size_t)to - from < cap);
+    snprintf(out, cap, "%.*s", SL_STR_ARG(sl_str_sub(got, from, (size_t)to)));
+}
+
 static void on_turn_over(struct sl_timer *timer)
 {
     (void)timer;
@@ -307,6 +320,9 @@ static void start(struct gate_test *g, const char *config, bool is_file)
     assert_int_equal(sl_retry_budget_new(&g->gate.retry_budget), 0);
     assert_int_equal(sl_metrics_new(&g->gate.metrics), 0);
     assert_int_equal(sl_ledger_new(&g->gate.ledger), 0);
+    g->gate.sessions = sl_sessions_new();
+    g->gate.logins = sl_logins_new();
+    assert_true(g->gate.sessions && g->gate.logins);
     assert_int_equal(sl_accesslog_open("none", SL_LOG_AUTO, 1, &g->gate.access_log, &err), 0);
     g->gate.start_wall_usec = sl_clock_wall_usec();
     assert_int_equal(sl_loop_init(&g->engine.loop, &err), 0);
@@ -420,6 +436,8 @@ void gate_test_end(struct gate_test *g)
     sl_credentials_done();
     sl_metrics_free(g->gate.metrics);
     sl_ledger_free(g->gate.ledger);
+    sl_sessions_free(g->gate.sessions);
+    sl_logins_free(g->gate.logins);
     unload(&g->loaded);
     close(g->upstream);
     if (g->up >= 0) {

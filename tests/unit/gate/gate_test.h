@@ -73,6 +73,8 @@ struct sl_str gate_test_reply(struct gate_test *g);
 /* Waits for the reply, which must have this status and all of `has` (NULL at the end), but not `hasnt` (may be
  * NULL). */
 void gate_test_check(struct gate_test *g, const char *what, int status, const char *const *has, const char *hasnt);
+/* What stands in that reply between two texts. */
+void gate_test_cut(struct gate_test *g, const char *before, const char *after, char *out, size_t cap);
 /* Runs until `cond` is true; fails the test after 10 s. */
 #define GATE_UNTIL(g, cond)                                                                              \
     do {                                                                                                 \

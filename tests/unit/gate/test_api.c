@@ -376,17 +376,6 @@ static void keys_are_made_told_and_revoked(void **state)
 }
 
 /* The text between `before` and `after` of the last reply. */
-static void reply_cut(struct gate_test *g, const char *before, const char *after, char *out, size_t cap)
-{
-    struct sl_str got = sl_buf_str(&g->got);
-    ptrdiff_t at = sl_str_find(got, sl_str_c(before), 0);
-    assert_true(at >= 0);
-    size_t from = (size_t)at + strlen(before);
-    ptrdiff_t to = sl_str_find(got, sl_str_c(after), from);
-    assert_true(to >= 0 && (size_t)to - from < cap);
-    snprintf(out, cap, "%.*s", SL_STR_ARG(sl_str_sub(got, from, (size_t)to)));
-}
-
 static void a_key_opens_what_it_is_for(void **state)
 {
     (void)state;
@@ -403,7 +392,7 @@ static void a_key_opens_what_it_is_for(void **state)
     };
     RUN(&g, make);
     char token[80], bearer[128];
-    reply_cut(&g, "\"key\":\"", "\"", token, sizeof(token));
+    gate_test_cut(&g, "\"key\":\"", "\"", token, sizeof(token));
     snprintf(bearer, sizeof(bearer), "Authorization: Bearer %s\r\n", token);
     const struct step steps[] = {
         { "POST", V1, bearer, ASK("filed"), 200, { "You said: hi" }, NULL },
@@ -514,7 +503,7 @@ static void a_key_sees_its_own_usage(void **state)
         snprintf(body, sizeof(body), KEY("%s"), roles[i]);
         const struct step make[] = { { "POST", KEYS, admin, body, 201, { "sk-sluice-" }, NULL } };
         RUN(&g, make);
-        reply_cut(&g, "\"key\":\"", "\"", token, sizeof(token));
+        gate_test_cut(&g, "\"key\":\"", "\"", token, sizeof(token));
         snprintf(bearers[i], sizeof(bearers[i]), "Authorization: Bearer %s\r\n", token);
     }
     const struct step steps[] = {
@@ -571,7 +560,7 @@ static void lists_come_in_pages(void **state)
             { "GET", paths[i], NULL, NULL, 200, { "\"r0000\"", "\"r2999\"" }, "\"name\":\"r3000\"" },
         };
         RUN(&g, first);
-        reply_cut(&g, "\"next_page_token\":\"", "\"", token, sizeof(token));
+        gate_test_cut(&g, "\"next_page_token\":\"", "\"", token, sizeof(token));
         snprintf(path, sizeof(path), "%s?page_token=%s", paths[i], token);
         const struct step second[] = {
             { "GET", path, NULL, NULL, 200, { "\"r3000\"", "\"r3099\"", "\"next_page_token\":null" }, "\"r2999\"" },
