@@ -37,18 +37,23 @@ function command(filters, query) {
   return `sluice logs${query.live ? ' -f' : ''}${said}${query.since ? ` --since ${query.since}` : ''}`;
 }
 
-// New rows, as they come; `from` is when the page began.
-function useTail(isOn, filters, onRows) {
+// New rows, as they come: many at once are drawn at once, newest first.
+function useTail(isOn, filters, onRows, onOpen) {
   const [note, say] = useState('');
   useEffect(() => {
     if (!isOn) return undefined;
     const stop = new AbortController();
-    let timer;
+    let timer, draws, fresh = [];
+    const draw = () => { draws = 0; onRows(fresh); fresh = []; };
     const run = async () => {
       try {
         const reply = await send('GET', 'requests/tail', { query: filters, signal: stop.signal, headers: { accept: 'text/event-stream' } });
         say(t.liveOn);
-        for await (const data of events(reply)) onRows([JSON.parse(data).request]);
+        onOpen();
+        for await (const data of events(reply)) {
+          fresh.unshift(JSON.parse(data).request);
+          draws ||= setTimeout(draw, 100);
+        }
       } catch (fault) {
         if (stop.signal.aborted) return;
         if (fault.status === 401) return;
@@ -58,7 +63,7 @@ function useTail(isOn, filters, onRows) {
       timer = setTimeout(run, 3000);
     };
     run();
-    return () => { stop.abort(); clearTimeout(timer); say(''); };
+    return () => { stop.abort(); clearTimeout(timer); clearTimeout(draws); say(''); };
   }, [isOn, JSON.stringify(filters)]);
   return note;
 }
@@ -117,7 +122,13 @@ function List({ where }) {
     return () => asked.current.stop.abort();
   }, [key]);
   const isLive = Boolean(query.live);
-  const note = useTail(isLive, filters, (fresh) => set((old) => ({ ...old, rows: [...fresh.filter((r) => !old.rows.slice(0, 300).some((o) => o.id === r.id)), ...old.rows].slice(0, KEPT) })));
+  const above = (fresh) => set((old) => {
+    const has = new Set(old.rows.map((r) => r.id)), rows = [...fresh.filter((r) => !has.has(r.id)), ...old.rows];
+    return { ...old, rows: rows.slice(0, KEPT), next: rows.length > KEPT ? null : old.next }; // behind a gap nothing goes on
+  });
+  // What ended before the list was live, or while it was not.
+  const missed = () => get('requests', { limit: PAGE, ...period.query, ...filters }, asked.current.stop.signal).then((page) => above(page.requests), () => {});
+  const note = useTail(isLive, filters, above, missed);
   const onEnd = () => { if (state.next && !asked.current.busy && !state.fault) load(state.next); };
   return html`<${Head} title=${t.requests} csv=${() => tableCsv(columns, state.rows)} command=${command(filters, query)}>
       <button aria-pressed=${isLive} onClick=${() => put({ live: isLive ? '' : '1' })}>${t.live}</button><${Period} period=${period} /></${Head}>

@@ -8,12 +8,13 @@ import pathlib
 import re
 import shlex
 import subprocess
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from console_data import ADMIN, CONFIG, HOSTILE, ask, fill, rows, wait_logged
+from console_data import ADMIN, CONFIG, HOSTILE, ask, fill, mock, rows, wait_logged
 from harness import BIN, wait_for
 
 pytestmark = pytest.mark.timeout(300)  # a browser on a busy machine
@@ -130,9 +131,38 @@ def test_new_calls_appear_by_themselves(console, sluice, tmp_path):
     page.seen('table[aria-rowcount="5"]')
     told = page.told()
     assert len([r for r in told["requests"] if "/requests/tail" in r]) == 1, "one event stream"
-    assert len([r for r in told["requests"] if "/v1/requests?" in r]) == 1, "one request a page"
+    assert len([r for r in told["requests"] if "/v1/requests?" in r]) == 2, "one request a page, and one for what ended before the list was live"
     page.click('button:has-text("Live")')
     page.until("!location.hash.includes('live')")
+    page.clean()
+
+
+def test_under_load(console, sluice, tmp_path):
+    """Calls from many sides: the live list shows each once, draws only what is seen, and the page still answers."""
+    daemon = sluice({"endpoints": [mock("chat")]}, args=["--data", str(tmp_path / "data")])
+    page = console(daemon)
+    page.go("requests?live=1", "Requests")
+    page.seen("text=New calls appear as they end")
+    callers = [threading.Thread(target=lambda: [ask(daemon, "chat") for _ in range(60)]) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    page.seen("tbody a")
+    page.click("tbody a")
+    page.seen('h2:has-text("What happened")')
+    page.eval("history.back()")
+    page.settled("Requests")
+    for caller in callers:
+        caller.join()
+    def whole():
+        page.eval("document.querySelector('.rows').scrollTop = 1e9")  # older ones come as they are wanted
+        return page.count('table[aria-rowcount="481"]')
+
+    wait_for(whole, "all 480 calls", deadline=60)
+    assert page.count("tbody tr") < 120
+    whole()
+    page.seen('tr[aria-rowindex="481"]')
+    shown = page.eval("new Set([...document.querySelectorAll('tbody a')].map((a) => a.hash)).size")
+    assert shown == page.count("tbody a"), "none is there twice"
     page.clean()
 
 
