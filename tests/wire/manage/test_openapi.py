@@ -98,6 +98,8 @@ def narrowed(doc):
                 operation["parameters"][0] = name_in(KINDS["embeddings" if "mbedContent" in path else "chat"], "nobody")
             elif re.search(r"routes/{name}$|serving-endpoints/{name}", path):
                 operation["parameters"][0] = name_in("made", "chat", "made-too")
+            elif "/groups/{name}" in path:  # a name that has a character without a form is refused
+                operation["parameters"][0] = name_in("made", "acme", "acme/search")
     del doc["paths"]["/api/sluice/v1/requests/tail"]  # it has no end
     parts["request_from"]["schema"] = parts["request_to"]["schema"] = {"type": "string", "pattern": "^[0-9]{1,10}$"}
     for name, value in (("error_type", "caller_not_found"), ("by", "status,route")):
