@@ -121,6 +121,7 @@ class Supervisor:
                 os.chown(path, self.user()[0], 0)
             else:
                 sock = socket.socket()
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.bind((place.split(":")[0], port))
             sock.listen(int(values["Backlog"]))
             self.sockets.append(sock)
