@@ -196,13 +196,15 @@ def test_a_change_that_waits_is_answered_when_the_node_ends_or_the_database_goes
     a, b = node(url, {**FILE, "node": "a"}), node(url, {**FILE, "node": "b"})
     b.proc.send_signal(signal.SIGSTOP)
     replies = []
-    thread = threading.Thread(target=lambda: replies.append(do(a, "POST", f"{MAKE}?wait=all", {"name": "made", **MOCK})))
-    thread.start()
-    wait_for(lambda: postgres_own.sql("SELECT count(*) FROM sluice.routes", "waits") == [["1"]], "it is made")
-    postgres_own.stop(signal.SIGKILL)
-    thread.join(DEADLINE)
+    try:
+        thread = threading.Thread(target=lambda: replies.append(do(a, "POST", f"{MAKE}?wait=all", {"name": "made", **MOCK})))
+        thread.start()
+        wait_for(lambda: postgres_own.sql("SELECT count(*) FROM sluice.routes", "waits") == [["1"]], "it is made")
+        postgres_own.stop(signal.SIGKILL)
+        thread.join(DEADLINE)
+    finally:
+        b.proc.send_signal(signal.SIGCONT)
     assert replies[0].status == 200 and replies[0].json()["pending"] in (["*"], ["b"]), replies[0].body
-    b.proc.send_signal(signal.SIGCONT)
 
 
 def test_a_store_of_its_own_has_one_node(sluice, tmp_path):
