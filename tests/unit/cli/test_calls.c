@@ -177,7 +177,7 @@ static void what_works(void **state)
         { "status --json", "GET /metrics", "\"in_flight\":2", 0 },
         { "man-page", "", ".SH EXIT STATUS", 0 },
         { "completion bash", "", "complete ", 0 },
-        { "completion zsh", "", "bashcompinit", 0 },
+        { "completion zsh", "", "#compdef sluice", 0 },
         { "completion fish", "", "complete -c sluice", 0 },
         { "routes list", NULL, NULL, 0 },
     };
