@@ -96,6 +96,8 @@ def narrowed(doc):
                 operation["parameters"][0] = name_in("nobody")
             elif path.startswith("/model/") or "/models/{name}:" in path:
                 operation["parameters"][0] = name_in(KINDS["embeddings" if "mbedContent" in path else "chat"], "nobody")
+            elif path == "/api/sluice/v1/groups/{name}":  # a path of words, which no pattern of a name says
+                operation["parameters"][0] = name_in("acme", "made", "made/too")
             elif re.search(r"routes/{name}$|serving-endpoints/{name}", path):
                 operation["parameters"][0] = name_in("made", "chat", "made-too")
             elif "/groups/{name}" in path:  # a name that has a character without a form is refused
