@@ -123,11 +123,10 @@ def test_a_disk_that_is_full(node, small_disk):
     a = node(url, FILE)
     make(a, "made")
     assert ask(a, "made") == 200
-    with open(small_disk.dir / "filler", "wb") as f:
+    with open(small_disk.dir / "filler", "wb", buffering=0) as f:
         try:
             while True:
                 f.write(b"\0" * 65536)
-                f.flush()
         except OSError:
             pass
     config = {"openai_api_key": "sk-" + "".join(random.Random(4711).choices(string.ascii_letters, k=6000))}
