@@ -87,18 +87,24 @@ static void batch_end(struct sl_exporting *exporting, enum sl_span_fate fate, ui
     exporting->batch_usec = 0;
 }
 
-static bool batch_fill(struct sl_exporting *exporting)
+/* How many spans are in the batch now; SL_E_NOMEM. */
+static int batch_fill(struct sl_exporting *exporting)
 {
-    /* All its room at once: growing would copy what is there. */
-    if (!exporting->n_batch && sl_buf_reserve(&exporting->batch, BATCH_ROOM) == 0) {
+    if (!exporting->n_batch) {
+        /* All its room at once: growing would copy what is there. */
+        int r = sl_buf_reserve(&exporting->batch, BATCH_ROOM);
+        if (r < 0) {
+            sl_buf_done(&exporting->batch);
+            return r;
+        }
         exporting->n_batch = sl_spans_take(spans_of(exporting), &exporting->batch, BATCH_SPANS, BATCH_BYTES);
     }
-    return exporting->n_batch;
+    return (int)exporting->n_batch;
 }
 
 static void all_drop(struct sl_exporting *exporting)
 {
-    while (batch_fill(exporting)) {
+    while (batch_fill(exporting) > 0) {
         batch_end(exporting, SL_SPAN_DROPPED, 0);
     }
 }
@@ -338,12 +344,15 @@ static void batch_send(struct sl_exporting *exporting)
         SL_IGNORE(sl_spans_sleep(spans_of(exporting)));
         return;
     }
-    if (!batch_fill(exporting)) {
+    int n = batch_fill(exporting);
+    if (n == 0) {
         next(exporting);
         return;
     }
-    exporting->batch_usec = exporting->batch_usec ? exporting->batch_usec : sl_loop_now(loop_of(exporting));
-    if (parcel_start(exporting, settings) < 0) { /* no memory: later */
+    if (n > 0 && !exporting->batch_usec) {
+        exporting->batch_usec = sl_loop_now(loop_of(exporting));
+    }
+    if (n < 0 || parcel_start(exporting, settings) < 0) { /* no memory: later */
         parcel_free(exporting);
         if (exporting->on_ended) {
             ended(exporting);
@@ -372,7 +381,7 @@ static void next(struct sl_exporting *exporting)
 static void on_timer(struct sl_timer *timer)
 {
     struct sl_exporting *exporting = SL_CONTAINER_OF(timer, struct sl_exporting, timer);
-    if (exporting->parcel && exporting->parcel->is_cut) {
+    if (exporting->parcel && exporting->parcel->is_cut && !exporting->on_ended) {
         parcel_end(exporting);
     } else if (exporting->on_ended) {
         parcel_free(exporting);
