@@ -295,7 +295,7 @@ bool sl_auth_holds(struct sl_xchg *x)
     if (!x->caller.session) {
         return is_same(snapshot, then, hash_find(x->worker, snapshot->settings, then->hash));
     }
-    if (!sl_sessions_use(x->worker->gate->sessions, x->caller.session, sl_loop_recent(x->desk->loop), &session)) {
+    if (!sl_sessions_look(x->worker->gate->sessions, x->caller.session, sl_loop_recent(x->desk->loop), &session)) {
         return false;
     }
     bool holds = is_same(snapshot, then, sl_auth_session_key(x->worker, snapshot->settings, &session));

@@ -34,7 +34,8 @@ bool sl_auth_reaches(const struct sl_xchg *x, struct sl_str group);
 /* Whose share the caller takes of what is bounded for all together: that of its key, or its own. */
 struct sl_str sl_auth_tenant(const struct sl_xchg *x);
 /* True: what sl_auth_or_refuse said about the caller is still so: its key was not revoked, did not expire, and has the
- * same principal, role and group. For what goes on for long. */
+ * same principal, role and group, and its session has not ended. For what goes on for long; it is no use of the
+ * session. */
 bool sl_auth_holds(struct sl_xchg *x);
 
 /* True: `auth: none` lets other machines call. That is allowed, with a warning, whose text is in `err`. */

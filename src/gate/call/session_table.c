@@ -131,24 +131,38 @@ int sl_sessions_begin(struct sl_sessions *sessions, const unsigned char hash[SL_
     return r;
 }
 
-bool sl_sessions_use(struct sl_sessions *sessions, const unsigned char hash[SL_SESSION_HASH_BYTES], uint64_t now_usec,
-                     struct sl_session *ret)
+static bool find(struct sl_sessions *sessions, const unsigned char *hash, uint64_t now, bool is_use,
+                 struct sl_session *ret)
 {
     pthread_mutex_lock(&sessions->lock);
     struct entry *entry = sl_map_find(&sessions->by_hash, hash_str(hash));
     entry = entry && CRYPTO_memcmp(entry->hash, hash, SL_SESSION_HASH_BYTES) == 0 ? entry : NULL;
-    if (entry && has_ended(entry, now_usec)) {
+    if (entry && has_ended(entry, now)) {
         entry_free(sessions, entry);
         entry = NULL;
     }
-    if (entry) {
-        entry->session.used_usec = now_usec;
+    if (entry && is_use) {
+        entry->session.used_usec = now;
         uses_remove(&sessions->uses, entry);
         uses_add(&sessions->uses, entry);
+    }
+    if (entry) {
         copy(entry, ret);
     }
     pthread_mutex_unlock(&sessions->lock);
     return entry != NULL;
+}
+
+bool sl_sessions_use(struct sl_sessions *sessions, const unsigned char hash[SL_SESSION_HASH_BYTES], uint64_t now_usec,
+                     struct sl_session *ret)
+{
+    return find(sessions, hash, now_usec, true, ret);
+}
+
+bool sl_sessions_look(struct sl_sessions *sessions, const unsigned char hash[SL_SESSION_HASH_BYTES], uint64_t now_usec,
+                      struct sl_session *ret)
+{
+    return find(sessions, hash, now_usec, false, ret);
 }
 
 void sl_sessions_end(struct sl_sessions *sessions, uint64_t number)

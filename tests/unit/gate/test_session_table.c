@@ -46,6 +46,18 @@ static bool use(struct help *h, uint32_t n)
     return is_there;
 }
 
+static bool look(struct help *h, uint32_t n)
+{
+    struct sl_session session;
+    unsigned char hash[SL_SESSION_HASH_BYTES];
+    number_hash(n, hash);
+    bool is_there = sl_sessions_look(h->sessions, hash, h->now, &session);
+    if (is_there) {
+        sl_session_done(&session);
+    }
+    return is_there;
+}
+
 static size_t count(struct help *h)
 {
     struct sl_session batch[32];
@@ -80,6 +92,21 @@ static void it_ends_when_it_is_idle(void **state)
     }
     h.now += SL_SESSION_IDLE_USEC;
     assert_int_equal(count(&h), 0);
+    assert_false(use(&h, 1));
+    sl_sessions_free(h.sessions);
+}
+
+/* A live list that nobody watches any more keeps no session alive. */
+static void to_look_at_it_is_no_use(void **state)
+{
+    (void)state;
+    struct help h = start();
+    assert_int_equal(begin(&h, 1, 1, "t"), 1);
+    h.now += SL_SESSION_IDLE_USEC - 1;
+    assert_true(look(&h, 1));
+    assert_false(look(&h, 2));
+    h.now += 1;
+    assert_false(look(&h, 1));
     assert_false(use(&h, 1));
     sl_sessions_free(h.sessions);
 }
@@ -183,13 +210,10 @@ static void it_holds_the_identity_that_logged_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_ends_when_it_is_idle),
-        cmocka_unit_test(it_ends_after_half_a_day_of_use),
-        cmocka_unit_test(only_its_own_cookie_opens_it),
-        cmocka_unit_test(an_owner_pushes_out_its_own),
-        cmocka_unit_test(a_tenant_pushes_out_its_own),
-        cmocka_unit_test(there_is_a_most_in_all),
-        cmocka_unit_test(it_holds_the_identity_that_logged_in),
+        cmocka_unit_test(it_ends_when_it_is_idle),         cmocka_unit_test(to_look_at_it_is_no_use),
+        cmocka_unit_test(it_ends_after_half_a_day_of_use), cmocka_unit_test(only_its_own_cookie_opens_it),
+        cmocka_unit_test(an_owner_pushes_out_its_own),     cmocka_unit_test(a_tenant_pushes_out_its_own),
+        cmocka_unit_test(there_is_a_most_in_all),          cmocka_unit_test(it_holds_the_identity_that_logged_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
