@@ -158,7 +158,7 @@ static struct login *login_new(struct sl_xchg *x)
         FAIL(login, SL_ERR_CALLER_NOT_FOUND, NULL, "The console is turned off here (server.console).");
         return NULL;
     }
-    if (!sl_seats_take(sl_logins_seats(login->logins), x->caller.address, &login->seat)) {
+    if (!sl_seats_take(sl_logins_seats(login->logins), x->caller.principal, &login->seat)) {
         FAIL(login, SL_ERR_SLUICE_OVERLOADED, NULL, "Too many people log in at this moment: try again.");
         return NULL;
     }

@@ -368,7 +368,11 @@ def test_without_the_console_there_is_no_such_login(gate, issuer):
 
 
 def test_logins_at_one_time_are_bounded(gate, issuer):
-    daemon = gate("--workers", "2")
+    daemon = gate("--workers", "2", server={"trusted_proxies": ["127.0.0.1"]})
+
+    def of(address):
+        return [("X-Forwarded-For", address)]
+
     assert Browser(daemon).login(issuer).status == 303
     arrived = threading.Semaphore(0)
 
@@ -378,17 +382,18 @@ def test_logins_at_one_time_are_bounded(gate, issuer):
 
     issuer.answers = {"/token": hold}
     conns = []
-    for _ in range(16):
+    for i in range(16):  # a network of IPv6 is one address
         b = Browser(daemon)
         code, asked = issuer.grant(b.begin())
-        conns.append(daemon.connect().request("GET", "/console/callback?" + urllib.parse.urlencode({"code": code, "state": asked["state"]}), headers=[("Cookie", f"sluice_login={b.cookies['sluice_login']}")]))
+        conns.append(daemon.connect().request("GET", "/console/callback?" + urllib.parse.urlencode({"code": code, "state": asked["state"]}), headers=[("Cookie", f"sluice_login={b.cookies['sluice_login']}"), *of(f"2001:db8:0:1::{i}")]))
         assert arrived.acquire(timeout=20)
-    r = Browser(daemon).ask("GET", "/console/login")
+    r = Browser(daemon, of("2001:db8:0:1:ffff::1")).ask("GET", "/console/login")
     assert r.status == 503 and r.get("retry-after") == "1"
+    assert Browser(daemon, of("2001:db8:0:2::1")).ask("GET", "/console/login").status == 303
     for conn in conns:
         conn.close()
     issuer.answers = {}
-    wait_for(lambda: Browser(daemon).ask("GET", "/console/login").status == 303, "a place")
+    wait_for(lambda: Browser(daemon, of("2001:db8:0:1::99")).ask("GET", "/console/login").status == 303, "a place")
     assert Browser(daemon).login(issuer).status == 303
 
 
