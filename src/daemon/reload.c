@@ -127,9 +127,7 @@ static void on_settled(uv_timer_t *timer)
 
 static void restart_warn(void *arg, const char *path)
 {
-    if (arg) { /* a note; NULL: no memory for it */
-        sl_load_note_restart(arg, path);
-    }
+    (void)arg;
     sl_log(SL_LOG_WARNING, "reload", "%s has changed: that takes a restart; everything else is in force", path);
 }
 
@@ -223,7 +221,7 @@ void sl_reload_now(struct sl_reload *reload, const char *why)
         return;
     }
     atomic_fetch_add(&reload->gate->reloads_ok, 1);
-    sl_opt_each_restart(sl_settings_rows(), reload->source.boot, load->config->settings, restart_warn, note);
+    sl_opt_each_restart(sl_settings_rows(), reload->source.boot, load->config->settings, restart_warn, NULL);
     sl_last_load_set(reload->gate->last_load, note);
     accepted_keep(reload, load);
     watches_start(reload);

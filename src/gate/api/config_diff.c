@@ -12,6 +12,7 @@
 #include "gate/config/compare.h"
 #include "gate/config/load.h"
 #include "gate/config/picture.h"
+#include "gate/config/restarts.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
@@ -19,31 +20,6 @@
 
 #define DIFF_MAX   (64u << 20)
 #define PATH_BYTES 512
-
-/* The settings that the new file changes and that take a restart. */
-struct restarts {
-    char paths[64][128];
-    uint32_t n;
-};
-
-static void on_restart(void *arg, const char *path)
-{
-    struct restarts *restarts = arg;
-    if (restarts->n < SL_ARRAY_LEN(restarts->paths)) {
-        snprintf(restarts->paths[restarts->n++], sizeof(restarts->paths[0]), "%s", path);
-    }
-}
-
-static bool takes_restart(const struct restarts *restarts, struct sl_str path)
-{
-    for (uint32_t i = 0; i < restarts->n; i++) {
-        struct sl_str at = sl_str_c(restarts->paths[i]);
-        if (sl_str_has_prefix(path, at) && (path.n == at.n || path.p[at.n] == '.' || path.p[at.n] == '[')) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static void value_write(struct sl_jw *w, const char *key, const struct sl_picture_item *item)
 {
@@ -58,7 +34,7 @@ static void value_write(struct sl_jw *w, const char *key, const struct sl_pictur
 struct changes {
     struct sl_jw *w;
     const char *file;
-    struct restarts restarts;
+    struct sl_restarts restarts; /* of the new file */
 };
 
 static void on_change(void *arg, const struct sl_change *change)
@@ -79,7 +55,7 @@ static void on_change(void *arg, const struct sl_change *change)
     value_write(w, "after", after);
     sl_jw_member_str(w, "at", after ? sl_str_c(after->name ? after->name : place) : SL_STR_NONE);
     sl_jw_member_bool(w, "takes_restart",
-                      change->of == SL_CHANGE_OF_SETTING && takes_restart(&changes->restarts, item->path));
+                      change->of == SL_CHANGE_OF_SETTING && sl_restarts_have(&changes->restarts, item->path));
     sl_jw_end(w);
 }
 
@@ -87,7 +63,7 @@ static int changes_write(struct sl_jw *w, const struct sl_offload *diff, const s
 {
     const struct sl_settings *now = diff->snapshot->settings, *next = load->config->settings;
     struct changes changes = { .w = w, .file = sl_settings_file(next) };
-    sl_opt_each_restart(sl_settings_rows(), diff->gate->source->boot, next, on_restart, &changes.restarts);
+    sl_restarts_find(&changes.restarts, diff->gate->source, next);
     return sl_pictures_compare(now->picture, next->picture, next->file, on_change, &changes);
 }
 

@@ -9,9 +9,9 @@
 #include "gate/call/access.h"
 #include "gate/call/path.h"
 #include "gate/call/state.h"
-#include "gate/config/last_load.h"
 #include "gate/config/load.h"
 #include "gate/config/picture.h"
+#include "gate/config/restarts.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
@@ -25,22 +25,10 @@
 struct view {
     struct sl_jw *w;
     const struct sl_settings *settings, *boot; /* boot: what still holds of those that take a restart */
-    const struct sl_strs *restart;             /* the settings that the file changed and that take one */
+    struct sl_restarts restarts;
 };
 
 /* --- settings --- */
-
-static bool is_waiting(const struct view *view, struct sl_str path)
-{
-    for (uint32_t i = 0; i < view->restart->n; i++) {
-        struct sl_str at = view->restart->v[i];
-        bool is_below = sl_str_has_prefix(path, at) && (path.n == at.n || path.p[at.n] == '.' || path.p[at.n] == '[');
-        if (is_below) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static void setting_write(const struct view *view, struct sl_str path, const struct sl_opt *row,
                           const struct sl_picture_item *item, const struct sl_settings *of)
@@ -59,14 +47,14 @@ static void setting_write(const struct view *view, struct sl_str path, const str
     sl_jw_member_str(w, "from", sl_str_c(item ? item->from : "default"));
     sl_jw_member_str(w, "at", !item ? SL_STR_NONE : sl_str_c(item->name ? item->name : place));
     sl_jw_member_bool(w, "takes_restart", !(row->flags & SL_OPT_RELOAD));
-    sl_jw_member_bool(w, "waits_for_restart", is_waiting(view, path));
+    sl_jw_member_bool(w, "waits_for_restart", sl_restarts_have(&view->restarts, path));
     sl_jw_end(w);
 }
 
 /* Writes what is said about the row's value or about parts of it. False: nothing is. */
 static bool said_write(const struct view *view, const struct sl_opt *row, struct sl_str path)
 {
-    const struct sl_settings *of = is_waiting(view, path) ? view->boot : view->settings;
+    const struct sl_settings *of = sl_restarts_have(&view->restarts, path) ? view->boot : view->settings;
     const struct sl_picture_items *items = &of->picture->settings;
     uint32_t n = 0;
     for (uint32_t i = 0; i < items->n; i++) {
@@ -149,19 +137,17 @@ static void routes_write(struct sl_xchg *x, const struct view *view, const struc
 
 static void handle_config(struct sl_xchg *x)
 {
-    static const struct sl_strs none = { 0 };
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
     struct sl_gate *gate = x->worker->gate;
     uint32_t start;
     if (!sl_page_start_or_refuse(x, snapshot, &start)) {
         return;
     }
-    struct sl_load_note *note = sl_last_load_get(gate->last_load);
     struct sl_jw writer, *w = sl_api_writer(x, &writer);
-    const struct view view = { .w = w,
-                               .settings = snapshot->settings,
-                               .boot = gate->source && gate->source->boot ? gate->source->boot : snapshot->settings,
-                               .restart = note ? &note->restart : &none };
+    struct view view = { .w = w,
+                         .settings = snapshot->settings,
+                         .boot = gate->source && gate->source->boot ? gate->source->boot : snapshot->settings };
+    sl_restarts_find(&view.restarts, gate->source, snapshot->settings);
     sl_jw_object(w);
     sl_jw_member_str(w, "file", snapshot->settings->file);
     sl_jw_member_u64(w, "version", atomic_load(&gate->config_version));
@@ -172,7 +158,6 @@ static void handle_config(struct sl_xchg *x)
     sl_jw_end(w);
     routes_write(x, &view, snapshot, start);
     sl_jw_end(w);
-    sl_load_note_unref(note);
     sl_api_reply(x, 200);
 }
 

@@ -12,6 +12,7 @@
 #include "gate/call/path.h"
 #include "gate/call/state.h"
 #include "gate/config/last_load.h"
+#include "gate/config/restarts.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
@@ -56,9 +57,10 @@ static void process_write(struct sl_jw *w, const struct sl_gate *gate)
     flag_or_null(w, "counters_up", gate->fleet, !sl_gate_is_counters_down(gate));
 }
 
-static void load_write(struct sl_jw *w, struct sl_gate *gate)
+static void load_write(struct sl_jw *w, struct sl_gate *gate, const struct sl_settings *settings)
 {
     struct sl_load_note *note = sl_last_load_get(gate->last_load);
+    struct sl_restarts restarts;
     sl_jw_key(w, "last_load");
     if (!note) {
         sl_jw_null(w);
@@ -71,8 +73,9 @@ static void load_write(struct sl_jw *w, struct sl_gate *gate)
     sl_api_problems_write(w, &note->problems);
     sl_jw_key(w, "restart");
     sl_jw_array(w);
-    for (uint32_t i = 0; i < note->restart.n; i++) {
-        sl_jw_str(w, note->restart.v[i]);
+    sl_restarts_find(&restarts, gate->source, settings);
+    for (uint32_t i = 0; i < restarts.n; i++) {
+        sl_jw_str(w, sl_str_c(restarts.paths[i]));
     }
     sl_jw_end(w);
     sl_jw_end(w);
@@ -92,7 +95,7 @@ static void configuration_write(struct sl_jw *w, struct sl_gate *gate, const str
     sl_jw_member_u64(w, "ok", atomic_load(&gate->reloads_ok));
     sl_jw_member_u64(w, "refused", atomic_load(&gate->reloads_refused));
     sl_jw_end(w);
-    load_write(w, gate);
+    load_write(w, gate, settings);
     sl_jw_end(w);
 }
 

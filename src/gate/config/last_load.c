@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/last_load.h"
 
-/* So many settings of a process are compared at most. */
-#define RESTART_MAX 128
-
 static int problem_copy(struct sl_arena *arena, const struct sl_problem *from, struct sl_problem *to)
 {
     struct sl_str file = from->pos.file ? sl_arena_dup(arena, sl_str_c(from->pos.file)) : SL_STR("");
@@ -36,18 +33,6 @@ struct sl_load_note *sl_load_note_new(const struct sl_problems *problems, uint64
     };
     note->arena = arena;
     return note;
-}
-
-void sl_load_note_restart(struct sl_load_note *note, const char *path)
-{
-    struct sl_strs *restart = &note->restart;
-    struct sl_str text = sl_arena_dup(&note->arena, sl_str_c(path));
-    if (!restart->v) {
-        restart->v = SL_ARENA_ARRAY(&note->arena, struct sl_str, RESTART_MAX);
-    }
-    if (text.p && restart->v && restart->n < RESTART_MAX) {
-        restart->v[restart->n++] = text;
-    }
 }
 
 void sl_load_note_unref(struct sl_load_note *note)

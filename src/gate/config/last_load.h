@@ -17,7 +17,6 @@ struct sl_load_note {
     uint64_t at_wall_usec;
     bool is_reload, is_ok;
     struct sl_problems problems; /* warnings too; at most SL_PROBLEMS_MAX */
-    struct sl_strs restart;      /* settings that changed since the start and take a restart */
 };
 
 struct sl_last_load {
@@ -27,8 +26,6 @@ struct sl_last_load {
 
 /* Copies the problems. NULL: no memory. */
 struct sl_load_note *sl_load_note_new(const struct sl_problems *problems, uint64_t at_wall_usec);
-/* Adds a setting to `restart`. */
-void sl_load_note_restart(struct sl_load_note *note, const char *path);
 void sl_load_note_unref(struct sl_load_note *note);
 
 void sl_last_load_init(struct sl_last_load *last);

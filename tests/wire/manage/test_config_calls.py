@@ -167,6 +167,11 @@ def test_a_change_that_waits_for_a_restart(daemon):
     row = settings(daemon)["log.access"]
     assert (row["value"], row["takes_restart"], row["waits_for_restart"]) == ("none", True, True), row
     assert [(c["path"], c["takes_restart"]) for c in diff(daemon)["changes"]] == []
+    rewrite(daemon.conf, "this is: no: file")
+    wait_for(lambda: "is refused" in daemon.stderr, "the refusal")
+    assert settings(daemon)["log.access"] == row, "a refused reload changes nothing"
+    told = daemon.call("GET", "/api/sluice/v1/status").json()["configuration"]["last_load"]
+    assert (told["ok"], told["restart"]) == (False, ["log.access"])
 
 
 def test_created_routes_and_shadowed_ones(sluice, tmp_path):
