@@ -77,8 +77,7 @@ enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault)
     return SL_ERR_SLUICE_INTERNAL;
 }
 
-/* The text for callers of a route that was made by a call: they must not see addresses, which are for the operator. */
-static struct sl_str fault_outer(enum sl_hcall_fault fault, struct sl_str text, struct sl_arena *arena)
+struct sl_str sl_attempt_fault_outer(enum sl_hcall_fault fault, struct sl_str text, struct sl_arena *arena)
 {
     if (fault == SL_HF_GUARDED) {
         return SL_STR("the upstream's address is not public, and this route may not lead there");
@@ -114,7 +113,7 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
     bool is_unsent = fault == SL_HF_CONNECT || fault == SL_HF_GUARDED || fault == SL_HF_TIMEOUT_CONNECT;
     if (is_unsent && x->at.route->incarnation) {
         x->record.error_inside = shown;
-        shown = fault_outer(fault, shown, x->arena);
+        shown = sl_attempt_fault_outer(fault, shown, x->arena);
     }
     x->record.is_final = fault == SL_HF_CODING;
     attempt->events->on_fault(attempt->user, type, shown, is_unsent);

@@ -43,6 +43,9 @@ bool sl_attempt_asks_usage(const struct sl_xchg *x, const struct sl_target *targ
 /* The target refused that: it is not asked for usage again, unless a client wants it. */
 void sl_attempt_usage_refused(const struct sl_xchg *x, const struct sl_target *target);
 enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault);
+/* The text for callers of a route that was made by a call: they must not see addresses, which are for the operator.
+ * SL_STR_NONE: no memory. */
+struct sl_str sl_attempt_fault_outer(enum sl_hcall_fault fault, struct sl_str text, struct sl_arena *arena);
 /* Records the times of its connection so far. Does nothing when it was not started. */
 void sl_attempt_time(const struct sl_attempt *attempt);
 /* Stops the attempt; it calls nothing back afterwards. Does nothing when it is over. */

@@ -5,9 +5,11 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/secret.h"
+#include "gate/call/attempt.h"
 #include "gate/call/health.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -70,9 +72,13 @@ static void on_end(struct sl_hcall *call)
 
 static void on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
 {
-    (void)fault;
     struct sl_probe *probe = call->user;
-    snprintf(probe->told.why, sizeof(probe->told.why), "%s", text);
+    struct sl_str why = sl_str_c(text);
+    if (probe->req.guard) { /* who made the route may not learn here which address a name has */
+        sl_log(SL_LOG_INFO, "probe", "route %.*s: %s", SL_STR_ARG(probe->told.route->name), text);
+        why = sl_attempt_fault_outer(fault, why, call->arena);
+    }
+    snprintf(probe->told.why, sizeof(probe->told.why), "%.*s", SL_STR_ARG(why));
     probe_end(probe);
 }
 

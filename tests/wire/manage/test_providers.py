@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The providers that routes use, what failed last, and a test of them that costs nothing."""
+import re
 import threading
 
 from harness import CHAT, CHAT_REPLY, chat_route, free_port, wait_for
@@ -169,3 +170,19 @@ def test_a_created_route_is_asked_only_where_its_calls_may_go(sluice, upstream, 
     rows = {u["route"]: u for u in probe(daemon)["upstreams"]}
     assert rows["chat"]["state"] == "ok" and rows["made"]["state"] == "error" and len(up.requests) == 1, rows
     assert [t["owner"] for t in providers(daemon)["openai"]["targets"]] == ["file", "api"]
+
+
+def test_a_created_route_tells_no_address(sluice, upstream, tmp_path):
+    """A name that leads inside: the test of the provider says what a call says, and the log has the address."""
+    up, port = upstream(lambda x: x.reply(MODELS)), free_port()
+    daemon = sluice({"endpoints": []}, args=["--data", str(tmp_path / "data")])
+    open_to = sluice({"endpoints": [], "upstream": {"allow": ["127.0.0.0/8", "::1"]}}, args=["--data", str(tmp_path / "open")])
+    for gate, at, words in ((daemon, up.port, "the upstream's address is not public"), (open_to, port, "refused")):
+        made = chat_route(f"http://localhost:{at}/v1", "made", retries=0)
+        made["route_type"] = made.pop("endpoint_type")
+        assert gate.call("POST", "/api/2.0/gateway/routes/", made).status == 200
+        (row,) = probe(gate)["upstreams"]
+        assert row["state"] == "error" and words in row["text"] and "127.0.0.1" not in row["text"] and "::1" not in row["text"], row
+        call = gate.call("POST", "/v1/chat/completions", {**CHAT, "model": "made"})
+        assert call.status == 502 and row["text"].removeprefix("cannot be reached: ") in call.body.decode(), call.body
+        wait_for(lambda gate=gate, at=at: re.search(rf"probe.*(127\.0\.0\.1|\[::1\]):{at}", gate.stderr), "the address in the log")
