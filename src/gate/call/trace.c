@@ -122,10 +122,11 @@ int sl_trace_headers(struct sl_xchg *x, struct sl_headers *io_headers)
     return sl_headers_add(io_headers, x->arena, name[0], sl_str_make(text, SL_TRACEPARENT_BYTES));
 }
 
-/* What the upstream said, or what happened; for the operator. */
-static struct sl_str error_of(const struct sl_record *record)
+/* What happened, in words of ours only: an upstream's message may quote the prompt. */
+static struct sl_str error_of(const struct sl_record *record, enum sl_error_type type)
 {
-    return record->upstream_said.n ? record->upstream_said : sl_record_error(record);
+    struct sl_str text = sl_record_error(record);
+    return text.n || !type ? text : sl_str_c(sl_error_type_word(type));
 }
 
 void sl_trace_try_end(struct sl_xchg *x, enum sl_error_type type, bool is_beaten, uint64_t now_usec)
@@ -137,7 +138,7 @@ void sl_trace_try_end(struct sl_xchg *x, enum sl_error_type type, bool is_beaten
         try->status = record->upstream_status;
         try->error_type = type;
         try->is_beaten = is_beaten;
-        try->error = error_of(record);
+        try->error = error_of(record, type);
     }
 }
 
@@ -264,7 +265,7 @@ static void call_write(struct sl_xchg *x, int status, struct sl_span_out *out)
         .start_usec = wall_of(x, x->req->start_usec),
         .end_usec = wall_of(x, sl_loop_recent(x->desk->loop)),
         .is_error = is_error,
-        .message = is_error ? error_of(record) : SL_STR_NONE,
+        .message = is_error ? error_of(record, record->error_type) : SL_STR_NONE,
     };
     sl_span_begin(out, &span);
     put_model(out, operation_of(x), route, record->target, record->error_type == SL_ERR_NONE);

@@ -212,6 +212,29 @@ def test_each_attempt_has_a_span(world):
     assert [x.get("traceparent").split("-")[2] for x in w.up.requests] == [first.id, second.id]
 
 
+@pytest.mark.parametrize("status, word", [("500 Internal Server Error", "provider_server_error"), ("400 Bad Request", "provider_rejected"), ("401 Unauthorized", "provider_auth_failed"), ("200 OK", "provider_server_error")])
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_what_the_upstream_says_is_in_no_span(world, status, word, is_stream):
+    """Its message may quote the prompt."""
+    prompt = "the patient Ada Lovelace"
+    error = {"error": {"message": f"cannot read '{prompt}'", "type": "server_error"}}
+
+    def answer(x):
+        if is_stream and status == "200 OK":
+            x.stream_head()
+            x.event(STREAM[0])
+            x.event(error)
+            x.last_chunk()
+        else:
+            x.reply(error, status=status)
+
+    w = world.start(answer, routes=lambda base: [chat_route(base, retries=0)])
+    w.daemon.call("POST", CALLS, {**CHAT, "messages": [{"role": "user", "content": prompt}], "stream": is_stream})
+    call, (attempt,) = w.collector.trace(2)
+    assert "Lovelace" not in f"{call.span} {attempt.span}"
+    assert (attempt["error.type"], attempt.span.status.code) == (word, Status.STATUS_CODE_ERROR) and attempt.span.status.message
+
+
 def test_several_targets(world, upstream):
     spare = upstream(lambda x: x.reply(CHAT_REPLY))
 
