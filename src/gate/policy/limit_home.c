@@ -497,7 +497,7 @@ uint32_t sl_limiter_settle_away(struct sl_limiter *limiter, uint32_t worker, con
                                            .used = (int64_t)more };
         memcpy(out[n].name, c->remote->name, sizeof(out[n].name));
         share_settle(limiter, c, worker, &out[n]);
-        n += !sl_lease_settle(c, worker, now_usec, &out[n]);
+        n += (out[n].reserved || out[n].used) && !sl_lease_settle(c, worker, now_usec, &out[n]);
     }
     sl_limit_shards_unlock(limiter, mask);
     return n;

@@ -78,8 +78,14 @@ void sl_lease_void(struct own *own)
 
 /* --- asking for leases --- */
 
-/* True: many calls have asked for it a short time ago, or it has a lease. */
-static bool is_hot(const struct sl_limit_pin *pin, const struct sl_limit_home_at *at)
+/* True: the call takes nothing of the counter, so it needs no lease: a look is enough. */
+static bool is_lookable(uint64_t amount, bool is_session)
+{
+    return !amount && !is_session; /* a session's window moves with each call */
+}
+
+/* Counts a call that asks for it. True: it is hot. So many have a short time ago, or it has a lease. */
+static bool heat_add(const struct sl_limit_pin *pin, const struct sl_limit_home_at *at)
 {
     struct own *own = &pin->counter->remote->own[at->worker];
     uint32_t now_msec = (uint32_t)(at->loop_usec / 1000);
@@ -88,7 +94,7 @@ static bool is_hot(const struct sl_limit_pin *pin, const struct sl_limit_home_at
         own->heat = 0;
     }
     own->heat++;
-    return !pin->is_session && (own->lease || own->heat >= SL_LEASE_HOT); /* a session's window moves with each call */
+    return !pin->is_session && (own->lease || own->heat >= SL_LEASE_HOT);
 }
 
 /* By what was used in its time, and a little more. */
@@ -120,10 +126,11 @@ void sl_leases_want(const struct sl_limit_home_at *at, struct sl_limit_pin *pins
 {
     bool are_hot = true;
     for (uint32_t i = 0; i < n; i++) {
-        are_hot &= pins[i].is_twin || is_hot(&pins[i], at); /* each of them counts */
+        are_hot &= pins[i].is_twin || is_lookable(pins[i].amount, pins[i].is_session) ||
+                   heat_add(&pins[i], at); /* each of them counts */
     }
     for (uint32_t i = 0; are_hot && i < n; i++) {
-        if (!pins[i].is_twin) {
+        if (!pins[i].is_twin && pins[i].amount) {
             want(at, &pins[i]);
         }
     }
@@ -163,30 +170,45 @@ bool sl_lease_grant(const struct sl_limit_home_at *at, const struct sl_limit_pin
 
 /* --- using them --- */
 
-/* The lease from which the call may take what it needs of this counter. */
-static struct sl_limit_lease *lease_of(const struct sl_claim *claim, const struct sl_limit_call *call,
-                                       const struct sl_limit_home_at *at)
+/* The home has spoken about it as lately as a lease lasts; by another worker's clock that may be a little ahead. */
+static bool is_fresh(const struct sl_remote *remote, const struct sl_limit_home_at *at)
 {
-    const struct sl_counter *c = claim->counter;
-    struct sl_limit_lease *lease = c && c->remote ? c->remote->own[at->worker].lease : NULL;
-    uint64_t amount = call->amounts[claim->id.rule->kind], cap = claim->id.rule->cap;
-    bool is_good = lease && lease->left >= amount && lease->until_usec > at->loop_usec && c->end_usec > at->now_usec &&
-                   c->used < cap && amount <= cap - c->used;
-    return is_good ? lease : NULL;
+    uint64_t now = at->now_usec + (uint64_t)at->offset_usec;
+    return now + SL_LEASE_USEC - remote->said_usec < (uint64_t)2 * SL_LEASE_USEC;
 }
 
+/* True: the call may take what it needs of this counter without asking. */
+static bool is_leased(const struct sl_claim *claim, const struct sl_limit_call *call, const struct sl_limit_home_at *at)
+{
+    const struct sl_limit_rule *rule = claim->id.rule;
+    const struct sl_counter *c = claim->counter;
+    uint64_t amount = call->amounts[rule->kind];
+    if (!c || !c->remote || c->end_usec <= at->now_usec || c->used >= rule->cap) {
+        return false;
+    }
+    if (is_lookable(amount, rule->key == SL_LIMIT_SESSION)) {
+        return is_fresh(c->remote, at);
+    }
+    const struct sl_limit_lease *lease = c->remote->own[at->worker].lease;
+    return lease && lease->left >= amount && lease->until_usec > at->loop_usec && amount <= rule->cap - c->used;
+}
+
+/* `lease` NULL: the amount is 0. */
 static void lease_take(struct sl_limiter *limiter, const struct sl_claim *claim, uint64_t amount,
                        struct sl_limit_lease *lease, struct sl_limit_held *held, uint32_t *io_n)
 {
     struct sl_counter *c = claim->counter;
-    lease->left -= amount;
-    lease->spent += amount;
-    c->remote->leased -= amount;
-    c->used += amount;
-    if (lease->is_held) {
+    if (lease) {
+        lease->left -= amount;
+        lease->spent += amount;
+        c->remote->leased -= amount;
+        c->used += amount;
+    }
+    if (sl_remote_is_held(c->kind)) {
         c->reserved += amount;
         c->n_open++;
-        held[(*io_n)++] = (struct sl_limit_held){ c, amount, 0, lease->shard, lease->start_usec };
+        held[(*io_n)++] = (struct sl_limit_held){ c, amount, 0, sl_limit_shard_of(c->hash),
+                                                  lease ? lease->start_usec : c->remote->start_usec };
     }
     sl_remote_watch(limiter, c, claim->id.rule->cap);
 }
@@ -204,12 +226,13 @@ bool sl_limiter_take_leased(struct sl_limiter *limiter, const struct sl_limit_ca
     sl_limit_shards_lock(limiter, claims.mask);
     bool is_good = claims.n && sl_claims_find(&claims);
     for (uint32_t i = 0; is_good && i < claims.n; i++) {
-        is_good = lease_of(&claims.v[i], call, at) != NULL;
+        is_good = is_leased(&claims.v[i], call, at);
     }
     for (uint32_t i = 0; is_good && i < claims.n; i++) {
         if (!sl_claims_has_before(&claims, i)) {
             const struct sl_claim *claim = &claims.v[i];
-            lease_take(limiter, claim, call->amounts[claim->id.rule->kind], lease_of(claim, call, at), held,
+            uint64_t amount = call->amounts[claim->id.rule->kind];
+            lease_take(limiter, claim, amount, amount ? claim->counter->remote->own[at->worker].lease : NULL, held,
                        ret_n_held);
         }
     }

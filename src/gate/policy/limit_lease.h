@@ -2,7 +2,8 @@
 /* Leases: parts of counters with another home (limit_home.h) that a worker may give to calls without asking. A counter
  * for which many calls ask gets one with the next answer: the home counts it as used, so that the sum of all nodes
  * stays exact. It is small when little is left (gate/fleet/script.c), lives for a short time, and what is left of it
- * then is given back. A call takes from its leases only when it has one of each of its counters. */
+ * then is given back. A call takes from its leases only when it has one of each of its counters. It needs none of a
+ * counter of which it takes nothing: that one must have room, by what the home has said a moment ago. */
 #ifndef SL_GATE_LIMIT_LEASE_H
 #define SL_GATE_LIMIT_LEASE_H
 

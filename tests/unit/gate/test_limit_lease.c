@@ -21,6 +21,9 @@ static const struct sl_limit_rule requests = REQUESTS(100000, HOUR, SL_LIMIT_WHO
 static const struct sl_limit_rule tokens = {
     .cap = 100000, .period_usec = HOUR, .multiple = 1, .unit = "hour", .kind = SL_LIMIT_TOKENS
 };
+static const struct sl_limit_rule money = {
+    .cap = 100000, .period_usec = HOUR, .multiple = 1, .unit = "hour", .kind = SL_LIMIT_MONEY
+};
 static const struct sl_limit_rule places = { .cap = 1000, .kind = SL_LIMIT_CONCURRENT };
 
 /* One worker, and the home that it asks. */
@@ -132,6 +135,31 @@ static struct sl_limit_share share_of(struct world *w)
     sl_limiter_each_share(w->limiter, 0, true, w->wall_usec, on_share, &share);
     sl_limiter_share_back(w->limiter, &share, NULL);
     return share;
+}
+
+/* The home is asked for requests and for money, of which the call takes nothing. It grants what is wanted. Returns how
+ * much that was for requests. */
+static uint64_t asks_both(struct world *w, const struct sl_limit_rule both[2], uint64_t spent)
+{
+    struct asked a;
+    struct sl_limit_home_at at = at_now(w);
+    struct sl_limit_change change;
+    const uint64_t used[SL_LIMIT_KINDS] = { 0 };
+    call_make(&a, both, 2);
+    assert_int_equal(sl_limiter_pin(w->limiter, &a.one.call, &at, a.pins, &a.n, &a.view), 0);
+    uint64_t wanted = a.pins[0].want;
+    assert_int_equal(a.pins[1].want, 0);
+    w->used += 1 + wanted;
+    struct sl_limit_answer said = {
+        .said_usec = w->wall_usec, .start_usec = T0, .end_usec = T0 + HOUR, .used = w->used, .own = UINT64_MAX
+    };
+    struct sl_limit_answer answers[2] = { said, said };
+    answers[0].lease = wanted;
+    answers[1].used = spent;
+    sl_limiter_answered(w->limiter, &a.one.call, &at, a.pins, a.n, answers, true, a.held, &a.n_held, &a.view);
+    assert_int_equal(a.n_held, 1);
+    assert_int_equal(sl_limiter_settle_away(w->limiter, 0, a.held, 1, used, w->loop_usec, &change), 0);
+    return wanted;
 }
 
 /* --- */
@@ -268,6 +296,58 @@ static void leases_end_with_their_window(void **state)
     world_end(&w);
 }
 
+/* A free model's money: no lease is needed for it, but it must have room, and what was used after all is told. */
+static void a_counter_of_which_nothing_is_taken_needs_no_lease(void **state)
+{
+    (void)state;
+    struct world w;
+    struct asked a;
+    struct sl_limit_change change;
+    const uint64_t used[SL_LIMIT_KINDS] = { [SL_LIMIT_MONEY] = 7 };
+    struct sl_limit_rule both[] = { requests, money }, lower[] = { requests, money };
+    lower[1].cap = 50;
+    world_start(&w);
+    for (int i = 1; i < SL_LEASE_HOT; i++) {
+        assert_int_equal(asks_both(&w, both, 50), 0);
+        assert_false(leased(&w, &a, both, 2));
+    }
+    assert_int_equal(asks_both(&w, both, 50), SL_LEASE_HOT);
+    assert_int_equal(w.leases.n, 1); /* of requests */
+    for (int i = 0; i < 50; i++) {
+        assert_true(leased(&w, &a, both, 2));
+        assert_int_equal(a.n_held, 1);
+        assert_int_equal(sl_limiter_settle_away(w.limiter, 0, a.held, 1, used, w.loop_usec, &change), 1);
+        assert_true(change.start_usec == T0 && change.reserved == 0 && change.used == 7);
+    }
+    assert_false(leased(&w, &a, lower, 2));
+    w.wall_usec += SL_LEASE_USEC; /* the home has said nothing for too long */
+    assert_false(leased(&w, &a, both, 2));
+    w.wall_usec -= SL_LEASE_USEC;
+    assert_true(leased(&w, &a, both, 2));
+    both[1].key = SL_LIMIT_SESSION; /* its window moves with each call */
+    assert_false(leased(&w, &a, both, 2));
+    world_end(&w);
+}
+
+/* However many they are. Else there would be a lease that is asked for and never comes. */
+static void calls_that_take_nothing_make_no_lease(void **state)
+{
+    (void)state;
+    struct world w;
+    struct asked a;
+    world_start(&w);
+    for (int i = 0; i < 2 * SL_LEASE_HOT; i++) {
+        struct sl_limit_home_at at = at_now(&w);
+        call_make(&a, &money, 1);
+        assert_int_equal(sl_limiter_pin(w.limiter, &a.one.call, &at, a.pins, &a.n, &a.view), 0);
+        assert_int_equal(a.pins[0].want, 0);
+        sl_limiter_unpin(w.limiter, 0, a.pins, a.n);
+    }
+    look(&w, 0);
+    assert_int_equal(w.leases.n, 0);
+    world_end(&w);
+}
+
 /* A lower cap counts at once, and a limit that nobody has asked for much keeps the call from taking leases. */
 static void not_every_call_may_use_a_lease(void **state)
 {
@@ -319,6 +399,8 @@ int main(void)
         cmocka_unit_test(what_a_call_did_not_need_goes_back_to_the_lease),
         cmocka_unit_test(places_are_free_at_once),
         cmocka_unit_test(leases_end_with_their_window),
+        cmocka_unit_test(a_counter_of_which_nothing_is_taken_needs_no_lease),
+        cmocka_unit_test(calls_that_take_nothing_make_no_lease),
         cmocka_unit_test(not_every_call_may_use_a_lease),
         cmocka_unit_test(a_refusal_while_leases_are_out_is_not_remembered),
     };

@@ -18,8 +18,8 @@ def crowds(fleet):  # noqa: F811
     """Nodes with one worker each, and a crowd for each of them."""
     made = []
 
-    def start(port, limits, n=2, **counters):
-        f = fleet(port, None, n=n, routes=lambda base: mock_route(limits), counters=counters, server={"workers": 1})
+    def start(port, limits, n=2, config=None, **counters):
+        f = fleet(port, None, n=n, routes=lambda base: mock_route(limits), counters=counters, server={"workers": 1}, **(config or {}))
         f.up_everywhere()
         made.extend(Crowd(node) for node in f.nodes)
         return f, made[-n:]
@@ -78,6 +78,16 @@ def test_leases_keep_the_total(redis, crowds):
     counters = {c["u"] for c in server.counters()}
     assert 6000 in counters and 0 in counters, "requests and places"
     assert len(server.counters()) == 3
+
+
+def test_a_free_model_does_not_ask_for_its_money(redis, crowds):
+    """A call that takes nothing of a counter needs no lease of it."""
+    server = redis()
+    free = {"prices": {"models": {"mock/m": {"input_cost_per_token": 0, "output_cost_per_token": 0}}}}
+    f, (crowd,) = crowds(server.port, [{"requests": 6000, "per": "hour", "on_loss": "closed"}, {"money": 1, "per": "day"}], n=1, config=free, deadline="10s")
+    ask_until_leased(crowd, f.nodes[0])
+    exhaust([crowd], 6000)
+    assert decisions(f.nodes[0], "lease") > 2000
 
 
 def test_the_client_sees_what_is_left(redis, crowds):
