@@ -156,7 +156,7 @@ def test_compose_hangs_together():
     assert re.search(r"@(\w+):", ours["sluice-1"]["environment"]["SLUICE_STORE_URL"])[1] in services
     assert re.search(r"//(\w+):", config["counters"]["redis"])[1] in services
     balancer = (EXAMPLES / "compose/haproxy.cfg").read_text()
-    assert set(re.findall(r"^ *server \S+ ([\w-]+):5000$", balancer, re.M)) == set(ours)
+    assert set(re.findall(r"^ *server \S+ ([\w-]+):5000 cookie \1$", balancer, re.M)) == set(ours)
     text = (EXAMPLES / "compose.yaml").read_text()
     (made,) = re.findall(r"for name in ([A-Z_ ]+);", text)
     assert set(made.split()) == set(re.findall(r"\$\{(\w+):\?\}", text)), "every variable is made by the command at the top"
@@ -193,6 +193,7 @@ def test_kubernetes_with_many(tmp_path):
     security = container["securityContext"]
     assert security["runAsNonRoot"] and security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"]
 
+    assert objects["Service", "sluice"]["spec"]["sessionAffinity"] == "ClientIP", "the console's sessions are each pod's own"
 
 @pytest.mark.parametrize("path", sorted([*EXAMPLES.rglob("*.yaml"), *SERVICE.iterdir(), *EXAMPLES.parent.glob("*.md"), *(EXAMPLES.parent / "docs").glob("*.md")]), ids=lambda p: p.name)
 def test_what_is_to_be_pasted_can_be(path):

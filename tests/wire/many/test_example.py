@@ -18,6 +18,7 @@ from test_postgres import KEYS, MAKE, bearer, soon
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[3] / "examples/many-machines"
 PASSWORD = "redis-0123456789"
+SESSION = "/api/sluice/v1/session"
 
 
 class Balancer:
@@ -127,6 +128,44 @@ def test_three_nodes_act_as_one(world):
     assert [front.ask(key["key"]) for _ in range(6)] == [401] * 6
     nodes = front.call("GET", "/api/sluice/v1/nodes").json()["nodes"]
     assert len({n["name"] for n in nodes}) == 3 and {(n["store"], n["counters"], n["live"]) for n in nodes} == {("up", "up", True)}
+
+
+def test_the_console_stays_at_one_node(world):
+    """A browser's session is known where it began; a program gets no cookie of the balancer."""
+    front, jar = world.front, {}
+
+    def browse(method, path, body=None):
+        conn = Conn(front.port)
+        try:
+            own = [("cookie", "; ".join(f"{k}={v}" for k, v in jar.items()))] if jar else []
+            reply = conn.request(method, path, body, own).reply(method)
+        finally:
+            conn.close()
+        jar.update(v.split(";")[0].split("=", 1) for k, v in reply.headers if k.lower() == "set-cookie")
+        return reply
+
+    assert browse("GET", "/console").status == 200
+    first = jar["sluice_node"]
+    assert browse("POST", SESSION, {"key": ADMIN}).status == 201 and "sluice_session" in jar
+    assert all(browse("GET", SESSION).json()["session"] for _ in range(6)) and jar["sluice_node"] == first
+    assert all(browse("GET", "/api/sluice/v1/nodes").status == 200 for _ in range(6))
+    del jar["sluice_node"]
+    assert not all([browse("GET", SESSION).json()["session"], jar.pop("sluice_node")][0] for _ in range(6)), "without the balancer's cookie any node answers"
+    reply = front.call("POST", "/v1/chat/completions", {**CHAT, "model": "chat"})
+    assert reply.status == 200 and reply.get("set-cookie") is None
+
+
+def test_what_a_client_says_about_the_host_is_not_believed(world):
+    conn = Conn(world.front.port)
+    try:
+        own, other = "127.0.0.1", "other.example"
+        for origin, claimed, status in ((own, own, 201), (other, other, 403), (own, other, 201)):
+            headers = [("origin", f"https://{origin}"), ("x-forwarded-host", claimed), ("x-forwarded-proto", "http"), ("x-forwarded-prefix", "/x")]
+            reply = conn.request("POST", SESSION, {"key": ADMIN}, headers).reply("POST")
+            assert reply.status == status, (origin, claimed, reply.body)
+            assert status != 201 or "path=/;" in next(v for k, v in reply.headers if k.lower() == "set-cookie" and "sluice_session" in v).lower() + ";"
+    finally:
+        conn.close()
 
 
 class Callers:
