@@ -9,6 +9,7 @@
 #include "gate/config/settings.h"
 #include "json/json.h"
 #include "llm/core/call.h"
+#include "llm/core/language.h"
 #include "llm/core/target.h"
 #include "llm/price/price.h"
 #include "llm/price/table.h"
@@ -17,41 +18,19 @@
 #define IMAGES_MAX 1000
 #define SIDE_MAX   100000
 
-/* What the call asks for. */
-struct asked {
-    struct sl_arena arena;
-    struct sl_json doc;
-    struct sl_json_val body;
-};
-
-/* The worker's document may hold another text by now. */
-static void asked_open(const struct sl_xchg *x, struct asked *ret)
-{
-    sl_arena_init_small(&ret->arena, 1024);
-    sl_json_init(&ret->doc, NULL);
-    bool is_read = x->call->body.n && sl_json_parse(&ret->doc, x->call->body) == 0;
-    ret->body = is_read ? sl_json_root(&ret->doc) : SL_JSON_ABSENT;
-}
-
-static void asked_close(struct asked *asked)
-{
-    sl_json_done(&asked->doc);
-    sl_arena_done(&asked->arena);
-}
-
 /* n == 0: there is no such text. */
-static struct sl_str text_of(struct asked *asked, const char *name)
+static struct sl_str text_of(struct sl_json_val body, const char *name, struct sl_arena *arena)
 {
     struct sl_str text;
-    return sl_json_text(sl_json_get(asked->body, name), &asked->arena, &text) == 0 ? text : SL_STR("");
+    return sl_json_text(sl_json_get(body, name), arena, &text) == 0 ? text : SL_STR("");
 }
 
 /* --- searches --- */
 
-static uint8_t search_size(struct asked *asked)
+static uint8_t search_size(struct sl_json_val body)
 {
-    struct sl_json_val size = sl_json_at(asked->body, "web_search_options.search_context_size");
-    for (struct sl_json_iter it = sl_json_each(sl_json_get(asked->body, "tools")); sl_json_next(&it);) {
+    struct sl_json_val size = sl_json_at(body, "web_search_options.search_context_size");
+    for (struct sl_json_iter it = sl_json_each(sl_json_get(body, "tools")); sl_json_next(&it);) {
         struct sl_json_val own = sl_json_get(it.val, "search_context_size"); /* Responses' tool */
         size = sl_json_is_present(own) ? own : size;
     }
@@ -97,21 +76,81 @@ static const struct sl_price *sized_find(const struct sl_xchg *x, const struct s
     return price ? price : sl_prices_find(x->settings->prices, target->provider, without);
 }
 
-static const struct sl_price *images_fill(const struct sl_xchg *x, const struct sl_target *target, struct asked *asked,
-                                          struct sl_usage *io_usage)
+static const struct sl_price *images_fill(const struct sl_xchg *x, const struct sl_target *target,
+                                          const struct sl_asked *asked, struct sl_usage *io_usage)
 {
-    struct sl_json_val n = sl_json_get(asked->body, "n");
-    uint64_t width, height, many = 1;
-    if (sl_json_is(n, SL_JSON_NUMBER) && sl_parse_whole(sl_json_raw(n), 1, IMAGES_MAX, &many) < 0) {
-        return target->price;
-    }
+    uint64_t many = SL_MAX(asked->n_images, 1u);
     io_usage->images = (int64_t)many;
-    if (!size_parse(text_of(asked, "size"), &width, &height)) {
+    if (!asked->width) {
         return target->price;
     }
-    io_usage->pixels = (int64_t)(many * width * height);
-    const struct sl_price *sized = sized_find(x, target, text_of(asked, "quality"), width, height);
+    io_usage->pixels = (int64_t)(many * asked->width * asked->height);
+    const struct sl_price *sized = sized_find(x, target, asked->quality, asked->width, asked->height);
     return sized ? sized : target->price;
+}
+
+/* False: it is no number of images. */
+static bool number_take(struct sl_asked *asked, struct sl_str text)
+{
+    uint64_t n;
+    if (sl_parse_whole(text, 1, IMAGES_MAX, &n) < 0) {
+        return false;
+    }
+    asked->n_images = (uint32_t)n;
+    return true;
+}
+
+static void size_take(struct sl_asked *asked, struct sl_str text)
+{
+    if (!size_parse(text, &asked->width, &asked->height)) {
+        asked->width = asked->height = 0;
+    }
+}
+
+/* False: its `n` is no number of images. */
+static bool images_read(struct sl_json_val body, struct sl_arena *arena, struct sl_asked *asked)
+{
+    struct sl_json_val n = sl_json_get(body, "n");
+    bool has_n = sl_json_is_present(n) && !sl_json_is(n, SL_JSON_NULL);
+    size_take(asked, text_of(body, "size", arena));
+    asked->quality = text_of(body, "quality", arena);
+    return !has_n || (sl_json_is(n, SL_JSON_NUMBER) && number_take(asked, sl_json_raw(n)));
+}
+
+int sl_asked_read(struct sl_xchg *x, struct sl_llm_error *ret_error)
+{
+    const struct sl_call *call = x->call;
+    if (SL_LIKELY(call->type != SL_LLM_IMAGES) || call->passage || !call->doc ||
+        !sl_json_holds(call->doc, call->body)) {
+        return 0;
+    }
+    x->asked = SL_ARENA_NEW(x->arena, struct sl_asked);
+    if (!x->asked) {
+        return SL_E_NOMEM;
+    }
+    if (images_read(sl_json_root(call->doc), x->arena, x->asked)) {
+        return 0;
+    }
+    *ret_error = (struct sl_llm_error){
+        .type = SL_ERR_CALLER_INVALID_REQUEST,
+        .status = x->dialect->manners->refusal_status,
+        .param = SL_STR("n"),
+        .message = SL_STR(SL_ASKED_NUMBER_FAULT),
+    };
+    return SL_E_INVAL;
+}
+
+bool sl_asked_take(struct sl_asked *asked, struct sl_str name, struct sl_str value, struct sl_arena *arena)
+{
+    if (sl_str_eq(name, SL_STR("n"))) {
+        return number_take(asked, value);
+    }
+    if (sl_str_eq(name, SL_STR("size"))) {
+        size_take(asked, value);
+    } else {
+        asked->quality = sl_arena_dup(arena, value);
+    }
+    return true;
 }
 
 /* --- all --- */
@@ -121,33 +160,64 @@ static bool is_by_tokens(const struct sl_usage *usage)
     return usage->input >= 0 || usage->output >= 0;
 }
 
-int64_t sl_asked_cost(const struct sl_xchg *x, const struct sl_target *target, const struct sl_usage *usage,
+/* Reads the body, in a document of its own: the worker's may hold another text by now. */
+static void body_read(const struct sl_call *call, struct sl_arena *arena, struct sl_asked *asked)
+{
+    struct sl_arena scratch;
+    struct sl_json doc;
+    sl_arena_init_small(&scratch, 1024);
+    sl_json_init(&doc, NULL);
+    bool is_read = call->body.n && sl_json_parse(&doc, call->body) == 0;
+    struct sl_json_val body = is_read ? sl_json_root(&doc) : SL_JSON_ABSENT;
+    if (call->type == SL_LLM_IMAGES) {
+        SL_IGNORE(!images_read(body, arena, asked)); /* it was looked at before */
+    } else if (call->type == SL_LLM_SPEECH) {
+        asked->characters = characters_of(text_of(body, "input", &scratch));
+    } else {
+        asked->search_size = search_size(body);
+    }
+    sl_json_done(&doc);
+    sl_arena_done(&scratch);
+}
+
+/* Once a call, for however many targets: a body may be long. */
+static const struct sl_asked *asked_of(struct sl_xchg *x)
+{
+    static const struct sl_asked none = { .search_size = SL_SEARCH_MEDIUM };
+    if (!x->asked) {
+        x->asked = SL_ARENA_NEW(x->arena, struct sl_asked);
+        if (!x->asked) {
+            return &none;
+        }
+        body_read(x->call, x->arena, x->asked);
+    }
+    return x->asked;
+}
+
+int64_t sl_asked_cost(struct sl_xchg *x, const struct sl_target *target, const struct sl_usage *usage,
                       bool *ret_is_apart)
 {
     enum sl_llm_type type = x->call->type;
     bool is_image = type == SL_LLM_IMAGES && !is_by_tokens(usage);
     bool is_speech = type == SL_LLM_SPEECH && !is_by_tokens(usage);
+    bool is_search = type != SL_LLM_IMAGES && type != SL_LLM_SPEECH && usage->searches > 0;
     bool is_plain = !is_image && !is_speech && usage->searches <= 0 && !target->paid_more && !usage->paid_more &&
                     !sl_price_has_times(target->price);
     if (SL_LIKELY(is_plain)) {
         return sl_price_cost(target->price, usage);
     }
-    struct asked asked;
     struct sl_usage whole = *usage;
     const struct sl_price *price = target->price;
-    asked_open(x, &asked);
     whole.paid_more |= target->paid_more;
     whole.at_usec = x->begun_wall_usec;
-    whole.search_size = usage->searches > 0 ? search_size(&asked) : SL_SEARCH_MEDIUM;
+    whole.search_size = is_search ? asked_of(x)->search_size : SL_SEARCH_MEDIUM;
     if (is_image) {
-        price = images_fill(x, target, &asked, &whole);
+        price = images_fill(x, target, asked_of(x), &whole);
     } else if (is_speech) {
-        whole.characters = characters_of(text_of(&asked, "input"));
+        whole.characters = asked_of(x)->characters;
     }
-    int64_t cost = sl_price_cost(price, &whole);
     if (ret_is_apart) {
         *ret_is_apart = whole.paid_more || whole.search_size != SL_SEARCH_MEDIUM || sl_price_has_times(price);
     }
-    asked_close(&asked);
-    return cost;
+    return sl_price_cost(price, &whole);
 }

@@ -64,7 +64,7 @@ static bool has_output(enum sl_llm_type type)
 }
 
 /* What so many tokens cost at a target; SL_COST_UNKNOWN. */
-static int64_t cost_of(const struct sl_xchg *x, const struct sl_target *target, struct sl_usage usage, uint64_t input,
+static int64_t cost_of(struct sl_xchg *x, const struct sl_target *target, struct sl_usage usage, uint64_t input,
                        uint64_t output, int64_t msec)
 {
     enum sl_llm_type type = x->call->type;
@@ -80,7 +80,7 @@ static int64_t cost_of(const struct sl_xchg *x, const struct sl_target *target, 
 }
 
 /* Which target will be asked is not known yet: the dearest one counts. */
-static void money_fill(const struct sl_xchg *x, const struct sl_route *route, struct sl_charge *charge)
+static void money_fill(struct sl_xchg *x, const struct sl_route *route, struct sl_charge *charge)
 {
     int64_t most = 0;
     charge->is_unpriced = !sl_xchg_has_price(x);
@@ -107,7 +107,7 @@ static void upload_reckon(const struct sl_xchg *x, struct sl_charge *charge)
 }
 
 /* Estimates what the call needs at a route. */
-static void amounts_fill(const struct sl_xchg *x, const struct sl_route *route, struct sl_charge *charge)
+static void amounts_fill(struct sl_xchg *x, const struct sl_route *route, struct sl_charge *charge)
 {
     struct sl_limit_call *call = &charge->admission.call;
     struct sl_reckoning seen;
@@ -361,7 +361,7 @@ static void spent_add(const struct sl_xchg *x, const struct sl_charge *charge, u
 }
 
 /* What the call used: as the upstream says it, else as it was estimated. */
-static void used_fill(const struct sl_xchg *x, struct sl_charge *charge, uint64_t used[SL_LIMIT_KINDS])
+static void used_fill(struct sl_xchg *x, struct sl_charge *charge, uint64_t used[SL_LIMIT_KINDS])
 {
     const struct sl_record *record = &x->record;
     bool is_billed = sl_spent_is_last_billed(record);
@@ -402,7 +402,7 @@ static void learn(const struct sl_xchg *x, const struct sl_charge *charge)
 }
 
 /* `is_used`: this charge is for the route whose target was asked last. */
-static void settle(const struct sl_xchg *x, struct sl_charge *charge, bool is_used)
+static void settle(struct sl_xchg *x, struct sl_charge *charge, bool is_used)
 {
     uint64_t used[SL_LIMIT_KINDS] = { 0 };
     if (charge->admission.state != SL_TICKET_OPEN) {
@@ -431,7 +431,7 @@ void sl_charge_settle(struct sl_xchg *x)
 /* --- other routes --- */
 
 /* True: the caller's money is limited, and nobody knows what this route costs. */
-static bool is_unpriced_away(const struct sl_xchg *x, const struct sl_route *route)
+static bool is_unpriced_away(struct sl_xchg *x, const struct sl_route *route)
 {
     bool is_asked = x->charge && x->charge->has_money && x->settings->prices_refuse_unknown;
     for (uint32_t i = 0; is_asked && i < route->n_targets; i++) {
@@ -443,7 +443,7 @@ static bool is_unpriced_away(const struct sl_xchg *x, const struct sl_route *rou
     return false;
 }
 
-bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route)
+bool sl_charge_may_go(struct sl_xchg *x, const struct sl_route *route)
 {
     struct sl_charge charge = { .msec = -1 };
     struct sl_limit_view view;

@@ -35,7 +35,7 @@ bool sl_charge_view(const struct sl_xchg *x, struct sl_limit_view *ret_view);
 const struct sl_limit_view *sl_charge_seen(const struct sl_charge *charge);
 
 /* The limits of another route that the call may go on to. True: they would let it pass. */
-SL_MUST bool sl_charge_may_go(const struct sl_xchg *x, const struct sl_route *route);
+SL_MUST bool sl_charge_may_go(struct sl_xchg *x, const struct sl_route *route);
 /* The call goes on to that route: takes what it needs there too. As sl_charge_take. What it took of a route that it had
  * gone on to before is given back. */
 SL_MUST int sl_charge_go(struct sl_xchg *x, const struct sl_route *route, sl_charge_fn *fn, void *arg);

@@ -49,7 +49,7 @@ void sl_detours_done(struct sl_xchg *x)
 
 /* --- going on --- */
 
-static bool is_usable(const struct sl_xchg *x, const struct sl_route *route)
+static bool is_usable(struct sl_xchg *x, const struct sl_route *route)
 {
     static const uint64_t none[SL_POOL_WORDS(SL_POOL_MAX)];
     struct sl_loop *loop = x->desk->loop;
@@ -57,7 +57,7 @@ static bool is_usable(const struct sl_xchg *x, const struct sl_route *route)
     return sl_charge_may_go(x, route) && (!route->traffic || sl_pool_left(&route->traffic->pool, &ask));
 }
 
-bool sl_detours_left(const struct sl_xchg *x)
+bool sl_detours_left(struct sl_xchg *x)
 {
     const struct sl_detours *detours = x->detours;
     uint32_t i = detours ? detours->next : 0;

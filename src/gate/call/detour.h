@@ -25,7 +25,7 @@ struct sl_detours {
 SL_MUST int sl_detours_make(struct sl_xchg *x);
 void sl_detours_done(struct sl_xchg *x);
 /* True: a route is left that would take the call. */
-bool sl_detours_left(const struct sl_xchg *x);
+bool sl_detours_left(struct sl_xchg *x);
 /* Goes to the next route: its targets are asked from now on (`x->at`). False: there is none. */
 SL_MUST bool sl_detours_enter(struct sl_xchg *x);
 /* Counts the call at the limits of the route at `x->at`, when it has a place there: as sl_charge_take. */

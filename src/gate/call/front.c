@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "gate/call/asked.h"
 #include "gate/call/auth.h"
 #include "gate/call/charge.h"
 #include "gate/call/deadline.h"
@@ -374,6 +375,19 @@ static bool call_or_refuse(struct sl_xchg *x)
     return r == 0;
 }
 
+/* False: the client was refused. */
+static bool asked_or_refuse(struct sl_xchg *x)
+{
+    struct sl_llm_error error;
+    int r = sl_asked_read(x, &error);
+    if (r == SL_E_NOMEM) {
+        sl_xchg_fail_nomem(x);
+    } else if (r < 0) {
+        sl_xchg_fail(x, &error);
+    }
+    return r == 0;
+}
+
 static void follow_on(void *arg, int r)
 {
     if (admitted_or_refuse(arg, r)) {
@@ -454,7 +468,8 @@ static void on_body(struct sl_hserver *server, struct sl_hreq *req)
     } else if (x->path->follows && x->match.arg.p) {
         follow(x);
     } else if (call_or_refuse(x) && (x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) &&
-               sl_follow_beside_or_refuse(x) && sl_follow_previous_or_refuse(x) && sl_passage_tail_or_refuse(x)) {
+               asked_or_refuse(x) && sl_follow_beside_or_refuse(x) && sl_follow_previous_or_refuse(x) &&
+               sl_passage_tail_or_refuse(x)) {
         admit(x, call_on);
     }
     sl_worker_trim(worker_of(server));

@@ -15,6 +15,7 @@
 #include "llm/core/error.h"
 
 struct sl_arena;
+struct sl_asked;
 struct sl_call;
 struct sl_charge;
 struct sl_detours;
@@ -148,6 +149,7 @@ struct sl_xchg {
     struct sl_trace *trace;      /* for OpenTelemetry; NULL: none */
     struct sl_upload *upload;    /* for a body that goes up while it comes; NULL: it is whole */
     struct sl_form_reader *form; /* reads that body */
+    struct sl_asked *asked;      /* what its price needs of the body; NULL: not read */
 
     struct sl_plan *plan; /* NULL until the call is admitted */
     /* Of the plan: the call is over, and will be counted. Afterwards nothing runs beside its last attempt, whose times

@@ -2,6 +2,7 @@
 #include "gate/call/upload_form.h"
 
 #include "base/arena.h"
+#include "gate/call/asked.h"
 #include "gate/call/plan.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
@@ -15,10 +16,14 @@
 struct sl_form_reader {
     struct sl_multipart form;
     bool has_model, is_ready;
-    uint64_t first; /* where the first boundary begins */
+    unsigned priced; /* the fields of `priced_fields` that it had */
+    uint64_t first;  /* where the first boundary begins */
     struct sl_str boundary;
     struct sl_str model;
 };
+
+/* The price of images depends on them. */
+static const char *const priced_fields[] = { "n", "size", "quality" };
 
 static struct sl_str content_type(const struct sl_xchg *x)
 {
@@ -91,7 +96,9 @@ bool sl_form_begin_or_refuse(struct sl_xchg *x)
         return false;
     }
     struct sl_str text = sl_arena_dup(x->arena, sl_str_make(boundary, n));
-    if (!reader || !text.p || sl_upload_new(x) < 0) {
+    bool has_images = x->path->type == SL_LLM_IMAGES;
+    x->asked = has_images ? SL_ARENA_NEW(x->arena, struct sl_asked) : NULL;
+    if (!reader || !text.p || (has_images && !x->asked) || sl_upload_new(x) < 0) {
         sl_xchg_fail_nomem(x);
         return false;
     }
@@ -101,19 +108,51 @@ bool sl_form_begin_or_refuse(struct sl_xchg *x)
     return true;
 }
 
+/* A field that the gateway needs was read. */
+static enum sl_form_step field_check(struct sl_xchg *x, const char *name, bool is_again)
+{
+    const struct sl_multipart *form = &x->form->form;
+    if (is_again) {
+        return refuse_form(x, name, sl_arena_printf(x->arena, "The form has two parts `%s`.", name));
+    }
+    if (form->is_file) {
+        return refuse_form(
+            x, name, sl_arena_printf(x->arena, "The part `%s` of the form is a file: a field is expected.", name));
+    }
+    if (!form->value.p) {
+        return refuse_form(x, name,
+                           sl_arena_printf(x->arena, "The part `%s` of the form is longer than 256 bytes.", name));
+    }
+    return SL_FORM_ON;
+}
+
+/* A part of a form with images was read. */
+static enum sl_form_step priced_take(struct sl_xchg *x)
+{
+    struct sl_form_reader *reader = x->form;
+    struct sl_str name = reader->form.name;
+    for (unsigned i = 0; i < SL_ARRAY_LEN(priced_fields); i++) {
+        if (!sl_str_eq(name, sl_str_c(priced_fields[i]))) {
+            continue;
+        }
+        if (field_check(x, priced_fields[i], reader->priced & SL_BIT(i)) == SL_FORM_TOLD) {
+            return SL_FORM_TOLD;
+        }
+        reader->priced |= SL_BIT(i);
+        if (!sl_asked_take(x->asked, name, reader->form.value, x->arena)) {
+            return refuse_form(x, priced_fields[i], SL_STR(SL_ASKED_NUMBER_FAULT));
+        }
+    }
+    return SL_FORM_ON;
+}
+
 /* A part `model` was read: it names the route. */
 static enum sl_form_step model_take(struct sl_xchg *x)
 {
     struct sl_form_reader *reader = x->form;
     const struct sl_multipart *form = &reader->form;
-    if (reader->has_model) {
-        return refuse_form(x, "model", SL_STR("The form has two parts `model`."));
-    }
-    if (form->is_file) {
-        return refuse_form(x, "model", SL_STR("The part `model` of the form is a file: a field is expected."));
-    }
-    if (!form->value.p) {
-        return refuse_form(x, "model", SL_STR("The part `model` of the form is longer than 256 bytes."));
+    if (field_check(x, "model", reader->has_model) == SL_FORM_TOLD) {
+        return SL_FORM_TOLD;
     }
     if (!form->value.n && !x->match.arg.p) {
         return refuse_form(x, "model", SL_STR("The part `model` of the form is empty."));
@@ -136,6 +175,9 @@ static enum sl_form_step bytes_read(struct sl_xchg *x, struct sl_str bytes)
                                                form->fault, form->n_parts));
         }
         if (event == SL_MULTIPART_TAKEN && sl_str_eq(form->name, SL_STR("model")) && model_take(x) == SL_FORM_TOLD) {
+            return SL_FORM_TOLD;
+        }
+        if (event == SL_MULTIPART_TAKEN && x->asked && priced_take(x) == SL_FORM_TOLD) {
             return SL_FORM_TOLD;
         }
         bytes = sl_str_sub(bytes, used, bytes.n);

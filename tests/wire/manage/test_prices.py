@@ -332,6 +332,57 @@ def test_images_by_the_piece(sluice, upstream, asked, cost):
     assert daemon.log_lines(1)[-1]["cost"] == pytest.approx(cost)
 
 
+def edit_form(fields):
+    """A form of images in the order of `fields`; a value of bytes is a file."""
+    parts = []
+    for name, value in fields:
+        more, value = ('; filename="a.png"', value) if isinstance(value, bytes) else ("", value.encode())
+        parts.append(f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + value + b"\r\n")
+    return b"".join(parts) + b"--b--\r\n"
+
+
+def edit(daemon, *fields, path="edits"):
+    body = edit_form([("model", "x"), *fields])
+    return daemon.call("POST", f"/v1/images/{path}", body, [("Content-Type", "multipart/form-data; boundary=b")])
+
+
+IMAGE = ("image", b"\x89PNG" * 20_000)
+
+
+@pytest.mark.parametrize("fields, cost", [
+    ((IMAGE,), 0.02), ((("n", "3"), IMAGE), 0.06), ((IMAGE, ("n", "10")), 0.2), ((IMAGE, ("size", "1024x1792"), ("quality", "hd"), ("n", "2")), 0.24),
+    ((("size", "auto"), IMAGE), 0.02), ((("size", "256x256"), IMAGE, ("n", "2")), 0.131072),
+], ids=lambda v: "-".join(n for n, _ in v) if isinstance(v, tuple) else str(v))
+@pytest.mark.parametrize("path", ["edits", "variations"])
+def test_images_of_a_form_by_the_piece(sluice, upstream, path, fields, cost):
+    """Its fields count wherever they stand: behind the file, too."""
+    daemon = by_piece(sluice, upstream(lambda ex: ex.reply({"created": 1, "data": [{"url": "https://x"}]})), "images", IMAGES, "dall-e")
+    r = edit(daemon, *fields, path=path)
+    assert r.status == 200, r.body
+    assert daemon.log_lines(1)[-1]["cost"] == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("fields, what", [
+    ((("n", "many"), IMAGE), "whole number"), ((IMAGE, ("n", "1.5")), "whole number"), ((("n", ""), IMAGE), "whole number"), ((("n", "0"), IMAGE), "whole number"),
+    ((("n", "1"), IMAGE, ("n", "10")), "two parts `n`"), ((("n", b"10"), IMAGE), "is a file"), ((("n", "1" * 300), IMAGE), "longer than 256 bytes"),
+], ids=["word", "part", "empty", "none", "twice", "file", "long"])
+def test_a_form_whose_number_of_images_cannot_be_read_is_refused(sluice, upstream, fields, what):
+    daemon = by_piece(sluice, upstream(lambda ex: ex.reply({"created": 1, "data": []})), "images", IMAGES, "dall-e")
+    r = edit(daemon, *fields)
+    assert (r.status, r.json()["error"]["param"]) == (400, "n") and what in r.json()["error"]["message"], r.body
+    assert "cost" not in daemon.log_lines(1)[-1]
+
+
+@pytest.mark.parametrize("n", ["10", 1.5, 0, -1, 1001, [2], True], ids=repr)
+def test_a_number_of_images_that_is_none_is_refused(sluice, upstream, n):
+    up = upstream(lambda ex: ex.reply({"created": 1, "data": []}))
+    daemon = by_piece(sluice, up, "images", IMAGES, "dall-e")
+    r = daemon.call("POST", "/v1/images/generations", {"model": "x", "prompt": "a cat", "n": n}, JSON)
+    assert (r.status, r.json()["error"]["param"]) == (400, "n") and "whole number from 1 to 1000" in r.json()["error"]["message"], r.body
+    assert not up.requests
+    assert daemon.call("POST", "/v1/images/generations", {"model": "x", "prompt": "a cat", "n": None}, JSON).status == 200
+
+
 def test_check_knows_prices_by_size(tmp_path):
     """A model whose images have a price by their size only is no model without a price."""
     def said(prices):
