@@ -241,6 +241,17 @@ static int on_kept_mark(void *arg, uint64_t mark)
     return 0;
 }
 
+/* The file could not be read to its end: all of it is for another process. */
+static void kept_forget(struct sl_ledger *ledger)
+{
+    sl_usage_file_free(ledger->file);
+    ledger->file = NULL;
+    sl_sheet_done(&ledger->open);
+    sl_sheet_done(&ledger->frozen);
+    ledger->is_doubtful = false;
+    atomic_store(&ledger->n_waiting, 0);
+}
+
 void sl_ledger_keep(struct sl_ledger *ledger, const char *dir, const char *node)
 {
     struct sl_err err = { 0 };
@@ -249,8 +260,11 @@ void sl_ledger_keep(struct sl_ledger *ledger, const char *dir, const char *node)
     int r = sl_usage_file_new(dir, node, &ledger->file) < 0 ? sl_fail_nomem(&err)
                                                             : sl_usage_file_read(ledger->file, &cbs, &err);
     if (r < 0) {
-        sl_log(SL_LOG_ERROR, "store", "what usage a process before this one left is not known: %s",
-               err.text[0] ? err.text : "no memory");
+        sl_log(SL_LOG_ERROR, "store",
+               "the usage that a process before this one left is not counted: %s. The file stays as it is, for a start "
+               "that can read it; until then, or until it is moved away, usage that waits is in memory only",
+               err.text);
+        kept_forget(ledger);
     }
     if (ledger->frozen_node && (!ledger->frozen.rows.n || strcmp(ledger->frozen_node, node) == 0)) {
         free(ledger->frozen_node);

@@ -176,7 +176,7 @@ static bool record_take(struct sl_str *io, char *ret_letter, struct sl_str *ret)
     return true;
 }
 
-/* 1: a record that this version does not know. */
+/* SL_E_FOREIGN: a record that this version does not know; it is whole. */
 static int record_give(char letter, struct sl_str content, const struct sl_usage_file_cbs *cbs)
 {
     struct sl_usage_row row;
@@ -185,11 +185,30 @@ static int record_give(char letter, struct sl_str content, const struct sl_usage
         return cbs->on_node(cbs->arg, content);
     }
     if (letter == 'R') {
-        return row_take(content, &row) ? cbs->on_row(cbs->arg, &row) : 1;
+        return row_take(content, &row) ? cbs->on_row(cbs->arg, &row) : SL_E_FOREIGN;
     }
     return letter == 'F' && content.n == sizeof(mark) && take(&content, &mark, sizeof(mark))
                ? cbs->on_mark(cbs->arg, mark)
-               : 1;
+               : SL_E_FOREIGN;
+}
+
+/* `io`: then what is behind the last record that was given. */
+static int records_give(const struct sl_usage_file *file, struct sl_str *io, const struct sl_usage_file_cbs *cbs,
+                        struct sl_err *err)
+{
+    struct sl_str content;
+    char letter;
+    int r = 0;
+    while (r == 0 && record_take(io, &letter, &content)) {
+        r = record_give(letter, content, cbs);
+    }
+    if (r < 0) {
+        sl_fail(err, r, "%s %s", file->path,
+                r == SL_E_FOREIGN ? "was written by a newer version"
+                : r == SL_E_NOMEM ? "does not fit into the memory"
+                                  : "has records that do not go together");
+    }
+    return r;
 }
 
 static int file_read(struct sl_usage_file *file, struct sl_buf *out, struct sl_err *err)
@@ -214,21 +233,18 @@ int sl_usage_file_read(struct sl_usage_file *file, const struct sl_usage_file_cb
 {
     struct sl_buf text = SL_BUF_INIT(FILE_MAX);
     int r = file_read(file, &text, err);
-    struct sl_str rest = sl_buf_str(&text), content, at = rest;
-    char letter;
-    while (r == 0 && record_take(&rest, &letter, &content) && (r = record_give(letter, content, cbs)) == 0) {
-        at = rest;
-    }
-    if (r >= 0 && at.n) {
+    struct sl_str rest = sl_buf_str(&text);
+    r = r < 0 ? r : records_give(file, &rest, cbs, err);
+    if (r == 0 && rest.n) {
         sl_log(SL_LOG_WARNING, "store", "%s is cut off or damaged: its last %zu bytes are not counted", file->path,
-               at.n);
+               rest.n);
+        if (ftruncate(file->fd, (off_t)(text.len - rest.n)) < 0) {
+            r = sl_fail(err, SL_E_IO, "cannot write %s: %s", file->path, strerror(errno));
+        }
     }
-    file->len = text.len - at.n;
-    if (file->fd >= 0 && at.n && ftruncate(file->fd, (off_t)file->len) < 0) {
-        r = sl_fail(err, SL_E_IO, "cannot write %s: %s", file->path, strerror(errno));
-    }
+    file->len = text.len - rest.n;
     sl_buf_done(&text);
-    return SL_MIN(r, 0);
+    return r;
 }
 
 /* --- writing --- */

@@ -28,7 +28,8 @@ struct sl_usage_file_cbs {
     void *arg;
 };
 /* Reports what another process left, in order; a result <0 ends it. Nothing was left: nothing is reported. What stands
- * behind damage is named to the operator. SL_E_IO. */
+ * behind damage is named to the operator, and cut off. After a failure the file is as it was, and is not to be written:
+ * what was reported is still in it. SL_E_FOREIGN: a newer version's. SL_E_IO. */
 SL_MUST int sl_usage_file_read(struct sl_usage_file *file, const struct sl_usage_file_cbs *cbs, struct sl_err *err);
 
 /* Notes a row that was counted. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The usage ledger: what workers add is in the books once, whatever becomes of the store's transactions, and however
  * many callers there are. */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@
 #include "gate/watch/tally.h"
 #include "llm/core/target.h"
 #include "llm/price/price.h"
+#include "log/crc.h"
 #include "store/ops.h"
 #include "store/usage.h"
 
@@ -751,6 +753,82 @@ static void a_file_that_is_cut_or_damaged(void **state)
     dir_remove();
 }
 
+/* Half of it can be read, then the disk fails. */
+static bool is_disk_bad;
+ssize_t __real_pread64(int fd, void *out, size_t n, off_t at);
+ssize_t __wrap_pread64(int fd, void *out, size_t n, off_t at);
+ssize_t __wrap_pread64(int fd, void *out, size_t n, off_t at)
+{
+    if (is_disk_bad && at) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_pread64(fd, out, is_disk_bad ? n / 2 : n, at);
+}
+
+/* What stands in the file counts for a later process: this one neither counts nor writes it. */
+static void assert_left_alone(off_t size, unsigned line)
+{
+    char path[64];
+    struct stat st;
+    struct sl_err err;
+    path_make(path);
+    struct sl_tally *tally = die(dir, "n");
+    _assert_string_equal(ask(NULL, 0), "", __FILE__, (int)line);
+    calls_make(tally, 1);
+    sl_ledger_hold(ledger);
+    fake.next = fake.file;
+    assert_int_equal(sl_ledger_tick(ledger, &fake.base, false, &err), 0);
+    _assert_int_equal((uintmax_t)fake.next.requests, 1, __FILE__, (int)line);
+    assert_int_equal(stat(path, &st), 0);
+    _assert_int_equal((uintmax_t)st.st_size, (uintmax_t)size, __FILE__, (int)line);
+    assert_false(sl_ledger_is_kept(ledger));
+}
+
+static void a_file_that_cannot_be_read(void **state)
+{
+    (void)state;
+    char path[64];
+    struct stat st;
+    dir_make();
+    path_make(path);
+    calls_make(die(dir, "n"), 2);
+    sl_ledger_hold(ledger);
+    assert_int_equal(stat(path, &st), 0);
+    is_disk_bad = true;
+    assert_left_alone(st.st_size, __LINE__);
+    is_disk_bad = false;
+    die(dir, "n");
+    assert_string_equal(ask(NULL, 0), "2/20;");
+    dir_remove();
+}
+
+static void a_file_of_a_newer_version(void **state)
+{
+    (void)state;
+    static const char *const records[] = { "Z", "Rwith more in it", "Fnot a mark" };
+    char path[64];
+    struct stat st;
+    dir_make();
+    path_make(path);
+    calls_make(die(dir, "n"), 2);
+    sl_ledger_hold(ledger);
+    assert_int_equal(stat(path, &st), 0);
+    for (size_t i = 0; i < SL_ARRAY_LEN(records); i++) {
+        uint32_t n = (uint32_t)strlen(records[i]), head[2] = { n, sl_crc32c(0, records[i], n) };
+        FILE *file = fopen(path, "a");
+        assert_non_null(file);
+        assert_int_equal(fwrite(head, sizeof(head), 1, file), 1);
+        assert_int_equal(fwrite(records[i], n, 1, file), 1);
+        assert_int_equal(fclose(file), 0);
+        assert_left_alone(st.st_size + (off_t)(sizeof(head) + n), __LINE__);
+        assert_int_equal(truncate(path, st.st_size), 0);
+    }
+    die(dir, "n");
+    assert_string_equal(ask(NULL, 0), "2/20;");
+    dir_remove();
+}
+
 /* It grows by each turn, and is made anew when it is long: the rows in it are few. */
 static void a_long_outage_needs_a_short_file(void **state)
 {
@@ -812,6 +890,8 @@ int main(void)
         TEST(sums_cost_what_their_calls_do),
         TEST(what_is_killed_counts_once),
         TEST(a_file_that_is_cut_or_damaged),
+        TEST(a_file_that_cannot_be_read),
+        TEST(a_file_of_a_newer_version),
         TEST(a_long_outage_needs_a_short_file),
         TEST(a_directory_that_is_gone),
     };
