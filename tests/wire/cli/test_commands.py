@@ -203,7 +203,7 @@ def test_exit_codes_without_a_reply(server):
     (["zzzzzzzz"], "'zzzzzzzz' is not a command"), (["routes"], "sluice routes get ROUTE"), (["query"], "it needs ROUTE"), (["query", "--strem", "chat", "x"], "did you mean '--stream'?"),
     (["query", "a", "b", "c"], "one word too many"), (["query", "a", "b", "--timeout", "5"], "such as 500ms"), (["routes", "list", "--json=1"], "takes no value"),
     (["routes", "list", "--server"], "--server needs a value: URL"), (["routes", "list", "--color", "blue"], "auto|always|never"), (["limits", "set", "r", "many"], "is not a limit, such as 100/minute"),
-    (["limits", "set", "r"], "it needs limits such as 100/minute, or --data"), (["limits", "set", "r", "1/day", "-d", "[]"], "either limits or --data"), (["keys", "limits", "key-1", "--zone", "UTC"], "--key and --zone go with limits"), (["query", "r", "p", "-d", "{}"], "exclude each other"), (["routes", "create"], "it needs --data"), (["completion", "sh"], "bash, zsh or fish"),
+    (["limits", "set", "r"], "it needs limits such as 100/minute, or --data"), (["limits", "set", "r", "1/day", "-d", "[]"], "either limits or --data"), (["keys", "limits", "key-1", "--zone", "UTC"], "--key, --zone and --route go with limits"), (["query", "r", "p", "-d", "{}"], "exclude each other"), (["routes", "create"], "it needs --data"), (["completion", "sh"], "bash, zsh or fish"),
 ])
 def test_usage_errors(server, args, said):
     code, out, err = sl(*args, server=server)
