@@ -241,7 +241,7 @@ def test_money_holds_in_a_crowd(tmp_path):
     spent = sum(1000 * i + 4000 * o for i, o in record.told.values())
     assert refused and kept["money", ""] == spent
     assert spent <= cap * 1e9 + places * (900 * 1000 + 3000 * 4000)
-    assert spent > cap * 1e9 - (1000 * 1000 + 900 * 4000)  # the last one that did not fit was no larger than this
+    assert spent > cap * 1e9 - places * (1000 * 1000 + 900 * 4000)  # one that was refused found no more reserved, with its own
 
 
 @pytest.mark.timeout(300)
