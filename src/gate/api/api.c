@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "base/word.h"
+#include "gate/call/access.h"
 #include "gate/call/auth.h"
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
@@ -35,6 +36,13 @@ struct sl_jw *sl_api_writer(struct sl_xchg *x, struct sl_jw *w)
     return w;
 }
 
+/* Who may not list the nodes learns no name of one here, either. */
+static bool may_name_nodes(const struct sl_xchg *x)
+{
+    const struct sl_key *key = x->caller.key;
+    return !key || sl_access_judge(SL_ACCESS_VIEWER, key, true, 0) == SL_ACCESS_GRANTED;
+}
+
 void sl_api_pending_write(struct sl_xchg *x)
 {
     struct sl_buf *text = x->desk->text;
@@ -42,7 +50,7 @@ void sl_api_pending_write(struct sl_xchg *x)
     if (SL_LIKELY(!x->desk->pending) || text->len < 2) {
         return;
     }
-    struct sl_str rest = sl_str_c(x->desk->pending), name;
+    struct sl_str rest = may_name_nodes(x) ? sl_str_c(x->desk->pending) : SL_STR("*"), name;
     text->len--; /* the bracket that ends the object */
     if (text->p[text->len - 1] != '{') {
         sl_buf_add_char(text, ',');

@@ -16,7 +16,7 @@ struct sl_xchg;
 /* A writer to the worker's text, which it empties first. */
 struct sl_jw *sl_api_writer(struct sl_xchg *x, struct sl_jw *w);
 /* When a change that asked for it was not in force on all nodes in time: adds `pending`, with their names, to that
- * text, which is an object. sl_api_reply does this by itself. */
+ * text, which is an object; for a caller that may not list the nodes it is ["*"]. sl_api_reply does this by itself. */
 void sl_api_pending_write(struct sl_xchg *x);
 /* Replies with an empty object. */
 void sl_api_reply_empty(struct sl_xchg *x);

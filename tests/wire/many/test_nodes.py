@@ -168,13 +168,16 @@ def test_a_change_that_waits_is_in_force_on_all_nodes(node, store):
 
 
 def test_a_node_that_stands_still_is_named(node, store):
-    a, b = node(store, {**FILE, "node": "a"}), node(store, {**FILE, "node": "b"})
+    groups = {"groups": [{"name": "acme"}]}
+    a, b = node(store, {**FILE, **groups, "node": "a"}), node(store, {**FILE, **groups, "node": "b"})
+    boss = do(a, "POST", KEYS, {"name": "boss", "group": "acme", "role": "admin"}, 201).json()["key"]
     b.proc.send_signal(signal.SIGSTOP)
     begun = time.monotonic()
-    replies = []
+    replies, theirs = [], []
     try:
         threads = [threading.Thread(target=lambda args=args: replies.append(do(a, *args))) for args in
                    (("POST", f"{MAKE}?wait=all", {"name": "made", **MOCK}), ("POST", f"{KEYS}?wait=all", {"name": "k", "principal": "p", "role": "query"}), ("DELETE", f"{OWN}/none?wait=all"))]
+        threads.append(threading.Thread(target=lambda: theirs.append(a.call("POST", f"{KEYS}?wait=all", {"name": "k", "group": "acme", "role": "query"}, [("Authorization", f"Bearer {boss}")]))))
         for t in threads:
             t.start()
         assert do(a, "POST", MAKE, {"name": "beside", **MOCK}).status == 200  # nobody waits for those that wait
@@ -186,6 +189,7 @@ def test_a_node_that_stands_still_is_named(node, store):
         b.proc.send_signal(signal.SIGCONT)
     found = {r.status: r.json().get("pending") for r in replies}
     assert found == {200: ["b"], 201: ["b"], 404: None} and took >= 5, (found, took)
+    assert (theirs[0].status, theirs[0].json()["pending"]) == (201, ["*"])  # a key in a group may not list the nodes
     assert all(ask(a, name) == 200 for name in ("made", "beside"))
     soon(lambda: ask(b, "made") == 200, "it catches up")
     assert "pending" not in do(a, "DELETE", f"{OWN}/made?wait=all", None, 200).json()
