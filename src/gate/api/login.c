@@ -23,6 +23,7 @@
 #include "gate/call/login_table.h"
 #include "gate/call/origin.h"
 #include "gate/call/path.h"
+#include "gate/call/peer.h"
 #include "gate/call/reply.h"
 #include "gate/call/session.h"
 #include "gate/call/session_table.h"
@@ -35,6 +36,7 @@
 #include "gate/policy/seats.h"
 #include "gate/worker.h"
 #include "http/hreq.h"
+#include "http/server.h"
 #include "jose/claims.h"
 #include "jose/token.h"
 #include "json/json.h"
@@ -58,6 +60,7 @@ struct login {
     struct sl_str old_meta;            /* what it said earlier; p == NULL: nothing */
     /* Of the callback: */
     struct sl_str cookie, code, id_token;
+    uint64_t old_session; /* what the browser had when it began; 0: none */
     char state[SL_LOGIN_TEXT_SIZE];
     bool is_taken;    /* the state is marked as used */
     bool was_renewed; /* the keys were fetched again for this token */
@@ -256,7 +259,7 @@ static void provider_send(struct login *login)
              "The request's Host is no name or address, so the provider cannot send you back here.");
         return;
     }
-    sl_logins_cookie(sl_clock_wall_usec() / SL_USEC_PER_SEC, text);
+    sl_logins_cookie(sl_clock_wall_usec() / SL_USEC_PER_SEC, sl_session_number(x), text);
     struct sl_str cookie = sl_arena_dup(x->arena, sl_str_c(text));
     if (!cookie.p || cookie_add(x, cookie, &headers) < 0) {
         sl_xchg_fail_nomem(x);
@@ -265,8 +268,15 @@ static void provider_send(struct login *login)
     redirect(x, &headers, authorization_url(login, cookie, back));
 }
 
+/* Another site must not log its visitor in anew: that would swap the session in all open pages of the console. */
 static void handle_login(struct sl_xchg *x)
 {
+    if (sl_peer_is_foreign_page(x->settings, &x->req->conn->peer, &x->req->msg.headers)) {
+        sl_login_refuse(x, SL_ERR_CALLER_FORBIDDEN, NULL,
+                        "A page of another site asked for this login (Origin, Sec-Fetch-Site): it begins at the "
+                        "console, or with an address that you type.");
+        return;
+    }
     struct login *login = login_new(x);
     if (login) {
         meta_need(login, provider_send);
@@ -294,6 +304,7 @@ static void session_begin(struct login *login, struct sl_key *key)
         sl_xchg_fail_nomem(x);
         return;
     }
+    sl_sessions_end(x->worker->gate->sessions, login->old_session); /* its Strict cookie does not come here */
     sl_log(SL_LOG_INFO, "login", "%.*s logged in as %.*s (%s%s%.*s) from %.*s", SL_STR_ARG(key->name),
            SL_STR_ARG(key->principal), sl_role_name(key->role), key->group.n ? " of " : "", SL_STR_ARG(key->group),
            SL_STR_ARG(x->caller.address));
@@ -495,7 +506,7 @@ static bool state_or_refuse(struct login *login)
              "This browser began no login here, or its cookie is lost: log in again, and allow cookies.");
         return false;
     }
-    if (!sl_logins_is_fresh(login->cookie, sl_clock_wall_usec() / SL_USEC_PER_SEC)) {
+    if (!sl_logins_is_fresh(login->cookie, sl_clock_wall_usec() / SL_USEC_PER_SEC, &login->old_session)) {
         FAIL(login, SL_ERR_CALLER_INVALID_REQUEST, NULL, "This login took longer than %d minutes: log in again.",
              SL_LOGIN_SEC / 60);
         return false;
@@ -538,7 +549,7 @@ const struct sl_path sl_login_rows[] = {
       .access = SL_ACCESS_OPEN,
       .takes_key = true,
       .told = SL_TOLD("Log in by the identity provider of auth.oidc: sends the browser there.",
-                      .statuses = "303 404 502 504", .headers = "cache-control set-cookie") },
+                      .statuses = "303 403 404 502 504", .headers = "cache-control set-cookie") },
     { .methods = SL_GET,
       .pattern = "/console/callback",
       .handle = handle_callback,

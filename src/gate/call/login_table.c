@@ -70,19 +70,25 @@ struct sl_seats *sl_logins_seats(struct sl_logins *logins)
 
 /* --- one login --- */
 
-void sl_logins_cookie(uint64_t now_sec, char out[SL_LOGIN_COOKIE_SIZE])
+void sl_logins_cookie(uint64_t now_sec, uint64_t session, char out[SL_LOGIN_COOKIE_SIZE])
 {
     unsigned char bytes[32];
     sl_random_bytes(bytes, sizeof(bytes));
     sl_base64url_format(bytes, sizeof(bytes), out);
-    snprintf(out + RANDOM_LEN, SL_LOGIN_COOKIE_SIZE - RANDOM_LEN, ".%llu", (unsigned long long)now_sec + SL_LOGIN_SEC);
+    snprintf(out + RANDOM_LEN, SL_LOGIN_COOKIE_SIZE - RANDOM_LEN, ".%llu.%llu",
+             (unsigned long long)now_sec + SL_LOGIN_SEC, (unsigned long long)session);
 }
 
-bool sl_logins_is_fresh(struct sl_str cookie, uint64_t now_sec)
+bool sl_logins_is_fresh(struct sl_str cookie, uint64_t now_sec, uint64_t *ret_session)
 {
     uint64_t end;
-    return cookie.n > RANDOM_LEN && cookie.n < SL_LOGIN_COOKIE_SIZE && cookie.p[RANDOM_LEN] == '.' &&
-           sl_parse_u64(sl_str_sub(cookie, RANDOM_LEN + 1, cookie.n), now_sec + 1, now_sec + SL_LOGIN_SEC, &end) == 0;
+    if (cookie.n <= RANDOM_LEN || cookie.n >= SL_LOGIN_COOKIE_SIZE || cookie.p[RANDOM_LEN] != '.') {
+        return false;
+    }
+    struct sl_str rest = sl_str_sub(cookie, RANDOM_LEN + 1, cookie.n);
+    ptrdiff_t dot = sl_str_find_char(rest, '.', 0);
+    return dot > 0 && sl_parse_u64(sl_str_sub(rest, 0, (size_t)dot), now_sec + 1, now_sec + SL_LOGIN_SEC, &end) == 0 &&
+           sl_parse_u64(sl_str_sub(rest, (size_t)dot + 1, rest.n), 0, UINT64_MAX, ret_session) == 0;
 }
 
 void sl_logins_text(const struct sl_logins *logins, uint64_t print, struct sl_str cookie, enum sl_login_text which,

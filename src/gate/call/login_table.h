@@ -13,8 +13,9 @@ struct sl_seats;
 
 /* How long a login may take: the time until the provider sends the browser back. */
 #define SL_LOGIN_SEC 600
-/* 43 random characters, a dot, and when it ends; NUL included. */
-#define SL_LOGIN_COOKIE_SIZE 64
+/* 43 random characters, when it ends, and the number of the session that the browser had, with dots between; NUL
+ * included. */
+#define SL_LOGIN_COOKIE_SIZE 88
 /* Base64url of 32 bytes, NUL included. */
 #define SL_LOGIN_TEXT_SIZE 44
 /* Logins that talk to the provider at one time: all, and of one address. */
@@ -37,10 +38,10 @@ struct sl_seats *sl_logins_seats(struct sl_logins *logins);
 
 /* --- one login --- */
 
-/* The cookie of a new login. */
-void sl_logins_cookie(uint64_t now_sec, char out[SL_LOGIN_COOKIE_SIZE]);
+/* The cookie of a new login; `session`: the one that ends with it, or 0. */
+void sl_logins_cookie(uint64_t now_sec, uint64_t session, char out[SL_LOGIN_COOKIE_SIZE]);
 /* True: it has the form of one, and its time is not over. Only the state says whether this process made it. */
-bool sl_logins_is_fresh(struct sl_str cookie, uint64_t now_sec);
+bool sl_logins_is_fresh(struct sl_str cookie, uint64_t now_sec, uint64_t *ret_session);
 
 enum sl_login_text {
     SL_LOGIN_STATE,    /* binds the provider's answer to the browser that has the cookie */

@@ -123,20 +123,20 @@ int sl_session_forget(struct sl_xchg *x, struct sl_headers *io_headers)
     return cookie_add(x, SL_STR_NONE, io_headers);
 }
 
-/* Ends the session of the request's cookie. */
-static void own_end(struct sl_xchg *x, uint64_t now)
+uint64_t sl_session_number(const struct sl_xchg *x)
 {
-    struct sl_sessions *sessions = x->worker->gate->sessions;
     struct sl_str token = sl_session_token(x);
     unsigned char hash[SL_SESSION_HASH_BYTES];
     struct sl_session own;
-    if (token.p) {
-        token_hash(token, hash);
-        if (sl_sessions_use(sessions, hash, now, &own)) {
-            sl_sessions_end(sessions, own.number);
-            sl_session_done(&own);
-        }
+    if (!token.p) {
+        return 0;
     }
+    token_hash(token, hash);
+    if (!sl_sessions_look(x->worker->gate->sessions, hash, sl_loop_recent(x->desk->loop), &own)) {
+        return 0;
+    }
+    sl_session_done(&own);
+    return own.number;
 }
 
 int sl_session_begin(struct sl_xchg *x, struct sl_str tenant, struct sl_session *io_spec, struct sl_headers *io_headers,
@@ -152,7 +152,7 @@ int sl_session_begin(struct sl_xchg *x, struct sl_str tenant, struct sl_session 
     sl_wipe(bytes, sizeof(bytes));
     token_hash(sl_str_c(ret_token), hash);
     snprintf(io_spec->client, sizeof(io_spec->client), "%.*s", SL_STR_ARG(x->caller.address));
-    own_end(x, now);
+    sl_sessions_end(x->worker->gate->sessions, sl_session_number(x));
     int r = sl_sessions_begin(x->worker->gate->sessions, hash, tenant, now, io_spec);
     if (r == 0) {
         x->caller.session = hash;

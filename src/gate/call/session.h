@@ -33,14 +33,17 @@ void sl_session_refuse(struct sl_xchg *x, enum sl_session_fault fault);
 bool sl_session_origin_or_refuse(struct sl_xchg *x);
 
 /* Begins a session, whose cookie goes to the headers. `io_spec` as for sl_sessions_begin, without its client;
- * `ret_token`: the cookie, for sl_session_csrf. The session of the request's own cookie ends. SL_E_LIMIT, SL_E_NOMEM.
- */
+ * `ret_token`: the cookie, for sl_session_csrf. The session of the request's own cookie ends; when another site sent
+ * the browser here there is no cookie (Strict). SL_E_LIMIT, SL_E_NOMEM. */
 SL_MUST int sl_session_begin(struct sl_xchg *x, struct sl_str tenant, struct sl_session *io_spec,
                              struct sl_headers *io_headers, char ret_token[SL_SESSION_TEXT_SIZE]);
 /* The browser forgets its cookie. */
 SL_MUST int sl_session_forget(struct sl_xchg *x, struct sl_headers *io_headers);
 /* The cookie that was sent; p == NULL: none. */
 struct sl_str sl_session_token(const struct sl_xchg *x);
+/* The number of the session of that cookie, also one that its key does not open any more; 0: none. It is no use of it.
+ */
+uint64_t sl_session_number(const struct sl_xchg *x);
 /* What calls of that session must have in x-sluice-csrf. */
 void sl_session_csrf(struct sl_str token, char out[SL_SESSION_TEXT_SIZE]);
 

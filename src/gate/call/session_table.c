@@ -167,6 +167,9 @@ bool sl_sessions_look(struct sl_sessions *sessions, const unsigned char hash[SL_
 
 void sl_sessions_end(struct sl_sessions *sessions, uint64_t number)
 {
+    if (!number) {
+        return;
+    }
     pthread_mutex_lock(&sessions->lock);
     struct entry *entry = numbers_first(&sessions->numbers);
     while (entry && entry->session.number != number) {

@@ -48,7 +48,7 @@ SL_MUST bool sl_sessions_use(struct sl_sessions *sessions, const unsigned char h
 /* The same, but this is no use of it: its time goes on. */
 SL_MUST bool sl_sessions_look(struct sl_sessions *sessions, const unsigned char hash[SL_SESSION_HASH_BYTES],
                               uint64_t now_usec, struct sl_session *ret);
-/* Ends it. Does nothing if it has ended. */
+/* Ends it. Does nothing if it has ended, or for 0. */
 void sl_sessions_end(struct sl_sessions *sessions, uint64_t number);
 /* Up to `max` running sessions with a number above `after`, in that order; returns how many. The caller must call
  * sl_session_done for each. */

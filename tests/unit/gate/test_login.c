@@ -15,24 +15,36 @@ static void a_cookie_is_fresh_for_ten_minutes(void **state)
 {
     (void)state;
     char cookie[SL_LOGIN_COOKIE_SIZE], other[SL_LOGIN_COOKIE_SIZE];
-    sl_logins_cookie(NOW, cookie);
-    sl_logins_cookie(NOW, other);
+    uint64_t session = 1;
+    sl_logins_cookie(NOW, 0, cookie);
+    sl_logins_cookie(NOW, UINT64_MAX, other);
     assert_string_not_equal(cookie, other);
-    assert_true(sl_logins_is_fresh(sl_str_c(cookie), NOW));
-    assert_true(sl_logins_is_fresh(sl_str_c(cookie), NOW + SL_LOGIN_SEC - 1));
-    assert_false(sl_logins_is_fresh(sl_str_c(cookie), NOW + SL_LOGIN_SEC));
-    assert_false(sl_logins_is_fresh(sl_str_c(cookie), NOW - 1)); /* later than one can be that begins now */
-    static const char *const bad[] = { "",
-                                       ".",
-                                       "x",
-                                       "1800000600",
-                                       "0123456789012345678901234567890123456789012",
-                                       "0123456789012345678901234567890123456789012.",
-                                       "0123456789012345678901234567890123456789012.1800000600x",
-                                       "0123456789012345678901234567890123456789012x1800000600",
-                                       "0123456789012345678901234567890123456789012.000000000000000000001800000600" };
+    assert_true(sl_logins_is_fresh(sl_str_c(cookie), NOW, &session));
+    assert_true(sl_logins_is_fresh(sl_str_c(cookie), NOW + SL_LOGIN_SEC - 1, &session));
+    assert_false(sl_logins_is_fresh(sl_str_c(cookie), NOW + SL_LOGIN_SEC, &session));
+    assert_false(sl_logins_is_fresh(sl_str_c(cookie), NOW - 1, &session)); /* later than one can be that begins now */
+    assert_int_equal(session, 0);
+    assert_true(sl_logins_is_fresh(sl_str_c(other), NOW, &session));
+    assert_true(session == UINT64_MAX);
+    static const char *const bad[] = {
+        "",
+        ".",
+        "x",
+        "1800000600",
+        "0123456789012345678901234567890123456789012",
+        "0123456789012345678901234567890123456789012.",
+        "0123456789012345678901234567890123456789012.1800000600x.0",
+        "0123456789012345678901234567890123456789012.1800000600",
+        "0123456789012345678901234567890123456789012.1800000600.",
+        "0123456789012345678901234567890123456789012..1",
+        "0123456789012345678901234567890123456789012.1800000600.1.",
+        "0123456789012345678901234567890123456789012.1800000600.-1",
+        "0123456789012345678901234567890123456789012.1800000600.18446744073709551616",
+        "0123456789012345678901234567890123456789012x1800000600.0",
+        "0123456789012345678901234567890123456789012.0000000000000000000000000000001800000600.0"
+    };
     for (size_t i = 0; i < SL_ARRAY_LEN(bad); i++) {
-        assert_false(sl_logins_is_fresh(sl_str_c(bad[i]), NOW));
+        assert_false(sl_logins_is_fresh(sl_str_c(bad[i]), NOW, &session));
     }
 }
 

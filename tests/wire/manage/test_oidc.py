@@ -180,7 +180,7 @@ def test_what_comes_back_and_is_wrong(gate, issuer):
         r = b.ask("GET", "/console/callback?" + query)
         assert r.status == 400 and "sluice_session" not in b.cookies, (query, r.status, r.body)
     now = int(time.time())
-    for bad in (cookie[:-1], cookie + "1", f"{cookie[:43]}.{now + 599999}", f"{cookie[:43]}.{now - 1}", "A" * 43 + cookie[43:], cookie[:43], "x", "", cookie + "; sluice_login=" + "A" * 43 + cookie[43:]):
+    for bad in (cookie[:-1], cookie + "1", cookie[:-1] + "1", f"{cookie[:43]}.{now + 599999}.0", f"{cookie[:43]}.{now - 1}.0", "A" * 43 + cookie[43:], cookie[:43], "x", "", cookie + "; sluice_login=" + "A" * 43 + cookie[43:]):
         r = daemon.call("GET", f"/console/callback?code={q(code)}&state={state}", headers=[("Cookie", f"sluice_login={bad}")])
         assert r.status == 400 and r.get("set-cookie") is None, (bad, r.body)
     assert not issuer.asked("/token")
@@ -311,6 +311,36 @@ def test_nobody_is_sent_elsewhere(gate, issuer):
     conn.send(b"GET /console/login HTTP/1.1\r\nHost: evil.example/x?\r\n\r\n")
     r = conn.reply()
     assert r.status == 400 and r.get("location") is None
+
+
+def test_no_page_of_another_site_begins_a_login(gate, issuer):
+    daemon = gate()
+    b = Browser(daemon, HTML)
+    assert b.login(issuer).status == 303
+    asked = len(issuer.up.requests)
+    for bad in ([("Sec-Fetch-Site", "cross-site")], [("Sec-Fetch-Site", "same-site")], [("Origin", "https://evil.example")], [("Origin", "null")]):
+        r = b.ask("GET", "/console/login", headers=[*bad, ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")])
+        assert r.status == 403 and r.get("location") is None and r.get("set-cookie") is None and b"another site" in r.body and b'href="/console/login"' in r.body, (bad, r.body)
+    assert len(issuer.up.requests) == asked and b.who()
+    for good in ("none", "same-origin"):
+        assert b.ask("GET", "/console/login", headers=[("Sec-Fetch-Site", good)]).status == 303
+    code, asked = issuer.grant(b.begin())
+    assert b.ask("GET", "/console/callback?" + urllib.parse.urlencode({"code": code, "state": asked["state"]}), headers=[("Sec-Fetch-Site", "cross-site")]).status == 303  # the provider's page sends it back
+
+
+def test_a_login_ends_the_session_before(gate, issuer):
+    daemon = gate()
+    b, other = Browser(daemon), Browser(daemon)
+    assert b.login(issuer).status == 303 and other.login(issuer).status == 303
+    old = Browser(daemon)
+    old.cookies["sluice_session"] = b.cookies["sluice_session"]
+    code, asked = issuer.grant(b.begin())
+    del b.cookies["sluice_session"]  # it is Strict: not sent when another site sends the browser here
+    forged = b.cookies["sluice_login"].rsplit(".", 1)[0] + ".2"
+    r = daemon.call("GET", "/console/callback?" + urllib.parse.urlencode({"code": code, "state": asked["state"]}), headers=[("Cookie", f"sluice_login={forged}")])
+    assert r.status == 400 and old.who() and other.who()  # it names another's session
+    assert b.back(code, asked["state"]).status == 303 and b.who() and other.who()
+    assert old.who() is None
 
 
 def test_behind_a_prefix_and_tls(gate, issuer):
