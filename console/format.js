@@ -53,8 +53,20 @@ export function median(values, p) {
   return all.length ? all[Math.min(all.length - 1, Math.floor(all.length * p))] : null;
 }
 
-// One argument of a command line.
-export const arg = (s) => (/^[\w@%+=:,./-]+$/.test(s) ? s : `'${String(s).replaceAll("'", "'\\''")}'`);
+// One argument of a command line. What would hide itself, or act on a terminal, is spelled out in $'', which has no quote in it: also a shell
+// that does not know this form (dash) takes it for one word.
+export function arg(v) {
+  const s = String(v);
+  if (/^[\w@%+:,./-][\w@%+=:,./-]*$/.test(s)) return s;
+  return lines(s) === s ? `'${s.replaceAll("'", "'\\''")}'` : `$'${lines(s.replaceAll('\\', '\\\\')).replaceAll("'", '\\u0027')}'`;
+}
+// A command of sluice. A value that begins with "-" must not be taken for an option.
+export function command(name, words, options = {}) {
+  const isOdd = words.some((w) => String(w)[0] === '-');
+  const said = Object.entries(options).filter(([, v]) => v).map(([k, v]) => ` --${k}${v === true ? '' : (String(v)[0] === '-' ? '=' : ' ') + arg(v)}`).join('');
+  const all = words.map((w) => ` ${arg(w)}`).join('');
+  return `sluice ${name}${isOdd ? `${said} --${all}` : all + said}`;
+}
 
 export function csv(rows) {
   const cell = (v) => {

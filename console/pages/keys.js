@@ -2,7 +2,7 @@
 // Keys, and the groups that they are in.
 import { html, useMemo, useState } from '../vendor/htm-preact.js';
 import { ask, get, now, session, usage } from '../api.js';
-import { arg, count, money, plain } from '../format.js';
+import { command, count, money, plain } from '../format.js';
 import { EditLimits, countColumns, limitsText, useAll } from '../lists.js';
 import { Ago, Asked, Choice, Code, Dialog, FaultBox, Field, Head, Name, Sure, Table, Tag, Time, put, say, tableCsv, to, useAsk } from '../parts.js';
 import { t } from '../words.js';
@@ -131,7 +131,7 @@ export default function Keys({ where }) {
     { key: 'expires_at', label: t.ends, cell: (r) => (r.expires_at ? html`<${Time} of=${r.expires_at} /> ${Date.parse(r.expires_at) < now() && html`<${Tag} kind="bad">${t.over}</${Tag}>`}` : html`<span class="faint">${t.never}</span>`) },
   ];
   const enforced = keys.data?.enforced;
-  return html`<${Head} title=${t.keys} csv=${() => tableCsv(columns.filter((c) => c.key !== 'do'), rows)} command=${chosen ? `sluice groups get ${arg(chosen)}` : 'sluice keys list'}>
+  return html`<${Head} title=${t.keys} csv=${() => tableCsv(columns.filter((c) => c.key !== 'do'), rows)} command=${chosen ? command('groups get', [chosen]) : 'sluice keys list'}>
       <button class="go" onClick=${() => set({ key: true })}>${t.newKey}</button><button onClick=${() => set({ group: true })}>${t.newGroup}</button></${Head}>
     ${enforced === false && html`<p class="warning">${t.notEnforced}</p>`}
     <section><h2>${t.groups}</h2><${FaultBox} fault=${groups.fault} again=${groups.again} />

@@ -2,7 +2,7 @@
 // All limits, whoever has them; how much of one owner's is used.
 import { html, useState } from '../vendor/htm-preact.js';
 import { get, may, member } from '../api.js';
-import { arg, plain } from '../format.js';
+import { command, plain } from '../format.js';
 import { EditLimits, countColumns, limitText, useAll } from '../lists.js';
 import { Asked, Choice, FaultBox, Head, Name, Table, put, tableCsv, to, useAsk } from '../parts.js';
 import { t } from '../words.js';
@@ -31,7 +31,7 @@ export default function Limits({ where }) {
     { key: 'where', label: t.definedAt },
   ];
   const one = ['route', 'group'].includes(owner) && name;
-  return html`<${Head} title=${t.limits} csv=${() => tableCsv(columns, rows)} command=${one ? (owner === 'route' ? `sluice limits get ${arg(name)}` : `sluice groups get ${arg(name)}`) : 'sluice routes list --json'}>
+  return html`<${Head} title=${t.limits} csv=${() => tableCsv(columns, rows)} command=${one ? command(owner === 'route' ? 'limits get' : 'groups get', [name]) : 'sluice routes list --json'}>
       <${Choice} label=${t.owner} value=${name ? '' : owner} of=${[['', t.all], ...Object.entries(OWNERS)]} onPick=${(v) => put({ owner: v, name: '' })} /></${Head}>
     ${one && html`<${Used} owner=${owner} name=${name} onChange=${routes.again} />`}
     ${[routes, groups, keys].map((of) => html`<${FaultBox} fault=${of.fault} again=${of.again} />`)}

@@ -2,7 +2,7 @@
 // A question to one route, or to two side by side.
 import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { events, send } from '../api.js';
-import { arg, count, lines, money, msec, none, plain } from '../format.js';
+import { command, count, lines, money, msec, none, plain } from '../format.js';
 import { useAll } from '../lists.js';
 import { Choice, FaultBox, Field, Head, Name, put, to } from '../parts.js';
 import { t } from '../words.js';
@@ -74,9 +74,9 @@ export default function Playground({ where }) {
     else { setAsk((old) => ({ ...old, prompt: old.prompt + (old.prompt ? '\n\n' : '') + text })); say(t.fileIn(plain(file.name))); }
   };
   const field = (name) => ({ value: ask[name], onInput: (e) => setAsk({ ...ask, [name]: e.target.value }) });
-  const command = `sluice query ${arg(first || 'ROUTE')} ${arg(ask.prompt || 'hello')} --stream${ask.system ? ` --system ${arg(ask.system)}` : ''}${ask.temperature ? ` --temperature ${ask.temperature}` : ''}${ask.tokens ? ` --max-tokens ${ask.tokens}` : ''}`;
+  const asked = command('query', [first || 'ROUTE', ask.prompt || 'hello'], { stream: true, system: ask.system, temperature: ask.temperature, 'max-tokens': ask.tokens });
   const pick = (v) => (name) => put({ [v]: name });
-  return html`<${Head} title=${t.playground} command=${command} /><${FaultBox} fault=${of.fault} again=${of.again} />
+  return html`<${Head} title=${t.playground} command=${asked} /><${FaultBox} fault=${of.fault} again=${of.again} />
     ${!of.busy && !names.length ? html`<p class="note">${t.emptyPlayground}</p>` : html`
     <form onSubmit=${run} onDrop=${drop} onDragOver=${(e) => e.preventDefault()}>
       <div class="bar"><${Choice} label=${t.route} value=${first} of=${names} onPick=${pick('route')} /><${Choice} label=${t.beside} value=${second} of=${[['', none], ...names]} onPick=${pick('with')} /></div>

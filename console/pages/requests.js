@@ -2,7 +2,7 @@
 // The calls of models, newest first; and the story of one.
 import { html, useEffect, useRef, useState } from '../vendor/htm-preact.js';
 import { events, get, member, root, send } from '../api.js';
-import { arg, count, fromOf, money, msec, none, plain, time } from '../format.js';
+import { arg, command, count, fromOf, money, msec, none, plain, time } from '../format.js';
 import { Asked, Choice, Code, Copy, FaultBox, Head, Name, Table, Tag, Time, go, put, tableCsv, to, useAsk } from '../parts.js';
 import { Period, nearColumns, periodOf } from './overview.js';
 import { t } from '../words.js';
@@ -31,10 +31,9 @@ export const columns = [
 
 const filtersOf = (query) => Object.fromEntries(FILTERS.filter((f) => f in query).map((f) => [f, query[f]]));
 
-function command(filters, query) {
-  const names = { error_type: 'error-type', min_ms: 'min-ms' };
-  const said = Object.entries(filters).filter(([k, v]) => k !== 'stream' && v).map(([k, v]) => ` --${names[k] ?? k} ${arg(v)}`).join('');
-  return `sluice logs${query.live ? ' -f' : ''}${said}${query.since ? ` --since ${query.since}` : ''}`;
+function logsOf(filters, query, period) {
+  const { stream, error_type, min_ms, ...same } = filters;
+  return command(query.live ? 'logs -f' : 'logs', [], { ...same, 'error-type': error_type, 'min-ms': min_ms, since: query.since === period.since && !period.isOwn && period.since });
 }
 
 // New rows, as they come: many at once are drawn at once, newest first.
@@ -130,7 +129,7 @@ function List({ where }) {
   const missed = () => get('requests', { limit: PAGE, ...period.query, ...filters }, asked.current.stop.signal).then((page) => above(page.requests), () => {});
   const note = useTail(isLive, filters, above, missed);
   const onEnd = () => { if (state.next && !asked.current.busy && !state.fault) load(state.next); };
-  return html`<${Head} title=${t.requests} csv=${() => tableCsv(columns, state.rows)} command=${command(filters, query)}>
+  return html`<${Head} title=${t.requests} csv=${() => tableCsv(columns, state.rows)} command=${logsOf(filters, query, period)}>
       <button aria-pressed=${isLive} onClick=${() => put({ live: isLive ? '' : '1' })}>${t.live}</button><${Period} period=${period} /></${Head}>
     <${Filters} query=${query} filters=${filters} />
     <${Counts} query=${query} filters=${filters} period=${period} />
@@ -177,7 +176,7 @@ function Story({ row }) {
 function curlOf(row) {
   const isMessages = row.path?.endsWith('/messages');
   const body = JSON.stringify({ model: row.route, ...(isMessages ? { max_tokens: 256 } : {}), messages: [{ role: 'user', content: 'hello' }], ...(row.stream ? { stream: true } : {}) });
-  return `curl ${arg(new URL((row.path ?? '/v1/chat/completions').slice(1), root).href)} \\\n  -H "Authorization: Bearer $SLUICE_KEY" -H 'content-type: application/json' \\\n  -d ${arg(body)}`;
+  return `curl ${arg(new URL('.' + (row.path ?? '/v1/chat/completions'), root).href)} \\\n  -H "Authorization: Bearer $SLUICE_KEY" -H 'content-type: application/json' \\\n  -d ${arg(body)}`;
 }
 
 function One({ row }) {
@@ -204,7 +203,7 @@ function One({ row }) {
 
 function Request({ id }) {
   const of = useAsk((s) => get(`requests/${encodeURIComponent(id)}`, {}, s), [id]);
-  return html`<${Head} title=${plain(id)} command=${`sluice explain ${arg(id)}`}><a href=${to('requests')}>${t.requests}</a></${Head}>
+  return html`<${Head} title=${plain(id)} command=${command('explain', [id])}><a href=${to('requests')}>${t.requests}</a></${Head}>
     <${Asked} of=${of}>${(data) => (data.requests ? html`<p>${t.several(data.requests.length)}</p><${Table} label=${t.requests} columns=${columns} rows=${data.requests} id=${(r) => r.id} />` : html`<${One} row=${data} />`)}</${Asked}>`;
 }
 

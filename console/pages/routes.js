@@ -2,7 +2,7 @@
 // Routes: the list, one of them, and changing them.
 import { html, useState } from '../vendor/htm-preact.js';
 import { ask, get, may, member, root } from '../api.js';
-import { arg, count, none, plain } from '../format.js';
+import { arg, command, count, none, plain } from '../format.js';
 import { countColumns, limitsText, useAll } from '../lists.js';
 import { Asked, Code, FaultBox, Field, Head, Name, Sure, Table, Tag, Time, go, put, say, tableCsv, to, useAsk } from '../parts.js';
 import { t } from '../words.js';
@@ -35,7 +35,7 @@ function List({ where }) {
 function snippets(route) {
   const name = route.name, base = root.href.replace(/\/$/, '');
   return {
-    curl: `curl ${base}/v1/chat/completions -H "Authorization: Bearer $SLUICE_KEY" -H 'content-type: application/json' \\\n  -d ${arg(JSON.stringify({ model: name, messages: [{ role: 'user', content: 'hello' }] }))}`,
+    curl: `curl ${arg(`${base}/v1/chat/completions`)} -H "Authorization: Bearer $SLUICE_KEY" -H 'content-type: application/json' \\\n  -d ${arg(JSON.stringify({ model: name, messages: [{ role: 'user', content: 'hello' }] }))}`,
     openai: `import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url="${base}/v1", api_key=os.environ.get("SLUICE_KEY", "none"))\nreply = client.chat.completions.create(model="${name}", messages=[{"role": "user", "content": "hello"}])\nprint(reply.choices[0].message.content)`,
     anthropic: `import os\nfrom anthropic import Anthropic\n\nclient = Anthropic(base_url="${base}", api_key=os.environ.get("SLUICE_KEY", "none"))\nreply = client.messages.create(model="${name}", max_tokens=1024, messages=[{"role": "user", "content": "hello"}])\nprint(reply.content[0].text)`,
     mlflow: `from mlflow.deployments import get_deploy_client\n\nclient = get_deploy_client("${base}")\nprint(client.predict(endpoint="${name}", inputs={"messages": [{"role": "user", "content": "hello"}]}))`,
@@ -125,7 +125,7 @@ function One({ name }) {
   const limits = useAsk((s) => get(`${pathOf(name)}/limits`, {}, s), [name]);
   const [mode, set] = useState('');
   const close = (isDone) => { set(''); if (isDone === true) go(to('routes')); };
-  return html`<${Head} title=${plain(name)} command=${`sluice routes get ${arg(name)}`}><a href=${to('routes')}>${t.routes}</a></${Head}>
+  return html`<${Head} title=${plain(name)} command=${command('routes get', [name])}><a href=${to('routes')}>${t.routes}</a></${Head}>
     <${Asked} of=${of}>${([route, tag]) => (mode === 'edit' ? html`<${Edit} route=${route} tag=${tag} onDone=${() => { set(''); of.again(); limits.again(); }} />` : html`
       <div class="bar">${may.call() && route.route_type === 'llm/v1/chat' && html`<a href=${to('playground', [], { route: name })}>${t.tryIt}</a>`}<a href=${to('requests', [], { route: name })}>${t.requests}</a>
         ${route.owner === 'api' ? html`<button onClick=${() => set('edit')}>${t.edit}</button><button class="bad" onClick=${() => set('delete')}>${t.delete}</button>` : html`<span class="note">${t.inFile}</span>`}</div>

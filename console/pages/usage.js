@@ -2,7 +2,7 @@
 // What was used, by any dimension: as a table, as a plot, as CSV.
 import { html, useMemo } from '../vendor/htm-preact.js';
 import { member, usage, usageCsv } from '../api.js';
-import { brief, count, money } from '../format.js';
+import { brief, command, count, money } from '../format.js';
 import { Asked, Choice, Head, Name, Plot, Table, Time, overTime, put, to, useAsk } from '../parts.js';
 import { Period, drawn, periodOf } from './overview.js';
 import { t } from '../words.js';
@@ -46,7 +46,7 @@ export default function Usage({ where }) {
   const columns = [nameOf(by), ...(and ? [nameOf(and)] : []), ...SUMS.map(([key, label, say]) => ({ key, label, num: true, cell: (r) => say(r[key]) }))];
   const csv = () => usageCsv({ by: words, ...period.query });
   const since = period.isOwn ? new Date(period.from * 1000).toISOString().replace('.000', '') : period.since;
-  return html`<${Head} title=${t.usage} csv=${csv} command=${`sluice usage --by ${words} --since ${since}`}><${Period} period=${period} /></${Head}>
+  return html`<${Head} title=${t.usage} csv=${csv} command=${command('usage', [], { by: words, since })}><${Period} period=${period} /></${Head}>
     <div class="bar">
       <${Choice} label=${t.by} value=${by} of=${DIMENSIONS.map((d) => [d, t[d]])} onPick=${(v) => put({ by: v })} />
       <${Choice} label=${t.and} value=${and} of=${[['', t.noThing], ...[...DIMENSIONS, ...SPANS].filter((d) => d !== by).map((d) => [d, t[d]])]} onPick=${(v) => put({ and: v })} />

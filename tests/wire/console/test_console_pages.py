@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import threading
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -365,6 +366,52 @@ def test_the_commands_tell_the_same(console, busy):
         line = shlex.split(page.text(".code pre"))
         ran = subprocess.run([BIN, *line[1:]], env={**os.environ, "SLUICE_SERVER": busy.url}, capture_output=True, text=True, timeout=60)
         assert line[0] == "sluice" and ran.returncode == 0 and word in ran.stdout, (line, ran)
+
+
+def spoken(tmp_path, line, shell):
+    """The words that a shell makes of the line; whatever else it would do is seen, too."""
+    for name in ("sluice", "curl"):
+        (tmp_path / name).write_text('#!/bin/sh\nprintf "%s\\0" "${0##*/}" "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    work = tmp_path / "work"
+    work.mkdir(exist_ok=True)
+    ran = subprocess.run([shell, "-c", line], cwd=work, env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}, capture_output=True, timeout=60)
+    assert list(work.iterdir()) == [] and ran.stderr == b"", (line, ran)
+    return ran.stdout.decode().split("\0")[:-1]
+
+
+@pytest.mark.parametrize("value", ["24h;touch done|sh", "$(touch done)`touch done`", "' ; touch done; '", "-x y;touch done", "--json", "-", "=x\n touch done", "a\x03';touch done\n'\\';touch done;'", "\\';touch done;\u202e'"])
+def test_a_link_cannot_put_words_into_a_command(console, busy, tmp_path, value):
+    """A command is to be copied, so nothing of an address may be more than one value in it, nor an option."""
+    page = console(busy)
+    v, is_odd = quote(value, safe=""), value.startswith("-")
+    word = ["--", value] if is_odd else [value]
+
+    def option(name):
+        return [f"--{name}={value}"] if is_odd else [f"--{name}", value]
+
+    def check(want):
+        line = page.text(".code pre")
+        assert spoken(tmp_path, line, "bash") == ["sluice", *want], line
+        assert spoken(tmp_path, line, "sh")[0] == "sluice"  # it may not know $'', but does nothing else
+
+    for where, want in ((f"requests?since={v}", ["logs"]), (f"requests?session={v}&live=1&since={v}", ["logs", "-f", *option("session")]), (f"requests?error_type={v}", ["logs", *option("error-type")]),
+                        (f"requests/{v}", ["explain", *word]), (f"routes/{v}", ["routes", "get", *word]), (f"keys?group={v}", ["groups", "get", *word]),
+                        (f"limits?owner=route&name={v}", ["limits", "get", *word]), (f"limits?owner=group&name={v}", ["groups", "get", *word]), (f"limits?owner={v}&name={v}", ["routes", "list", "--json"]),
+                        (f"usage?by={v}&and={v}&since={v}&sum={v}", ["usage", "--by", "route", "--since", "7d"]), (f"audit?since={v}&actor={v}", ["audit", "--all"])):
+        page.open("about:blank")
+        page.go(where)
+        page.click('button:has-text("As a command")')
+        check(want)
+    page.go(f"playground?route={v}&with={v}", "Playground")
+    page.click('button:has-text("As a command")')
+    page.click("details >> summary")
+    page.fill(at="textarea[required]", text=value)
+    page.fill(at="details >> textarea", text=value)
+    options = ["--stream", *option("system")]
+    check(["query", *options, "--", "chat", value] if is_odd else ["query", "chat", value, *options])
+    page.go("routes/chat", "chat")
+    assert spoken(tmp_path, page.text('section:has-text("How to call it") >> pre'), "sh")[:2] == ["curl", busy.url + "/v1/chat/completions"]
 
 
 def test_an_empty_gateway_says_what_to_do(console, sluice, tmp_path):
