@@ -143,11 +143,26 @@ static const struct sl_opt *section_meant(const struct sl_val_item *item)
     return NULL;
 }
 
+/* Names that people expect at the top, and where the settings are. */
+static const char *section_elsewhere(struct sl_str key)
+{
+    static const struct {
+        const char *key, *place;
+    } known[] = { { "console", "server.console" }, { "oidc", "auth.oidc" }, { "tracing", "otel" } };
+    for (size_t i = 0; i < SL_ARRAY_LEN(known); i++) {
+        if (sl_str_eq_c(key, known[i].key)) {
+            return known[i].place;
+        }
+    }
+    return NULL;
+}
+
 /* Reports a top-level key that neither Sluice nor MLflow has: it may be misspelt, or from a later version. */
 static void section_unknown(struct loader *ld, const struct sl_val_item *item)
 {
     const struct sl_opt *meant = section_meant(item);
-    const char *near = sl_opt_nearest(sl_settings_rows(), item->key);
+    const char *near = section_elsewhere(item->key);
+    near = near ? near : sl_opt_nearest(sl_settings_rows(), item->key);
     near = meant ? meant->key : near ? near : sl_name_nearest(item->key, route_sections);
     sl_bind_problem(&ld->bind, meant ? SL_PROBLEM_ERROR : SL_PROBLEM_WARNING, item->key_pos, "",
                     "unknown section \"%.*s\"%s%s%s%s", SL_STR_ARG(sl_opt_key_shown(item->key)),
@@ -253,6 +268,16 @@ static void pages_warn(struct loader *ld, const struct sl_val *root, const struc
     }
 }
 
+/* Warns: people would log in, and land where nothing is. */
+static void login_warn(struct loader *ld, const struct sl_val *root, const struct sl_settings *settings)
+{
+    if (settings->auth.oidc && !settings->server.console) {
+        const struct sl_val *said = sl_val_find(sl_val_find(root, "auth"), "oidc");
+        problem(ld, SL_PROBLEM_WARNING, said->pos, "auth.oidc",
+                "nobody can log in: a login leads to the console, and server.console is false");
+    }
+}
+
 static void settings_load(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
 {
     struct sl_settings *settings = ld->config->settings;
@@ -269,6 +294,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
         no_proxy_from_env(ld, &settings->upstream.proxy);
     }
     pages_warn(ld, root, settings);
+    login_warn(ld, root, settings);
     sl_groups_look(&ld->bind, root, settings->groups);
     total_override(ld, root, over);
     if (!ld->is_pure && over->counters_name) {

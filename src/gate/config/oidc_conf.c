@@ -28,6 +28,12 @@ static int issuer_check(struct sl_bind *bind, const struct sl_opt *row, const st
     if (conf->base.userinfo.n || conf->base.has_query) {
         return FAIL(bind, val, "must be the provider's issuer as it names itself: without user, password and query");
     }
+    if (sl_str_has_suffix(conf->issuer, SL_STR(WELL_KNOWN))) {
+        struct sl_str right = sl_str_sub(conf->issuer, 0, conf->issuer.n - (sizeof(WELL_KNOWN) - 1));
+        return FAIL(bind, val,
+                    "is the address of the provider's description; the issuer is what stands before \"%s\": %.*s",
+                    WELL_KNOWN, SL_STR_ARG(right));
+    }
     if (!conf->base.is_https && !is_loopback(conf->base.host)) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, val->pos, NULL,
                         "is not encrypted: whoever is on the way to the provider can log in as anybody; use https");

@@ -75,6 +75,7 @@ CASES = {
     "an issuer that is no URL": ("auth: { oidc: { issuer: login.example, client_id: a, roles: { b: query } } }\n" + FINE, "1:25", "auth.oidc.issuer: "),
     "an issuer with a password": ("auth: { oidc: { issuer: 'https://a:b@c', client_id: a, roles: { b: query } } }\n" + FINE, "1:25", "auth.oidc.issuer: must be the provider's issuer as it names itself"),
     "an issuer with a query": ("auth: { oidc: { issuer: 'https://a/?b', client_id: a, roles: { b: query } } }\n" + FINE, "1:25", "auth.oidc.issuer: must be the provider's issuer as it names itself"),
+    "the description for the issuer": ("auth: { oidc: { issuer: 'https://a/b/.well-known/openid-configuration', client_id: a, roles: { b: query } } }\n" + FINE, "1:25", 'auth.oidc.issuer: is the address of the provider\'s description; the issuer is what stands before "/.well-known/openid-configuration": https://a/b'),
     "scopes without openid": ("auth: { oidc: { issuer: 'https://a', client_id: a, roles: { b: query }, scopes: [email] } }\n" + FINE, "1:81", "auth.oidc.scopes: must have the scope openid"),
     "operators in groups": ("auth: { oidc: { issuer: 'https://a', client_id: a, roles: { b: operator }, group_claim: teams } }\n" + FINE, "1:59", "the role operator goes without a group"),
     "a misspelt member of a login": ("auth: { oidc: { issuer: 'https://a', client_id: a, roles: { b: query }, group_claims: c } }\n" + FINE, "1:73", "did you mean \"group_claim\"?"),
@@ -263,6 +264,11 @@ def test_a_short_word_is_no_slip_of_another(tmp_path):
     assert 'unknown section "authorities" is ignored: did you mean "auth"?' in check(tmp_path, "authorities: {}\n" + FINE).stderr
 
 
+@pytest.mark.parametrize("key,place", [("console", "server.console"), ("oidc", "auth.oidc"), ("tracing", "otel")])
+def test_a_setting_at_the_top_is_told_its_place(tmp_path, key, place):
+    assert f'unknown section "{key}" is ignored: did you mean "{place}"?' in check(tmp_path, f"{key}: {{}}\n" + FINE).stderr
+
+
 def test_a_misspelt_section_does_not_start_open(tmp_path):
     done = check(tmp_path, "atuh: { admin_key: $KEY }\n" + FINE)
     assert done.returncode == 1 and ':1:1: error: unknown section "atuh": did you mean "auth"?' in done.stderr
@@ -397,6 +403,7 @@ def test_a_key_for_routes_that_are_not_there(tmp_path):
 # text of the file, where, what the warning says
 LOOKS = {
     "an issuer without TLS": ("auth: { oidc: { issuer: 'http://login.example', client_id: a, roles: { b: query } } }\n" + FINE, "1:25", "auth.oidc.issuer: is not encrypted: "),
+    "a login without a console": ("server: { console: false }\nauth: { oidc: { issuer: 'https://login.example', client_id: a, roles: { b: query } } }\n" + FINE, "2:15", "auth.oidc: nobody can log in: a login leads to the console, and server.console is false"),
     "a model without a name": (entry(model="{ provider: openai, name: '', config: { openai_api_key: k } }"), "4:38", "endpoints[0].model.name: is empty: the provider is asked for no model"),
     "a key in quotes": (entry(model="""{ provider: openai, name: m, config: { openai_api_key: '"sk-abcdef"' } }"""), "4:67", "the secret stands in quotes"),
     "an operator's key with a blank": ("auth: { keys: [ { name: a, key: ' a-key-of-some-length-0123456789' } ] }\n" + FINE, "1:33", "the secret begins with a blank"),
