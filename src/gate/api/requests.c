@@ -25,6 +25,7 @@
 #include "json/write.h"
 #include "log/scan.h"
 #include "net/loop.h"
+#include "store/store.h"
 #include "wire/uri.h"
 
 /* Rows a page. */
@@ -201,13 +202,19 @@ static void page_reply(struct sl_xchg *x, struct look *look)
     sl_api_reply(x, 200);
 }
 
+#define NO_SUCH_REQUEST                                                                            \
+    "The request log has no request with this id that the caller may see. It has calls of models " \
+    "only, for as long as `requests.keep` says, a moment after their end."
+
 /* One hit is the row itself; several are a list. */
 static void one_reply(struct sl_xchg *x, struct look *look)
 {
     if (look->n_rows == 0) {
+        const struct sl_store *store = x->worker->gate->store;
         sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST",
-                      "The request log has no request with this id that the caller may see. It has calls of models "
-                      "only, for as long as `requests.keep` says, a moment after their end.");
+                      store && sl_store_is_shared(store) ? NO_SUCH_REQUEST
+                          " Each node has its own log: ask the others, too."
+                                                         : NO_SUCH_REQUEST);
         return;
     }
     if (look->n_rows > 1) {

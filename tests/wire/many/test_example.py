@@ -126,6 +126,8 @@ def test_three_nodes_act_as_one(world):
     reply = front.call("DELETE", f"{KEYS}/{key['id']}?wait=all")
     assert reply.status == 200 and reply.json() == {}
     assert [front.ask(key["key"]) for _ in range(6)] == [401] * 6
+    reply = front.call("GET", "/api/sluice/v1/requests/nothing")
+    assert reply.status == 404 and b"Each node has its own log: ask the others, too." in reply.body
     nodes = front.call("GET", "/api/sluice/v1/nodes").json()["nodes"]
     assert len({n["name"] for n in nodes}) == 3 and {(n["store"], n["counters"], n["live"]) for n in nodes} == {("up", "up", True)}
 
