@@ -159,18 +159,30 @@ static void give_back(struct sl_ask *ask, const struct sl_resp *answers)
     changes_send(link, changes, n);
 }
 
-/* Leases that came when the link was not up any more, or for a window that is over. */
-static void leases_give_back(const struct sl_ask *ask, const struct sl_limit_answer *answers)
+/* What takes back the lease of each answer. The names are the counters': a pin that was given back has none. */
+static void leases_undone(const struct sl_ask *ask, const struct sl_limit_answer *answers, struct sl_limit_change *ret)
 {
-    struct sl_limit_change changes[SL_LIMIT_PINS_MAX];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < ask->n; i++) {
-        if (!ask->pins[i].is_twin && answers->lease) {
-            changes[n++] = undone(&ask->pins[i], answers->start_usec, answers->lease);
+    for (uint32_t i = 0, n = 0; i < ask->n; i++) {
+        if (!ask->pins[i].is_twin) {
+            if (answers[n].lease) {
+                ret[n] = undone(&ask->pins[i], answers[n].start_usec, answers[n].lease);
+            }
+            n++;
         }
-        answers += !ask->pins[i].is_twin;
     }
-    changes_send(ask->of, changes, n);
+}
+
+/* Leases that came when the link was not up any more, or for a window that is over. */
+static void leases_give_back(struct sl_fleet_link *link, const struct sl_limit_answer *answers,
+                             struct sl_limit_change *changes, uint32_t n_answers)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_answers; i++) {
+        if (answers[i].lease) {
+            changes[n++] = changes[i];
+        }
+    }
+    changes_send(link, changes, n);
 }
 
 /* --- leases --- */
@@ -209,19 +221,22 @@ static void answered(struct sl_ask *ask, int64_t server_usec, const struct sl_re
 {
     struct sl_fleet_link *link = ask->of;
     struct sl_limit_answer answers[SL_LIMIT_PINS_MAX];
+    struct sl_limit_change changes[SL_LIMIT_PINS_MAX];
     struct sl_limit_home_at at = sl_fleet_at(link, now_wall_usec);
     struct sl_admission *admission = admission_take(ask);
+    uint32_t n = count(ask);
     expiry_set(link);
-    for (uint32_t i = 0, n = count(ask); i < n; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         const struct sl_resp *of = &items[COUNTER_ITEMS * (size_t)i];
         answers[i] = sl_fleet_answer(link, server_usec, of);
         answers[i].own = of[4].number > 0 ? (uint64_t)of[4].number : 0;
         answers[i].lease = of[5].number > 0 ? (uint64_t)of[5].number : 0;
         answers[i].is_unsure = of[5].number >= 0;
     }
+    leases_undone(ask, answers, changes);
     sl_limiter_answered(limiter_of(ask), &admission->call, &at, ask->pins, ask->n, answers, is_taken, admission->held,
                         &admission->n_held, &admission->view);
-    leases_give_back(ask, answers);
+    leases_give_back(link, answers, changes, n);
     if (link->leases.n && !link->lease_look.deadline_usec) {
         sl_timer_set(link->loop, &link->lease_look, sl_loop_recent(link->loop) + SL_LEASE_LOOK_USEC);
     }

@@ -26,7 +26,7 @@ struct sl_limit_home_at {
 /* A rule of a call and its counter. The texts live as long as the pin. */
 struct sl_limit_pin {
     struct sl_counter *counter;
-    const char *name; /* SL_LIMIT_HOME_NAME bytes */
+    const char *name; /* the counter's: SL_LIMIT_HOME_NAME bytes */
     uint64_t cap, amount, period_usec;
     uint64_t want;        /* so much more is wanted as a lease (limit_lease.h) */
     uint64_t end_usec[2]; /* with a zone: ends of the period that is now and of the next, on the home's clock; else 0 */

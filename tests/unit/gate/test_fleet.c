@@ -598,6 +598,28 @@ static void a_hot_counter_is_leased(void **state)
     assert_int_equal(w.n_settled, 2); /* the last lease */
 }
 
+/* One that was granted in a window before the one that is known goes back. */
+static void a_lease_that_comes_too_late_goes_back(void **state)
+{
+    (void)state;
+    struct world w;
+    char late[160];
+    world_up(&w, 10 * SL_USEC_PER_SEC);
+    stopped_usec = __real_sl_clock_usec();
+    w.cap = 1000000;
+    for (int i = 1; i < SL_LEASE_HOT; i++) {
+        assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+    }
+    unsigned long long now = sl_clock_wall_usec(), end = now / HOUR * HOUR + 2 * HOUR;
+    snprintf(late, sizeof(late), "*8\r\n:1\r\n:%llu\r\n:1\r\n:%llu\r\n:101\r\n:0\r\n:101\r\n:100\r\n", now, end);
+    w.wrong = late;
+    assert_int_equal(call(&w, SL_LIMIT_LOSS_CLOSED), 0);
+    RUN_UNTIL(&w, w.n_settled == 1);
+    assert_string_equal(w.last_settle, "0 -100");
+    stopped_usec = 0;
+    world_end(&w);
+}
+
 /* What calls used of a lease is told together with what is left. */
 static void leased_calls_are_settled_together(void **state)
 {
@@ -766,6 +788,7 @@ int main(void)
         cmocka_unit_test(a_late_answer_is_given_back),
         cmocka_unit_test(the_deadline_is_held_to_the_millisecond),
         cmocka_unit_test(a_hot_counter_is_leased),
+        cmocka_unit_test(a_lease_that_comes_too_late_goes_back),
         cmocka_unit_test(leased_calls_are_settled_together),
         cmocka_unit_test(leases_end_with_the_link),
         cmocka_unit_test(calls_wait_for_a_slow_server),
