@@ -392,6 +392,9 @@ static void on_joined(void *arg, const struct sl_resp *reply, size_t n)
     }
     snprintf(link->epoch, sizeof(link->epoch), "%.*s", SL_STR_ARG(reply[1].text));
     sl_fleet_clock(link, reply[3].number, sl_clock_wall_usec());
+    if (reply[3].number > 0) { /* this server's clock may be behind that of the one before */
+        link->news_usec = SL_MIN(link->news_usec, (uint64_t)reply[3].number);
+    }
     sl_fleet_peers_note(link, &reply[5], n - 5);
     epoch_note(link->fleet, link->epoch);
     link->is_new_epoch = reply[2].number == 0;

@@ -101,10 +101,20 @@ static void ask(struct sl_fleet_link *link)
     link->is_asking_news = sl_fleet_command_send(link, on_news, link) == 0;
 }
 
+/* Their times count from when they are sent: what waits for the server would be told as new. */
+static void drop(struct sl_fleet *fleet)
+{
+    pthread_mutex_lock(&fleet->lock);
+    sl_buf_reset(&fleet->news);
+    pthread_mutex_unlock(&fleet->lock);
+}
+
 void sl_fleet_news_on_timer(struct sl_timer *timer)
 {
     struct sl_fleet_link *link = SL_CONTAINER_OF(timer, struct sl_fleet_link, news);
-    if (link->state == SL_LINK_UP && !link->is_asking_news) {
+    if (link->state != SL_LINK_UP) {
+        drop(link->fleet);
+    } else if (!link->is_asking_news) {
         ask(link);
     }
     sl_timer_set(link->loop, &link->news, sl_loop_now(link->loop) + NEWS_USEC);

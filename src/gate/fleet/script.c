@@ -203,7 +203,9 @@ const char *const sl_fleet_scripts[SL_FLEET_SCRIPTS] = {
         "redis.call('ZREM',KEYS[2],ARGV[1])\n"
         "if redis.call('EXISTS',KEYS[1])==1 then redis.call('HDEL',KEYS[1],'x:'..ARGV[1],'g:'..ARGV[1]) end\n"
         "return {1}\n",
+    /* News from the future are of a server before this one: who hears them would be deaf until then. */
     [SL_FLEET_NEWS] = NOW "local k,from=KEYS[3],ARGV[1]..':'\n"
+                          "redis.call('ZREMRANGEBYSCORE',k,now+1,'+inf')\n"
                           "if ARGV[4]~='' then\n"
                           "  redis.call('ZADD',k,now,from..ARGV[3]..':'..ARGV[4])\n"
                           "  redis.call('ZREMRANGEBYSCORE',k,'-inf',now-" NEWS_KEPT ")\n"

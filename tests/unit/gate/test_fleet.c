@@ -61,6 +61,7 @@ struct world {
     bool is_silent;                /* it stands still */
     char last_settle[64], last_news[256];
     unsigned n_news;
+    uint64_t since_usec, heard_usec; /* since when it was asked for news, and until when it says that it has told all */
     size_t n_awaited;
     const char *news; /* what others tell next */
 };
@@ -133,7 +134,8 @@ static void script_run(struct world *w, enum sl_fleet_script script, const struc
     case SL_FLEET_NEWS:
         w->n_news++;
         snprintf(w->last_news, sizeof(w->last_news), "%.*s", SL_STR_ARG(words[n - 1].text));
-        sl_buf_printf(&w->out, "*%d\r\n:%u\r\n:0\r\n", w->news ? 3 : 2, w->n_news);
+        assert_int_equal(sl_parse_u64(words[n - 3].text, 0, UINT64_MAX, &w->since_usec), 0);
+        sl_buf_printf(&w->out, "*%d\r\n:%llu\r\n:0\r\n", w->news ? 3 : 2, (unsigned long long)w->heard_usec);
         if (w->news) {
             say_bulk(w, w->news);
             w->news = NULL;
@@ -721,6 +723,30 @@ static void nodes_tell_each_other_news(void **state)
     world_end(&w);
 }
 
+/* What could not be told in its time is not told later. The next server's clock may be behind. */
+static void news_do_not_wait_for_a_server(void **state)
+{
+    (void)state;
+    struct world w;
+    struct heard heard = { .n = 0 };
+    world_up(&w, 10 * SL_USEC_PER_SEC);
+    w.heard_usec = 2 * sl_clock_wall_usec();
+    sl_fleet_news_listen(w.link, on_news, &heard);
+    RUN_UNTIL(&w, w.since_usec == w.heard_usec);
+    w.info = INFO_OF("7.0.15", "noeviction", "slave");
+    shutdown(w.conn, SHUT_RDWR);
+    RUN_UNTIL(&w, !sl_fleet_is_up(w.fleet));
+    sl_fleet_news_tell(w.fleet, &(struct sl_fleet_news){ .key = 7, .print = 8, .for_usec = 9 });
+    uint64_t since = sl_loop_now(&w.loop);
+    RUN_UNTIL(&w, sl_loop_now(&w.loop) > since + SHORT_USEC);
+    unsigned n = w.n_news;
+    w.info = INFO_OF("7.0.15", "noeviction", "master");
+    RUN_UNTIL(&w, w.n_news > n);
+    assert_string_equal(w.last_news, "");
+    assert_true(w.since_usec > 0 && w.since_usec <= sl_clock_wall_usec());
+    world_end(&w);
+}
+
 static void a_call_may_end_before_its_answer(void **state)
 {
     (void)state;
@@ -794,6 +820,7 @@ int main(void)
         cmocka_unit_test(calls_wait_for_a_slow_server),
         cmocka_unit_test(calls_wait_for_a_server_that_comes_back),
         cmocka_unit_test(nodes_tell_each_other_news),
+        cmocka_unit_test(news_do_not_wait_for_a_server),
         cmocka_unit_test(a_call_may_end_before_its_answer),
         cmocka_unit_test(without_a_server_nobody_waits),
         cmocka_unit_test(a_server_that_must_not_be_used_is_told),

@@ -40,8 +40,8 @@ class Switch:
 
 @pytest.fixture
 def nodes(redis, sluice):  # noqa: F811
-    def start(routes, env=None):
-        config = {"endpoints": routes, "counters": {"redis": f"redis://127.0.0.1:{redis().port}"}}
+    def start(routes, env=None, server=None):
+        config = {"endpoints": routes, "counters": {"redis": f"redis://127.0.0.1:{(server or redis()).port}"}}
         made = [sluice(config, env=env or {}) for _ in range(2)]
         wait_for(lambda: all(b"\nsluice_counters_up 1\n" in node.call("GET", "/metrics").body for node in made), "every node has its counters")
         return made
@@ -61,6 +61,17 @@ def test_a_breaker_is_open_on_all_nodes(nodes, upstream):
     bad.works = True
     wait_for(lambda: (one.call("POST", CHAT_PATH, CHAT), state_of(one, "a"))[1] == 0, "a call has tried the target again")
     wait_for(lambda: state_of(two, "a") == 0, "the other node knows that, too, without a call")
+
+
+def test_news_of_a_server_whose_clock_was_ahead(nodes, upstream, redis):  # noqa: F811
+    """A replica has taken them over, and its clock is behind: nodes go on to hear what is new."""
+    bad, good = Switch(upstream, works=False), Switch(upstream)
+    server = redis()
+    one, two = nodes([pair("chat", [bad, good], balance="ordered", breaker={**OPEN, "open": "100s"})], server=server)
+    server.command("ZADD", "sluice:{sluice}:news", 10**16 // 2, "other:1:x")
+    wait_for(lambda: server.command("ZCARD", "sluice:{sluice}:news") == 0, "it is gone")
+    assert one.call("POST", CHAT_PATH, CHAT).status == 200
+    wait_for(lambda: state_of(two, "a") == 2, "the other node knows it")
 
 
 def test_conversations_are_known_on_all_nodes(nodes, upstream):
