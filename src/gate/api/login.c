@@ -400,6 +400,9 @@ static void on_token(void *arg, int status, struct sl_str body)
         provider_fail(login, SL_ERR_PROVIDER_CONNECT_FAILED, body);
         return;
     }
+    if (status >= 400 && status < 500) {
+        sl_logins_junk_note(login->logins, login->x->caller.principal, now_of(login));
+    }
     login->is_taken = login->is_taken && status != 200; /* now the state stays used */
     sl_json_init(&doc, &limits);
     bool is_json = sl_json_parse(&doc, body) == 0;
@@ -460,6 +463,10 @@ static void answer_judge(struct login *login)
     if (has_issuer ? !sl_str_eq(issuer, login->conf->issuer) : login->meta.says_issuer) {
         FAIL(login, SL_ERR_CALLER_INVALID_REQUEST, NULL,
              "This answer is not of the identity provider that was asked (iss): log in again.");
+        return;
+    }
+    if (!sl_logins_may_ask(login->logins, x->caller.principal, now_of(login))) {
+        FAIL(login, SL_ERR_SLUICE_OVERLOADED, NULL, "Too many logins from this address failed: try again in a minute.");
         return;
     }
     if (!sl_logins_take(login->logins, login->state)) {

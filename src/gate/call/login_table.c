@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/base64.h"
+#include "base/map.h"
 #include "base/num.h"
 #include "base/random.h"
 #include "base/secret.h"
@@ -23,6 +24,13 @@ struct few {
     uint32_t n;
 };
 
+/* Of one address; another one with the same place takes it over, so that nobody is refused for somebody else. */
+struct junk {
+    uint64_t who;
+    struct few few;
+};
+#define JUNK_PLACES 256
+
 struct doc {
     char *text; /* on the heap; NULL: none */
     size_t n;
@@ -37,6 +45,7 @@ struct sl_logins {
     uint32_t next_used;
     struct doc docs[SL_LOGIN_DOCS];
     struct few renewals, lines;
+    struct junk junk[JUNK_PLACES];
     uint32_t n_hidden;
 };
 
@@ -177,6 +186,28 @@ static bool few_take(struct few *few, uint32_t max, uint64_t now)
         *few = (struct few){ now, 0 };
     }
     return few->n++ < max;
+}
+
+void sl_logins_junk_note(struct sl_logins *logins, struct sl_str who, uint64_t now_usec)
+{
+    uint64_t hash = sl_hash(who);
+    struct junk *junk = &logins->junk[hash % JUNK_PLACES];
+    pthread_mutex_lock(&logins->lock);
+    if (junk->who != hash) {
+        *junk = (struct junk){ .who = hash };
+    }
+    SL_IGNORE(!few_take(&junk->few, SL_LOGIN_JUNK, now_usec));
+    pthread_mutex_unlock(&logins->lock);
+}
+
+bool sl_logins_may_ask(struct sl_logins *logins, struct sl_str who, uint64_t now_usec)
+{
+    uint64_t hash = sl_hash(who);
+    const struct junk *junk = &logins->junk[hash % JUNK_PLACES];
+    pthread_mutex_lock(&logins->lock);
+    bool may = junk->who != hash || junk->few.n < SL_LOGIN_JUNK || now_usec >= junk->few.since_usec + MINUTE_USEC;
+    pthread_mutex_unlock(&logins->lock);
+    return may;
 }
 
 bool sl_logins_may_renew(struct sl_logins *logins, uint64_t now_usec)

@@ -27,6 +27,8 @@ struct sl_seats;
 #define SL_LOGIN_DOC_USEC (3600 * 1000000ull)
 /* For a token with an unknown key its keys are fetched again so often in a minute. */
 #define SL_LOGIN_RENEWALS 8
+/* So many codes of one address may the provider refuse in a minute; beyond that it is not asked. */
+#define SL_LOGIN_JUNK 32
 /* So many refused logins are told in the log in a minute. */
 #define SL_LOGIN_LINES 60
 
@@ -56,6 +58,11 @@ void sl_logins_text(const struct sl_logins *logins, uint64_t print, struct sl_st
 SL_MUST bool sl_logins_take(struct sl_logins *logins, const char state[SL_LOGIN_TEXT_SIZE]);
 /* The login failed before the provider gave anything for it: so strangers cannot push out those that were used. */
 void sl_logins_give_back(struct sl_logins *logins, const char state[SL_LOGIN_TEXT_SIZE]);
+
+/* The provider refused a code that came from there. */
+void sl_logins_junk_note(struct sl_logins *logins, struct sl_str who, uint64_t now_usec);
+/* False: it refused too many from there in this minute. */
+SL_MUST bool sl_logins_may_ask(struct sl_logins *logins, struct sl_str who, uint64_t now_usec);
 
 /* --- the provider's documents --- */
 

@@ -427,6 +427,23 @@ def test_logins_at_one_time_are_bounded(gate, issuer):
     assert Browser(daemon).login(issuer).status == 303
 
 
+def test_codes_that_are_refused_are_bounded(gate, issuer):
+    daemon = gate("--workers", "2", server={"trusted_proxies": ["127.0.0.1"]})
+
+    def junk(address):
+        b = Browser(daemon, [("X-Forwarded-For", address)])
+        _, asked = issuer.grant(b.begin())
+        return b.back("junk", asked["state"]).status
+
+    tries = 0
+    while junk(f"2001:db8:0:1::{tries}") == 502:  # a network of IPv6 is one address
+        tries += 1
+        assert tries < 300
+    n = issuer.asked("/token")
+    assert n == tries >= 32 and junk("2001:db8:0:1::ffff") == 503 and issuer.asked("/token") == n
+    assert junk("2001:db8:0:2::1") == 502 and Browser(daemon).login(issuer).status == 303
+
+
 def test_nothing_secret_is_logged(gate, issuer, tmp_path):
     daemon = gate()
     made = []
