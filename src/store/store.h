@@ -113,6 +113,7 @@ struct sl_store_job {
     /* Out, when it `waits`: the nodes that have not said that they have the change, each with a '\n' behind it; NULL:
      * all have. The asker frees it. */
     char *pending;
+    bool pends_on_any; /* out, in place of the names: they are not known, for the database or the memory failed */
 };
 
 /* How long a change waits for other nodes, when its asker wants that. */

@@ -241,7 +241,7 @@ static void on_loop(void *arg)
     if (x) {
         struct sl_desk *desk = x->desk;
         sl_part_end(&x->parts, &asked->part);
-        desk->pending = asked->question.base.pending;
+        desk->pending = asked->question.base.pends_on_any ? "*\n" : asked->question.base.pending;
         asked->on_answer(x, &asked->question);
         desk->pending = NULL;
     }

@@ -9,9 +9,6 @@
 
 #define LOOK_USEC 25000
 
-/* Whom a change waits for when the database cannot be asked any more. */
-#define ANY "*"
-
 void sl_pg_wait_take(struct sl_pg *store, struct sl_store_job **list)
 {
     uint64_t now = sl_clock_usec();
@@ -33,11 +30,13 @@ static void note(struct sl_store_job *job, struct sl_str name)
 {
     size_t n = job->pending ? strlen(job->pending) : 0;
     char *text = realloc(job->pending, n + name.n + 2);
-    if (text) {
-        memcpy(text + n, name.p, name.n);
-        memcpy(text + n + name.n, "\n", 2);
-        job->pending = text;
+    if (!text) {
+        job->pends_on_any = true;
+        return;
     }
+    memcpy(text + n, name.p, name.n);
+    memcpy(text + n + name.n, "\n", 2);
+    job->pending = text;
 }
 
 static void notes_forget(struct sl_pg *store)
@@ -45,6 +44,7 @@ static void notes_forget(struct sl_pg *store)
     for (struct sl_store_job *job = store->waiting; job; job = job->next) {
         free(job->pending);
         job->pending = NULL;
+        job->pends_on_any = false;
     }
 }
 
@@ -85,12 +85,13 @@ void sl_pg_wait_look(struct sl_pg *store, bool is_end)
     if (!store->conn.conn || store->conn.is_lost || others_look(store, &err) < 0) {
         notes_forget(store);
         for (struct sl_store_job *job = store->waiting; job; job = job->next) {
-            note(job, SL_STR(ANY));
+            job->pends_on_any = true;
         }
     }
     for (struct sl_store_job **at = &store->waiting; *at;) {
         struct sl_store_job *job = *at;
-        if (job->pending && now < job->wait_until_usec && !is_end) {
+        bool pends = job->pending || job->pends_on_any;
+        if (pends && now < job->wait_until_usec && !is_end) {
             at = &job->next;
             continue;
         }
