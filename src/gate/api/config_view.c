@@ -154,7 +154,9 @@ static void handle_config(struct sl_xchg *x)
     sl_api_time_write(w, "loaded_at", atomic_load(&gate->config_wall_usec) / SL_USEC_PER_SEC);
     sl_jw_key(w, "settings");
     sl_jw_array(w);
-    rows_write(&view, sl_settings_rows(), "");
+    if (!start) {
+        rows_write(&view, sl_settings_rows(), "");
+    }
     sl_jw_end(w);
     routes_write(x, &view, snapshot, start);
     sl_jw_end(w);

@@ -192,6 +192,7 @@ def test_pages_of_many_routes(sluice):
     names, token, n = [], "", 0
     while token is not None and n < 9:
         page = get(daemon, f"?page_token={token.replace('=', '%3D').replace('+', '%2B')}" if token else "")
+        assert bool(page["settings"]) == (not token)
         names += [(r["name"], r["value"]["name"]) for r in page["routes"]]
         token, n = page["next_page_token"], n + 1
     assert names == [(f"r{i}", f"r{i}") for i in range(2500)] and n > 1
