@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/secret.h"
 #include "net/dial.h"
 #include "net/stream.h"
 
@@ -37,10 +38,15 @@ static struct sl_redis_wire *wire_of(struct sl_stream *stream)
 /* --- writing --- */
 
 /* When the stream is broken, on_error comes from the loop, and the commands hear of it then. */
-static void commands_write(struct sl_redis_wire *wire)
+static void out_write(struct sl_redis_wire *wire)
 {
     struct sl_str bytes = sl_buf_str(&wire->out);
     SL_IGNORE(bytes.n && sl_stream_write(&wire->stream, &bytes, 1) < 0);
+}
+
+static void commands_write(struct sl_redis_wire *wire)
+{
+    out_write(wire);
     sl_buf_shrink(&wire->out, KEPT);
 }
 
@@ -281,6 +287,16 @@ int sl_redis_send(struct sl_redis *redis, struct sl_str command, sl_redis_fn *fn
     redis->sent[(redis->first + redis->n_sent) % redis->cap_sent] = (struct sl_redis_sent){ fn, arg };
     redis->n_sent++;
     return 0;
+}
+
+void sl_redis_wipe(struct sl_redis *redis)
+{
+    struct sl_redis_wire *wire = redis->wire;
+    if (wire && wire->is_up && wire->out.len) {
+        out_write(wire);
+        sl_wipe(wire->out.p, wire->out.len);
+        sl_buf_reset(&wire->out);
+    }
 }
 
 void sl_redis_init(struct sl_redis *redis, struct sl_loop *loop, const struct sl_redis_cbs *cbs)

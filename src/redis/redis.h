@@ -58,5 +58,7 @@ void sl_redis_close(struct sl_redis *redis);
 /* Sends one whole command; `fn` is called exactly once, but not from here. SL_E_IO: there is no connection; SL_E_LIMIT:
  * too many replies are due; SL_E_NOMEM. On failure `fn` is not called. */
 SL_MUST int sl_redis_send(struct sl_redis *redis, struct sl_str command, sl_redis_fn *fn, void *arg);
+/* What was sent in this turn has a secret: writes it now, and wipes it. */
+void sl_redis_wipe(struct sl_redis *redis);
 
 #endif

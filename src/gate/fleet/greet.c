@@ -166,12 +166,15 @@ int sl_fleet_auth_send(struct sl_fleet_link *link, sl_redis_fn *fn)
 {
     const struct sl_fleet_conf *conf = &link->fleet->conf;
     int r = 0;
+    /* So that it does not grow, and leaves a copy behind. What fails here fails there. */
+    SL_IGNORE(sl_buf_reserve(&link->out, 128 + conf->user.n + conf->password.n) < 0);
     if (conf->user.n) {
         r = sl_fleet_words_send(link, fn, (struct sl_str[]){ SL_STR("AUTH"), conf->user, conf->password }, 3);
     } else if (conf->password.n) {
         r = sl_fleet_words_send(link, fn, (struct sl_str[]){ SL_STR("AUTH"), conf->password }, 2);
     }
     sl_wipe(link->out.p, link->out.len);
+    sl_redis_wipe(&link->redis);
     return r;
 }
 

@@ -3,13 +3,13 @@
 and only root may look."""
 import json
 import os
-import re
 import signal
 import ssl
 
 import pytest
 
 from harness import SANITIZED, CHAT, CHAT_REPLY, wait_for
+from memory import memory_find, needs_root
 
 OWN = "/api/sluice/v1/routes"
 ROUTES = "/api/2.0/gateway/routes/"
@@ -19,24 +19,6 @@ HEAD, TAIL = b"sk-canary", b"-0123456789abcdef"
 
 def canary(name):
     return (HEAD + b"-" + name.encode() + TAIL).decode()
-
-
-def memory_find(pid, words):
-    """The words that are in the writable memory of a process."""
-    found = set()
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-            if not match or "[v" in line:
-                continue
-            start, end = (int(x, 16) for x in match.groups())
-            memory.seek(start)
-            try:
-                text = memory.read(end - start)
-            except OSError:
-                continue  # a guard page
-            found.update(word for word in words if word.encode() in text)
-    return found
 
 
 def admin(daemon):
@@ -58,7 +40,6 @@ def daemon(request, sluice, tmp_path, certs):
     return started
 
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read another process's memory")
 
 
 @pytest.mark.skipif(SANITIZED, reason="its shadow memory is too large to be read")

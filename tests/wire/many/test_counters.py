@@ -10,7 +10,8 @@ import time
 import pytest
 
 from fleet import CHAT_PATH, fleet, never_more, requests  # noqa: F401: a fixture
-from harness import BIN, CHAT, CHAT_REPLY, chat_route, free_port, wait_for
+from harness import BIN, CHAT, CHAT_REPLY, SANITIZED, chat_route, free_port, wait_for
+from memory import memory_find, needs_root
 from redis_server import cutter, redis  # noqa: F401: fixtures
 
 
@@ -116,6 +117,20 @@ def test_the_log_says_what_a_person_must_mend(redis, fleet):
     f.up_everywhere()
     log = f.nodes[0].stderr
     assert log.count("WRONGPASS") == 1 and "the shared counters are used again" in log and "not-to-be-shown" not in log
+
+
+@needs_root
+@pytest.mark.skipif(SANITIZED, reason="its shadow memory is too large to be read")
+@pytest.mark.parametrize("user", ["", "default@"])
+def test_the_password_that_was_sent_is_wiped(redis, fleet, user):
+    password = "not-to-be-found-" * 6
+    server = redis("--requirepass", password)
+    f = fleet(server.port, requests(100), n=1, counters={"redis": f"redis://{user}127.0.0.1:{server.port}", "password": password})
+    f.up_everywhere()
+    assert f.calls(10) == {200: 10}
+    sent = f"${len(password)}\r\n{password}\r\n"
+    asked = "\r\nEVALSHA\r\n"
+    assert memory_find(f.nodes[0].proc.pid, [sent, asked]) == {asked}, "the buffers are there, without it"
 
 
 @pytest.mark.parametrize("on_loss, most", [("share", 40), ("local", 80), ("open", 1000)])
