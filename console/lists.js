@@ -38,13 +38,13 @@ export function limitText(limit) {
   if (limit.session) return `${t.session}: ${Object.entries(limit.session).map(([k, v]) => `${amount(k, v)} ${k}`).join(', ')}`;
   if (limit.calls !== undefined) return `${count(limit.calls)} requests / ${limit.renewal_period}${limit.key === 'user' ? `, ${t.each}` : ''}`;
   const kind = KINDS.find((k) => limit[k] !== undefined);
-  return `${amount(kind, limit[kind])} ${kind}${limit.per ? ` / ${limit.per}` : ''}${limit.zone ? ` (${limit.zone})` : ''}${limit.each ? `, ${t.each}` : ''}`;
+  return `${amount(kind, limit[kind])} ${kind}${limit.per ? ` / ${limit.per}` : ''}${limit.zone ? ` (${limit.zone})` : ''}${limit.route ? `, ${plain(limit.route)}` : ''}${limit.each ? `, ${t.each}` : ''}`;
 }
 export const limitsText = (limits) => (limits ?? []).map(limitText).join('; ');
 
 export const countColumns = [
   { key: 'kind', label: t.type, cell: (r) => r.kind },
-  { key: 'per', label: t.per, cell: (r) => [r.per, r.zone, r.each && t.each].filter(Boolean).join(', ') },
+  { key: 'per', label: t.per, cell: (r) => [r.per, r.zone, r.route && plain(r.route), r.each && t.each].filter(Boolean).join(', ') },
   { key: 'cap', label: t.cap, num: true, cell: (r) => amount(r.kind, r.cap) },
   { key: 'used', label: t.used, num: true, cell: (r) => amount(r.kind, r.used) },
   { key: 'left', label: t.left, num: true, cell: (r) => (r.used === null ? '–' : amount(r.kind, Math.max(0, r.cap - r.used))) },

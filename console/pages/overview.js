@@ -36,7 +36,7 @@ function nearOf(rows) {
   const all = new Map();
   for (const row of rows) {
     for (const limit of row.limits ?? []) {
-      const id = [limit.owner, limit.name, limit.kind, limit.per].join('\n');
+      const id = [limit.owner, limit.name, limit.route, limit.kind, limit.per].join('\n');
       if (!all.has(id)) all.set(id, { ...limit, id, time: row.time });
     }
   }
@@ -44,7 +44,7 @@ function nearOf(rows) {
 }
 
 export const nearColumns = [
-  { key: 'name', label: t.owner, cell: (r) => html`${r.owner} <${Name} of=${r.name} />` },
+  { key: 'name', label: t.owner, cell: (r) => html`${r.owner} <${Name} of=${r.name} />${r.route && html`, <${Name} of=${r.route} />`}` },
   { key: 'used_percent', label: t.used, num: true, cell: (r) => html`<span class=${r.used_percent >= 100 ? 'bad' : 'warn'}>${r.used_percent} %</span>` },
   { key: 'cap', label: t.limit, cell: (r) => `${r.kind === 'money' ? money(r.cap) : count(r.cap)} ${r.kind}${r.per ? ` / ${r.per}` : ''}` },
 ];

@@ -37,7 +37,7 @@ function logsOf(filters, query, period) {
 }
 
 // New rows, as they come: many at once are drawn at once, newest first.
-function useTail(isOn, filters, onRows, onOpen) {
+function useTail(isOn, filters, period, onRows, onOpen) {
   const [note, say] = useState('');
   useEffect(() => {
     if (!isOn) return undefined;
@@ -63,7 +63,7 @@ function useTail(isOn, filters, onRows, onOpen) {
     };
     run();
     return () => { stop.abort(); clearTimeout(timer); clearTimeout(draws); say(''); };
-  }, [isOn, JSON.stringify(filters)]);
+  }, [isOn, JSON.stringify(filters), period.since, period.isOwn && period.from, period.until]);
   return note;
 }
 
@@ -127,7 +127,7 @@ function List({ where }) {
   });
   // What ended before the list was live, or while it was not.
   const missed = () => get('requests', { limit: PAGE, ...period.query, ...filters }, asked.current.stop.signal).then((page) => above(page.requests), () => {});
-  const note = useTail(isLive, filters, above, missed);
+  const note = useTail(isLive, filters, period, above, missed);
   const onEnd = () => { if (state.next && !asked.current.busy && !state.fault) load(state.next); };
   return html`<${Head} title=${t.requests} csv=${() => tableCsv(columns, state.rows)} command=${logsOf(filters, query, period)}>
       <button aria-pressed=${isLive} onClick=${() => put({ live: isLive ? '' : '1' })}>${t.live}</button><${Period} period=${period} /></${Head}>
