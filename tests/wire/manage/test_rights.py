@@ -160,6 +160,8 @@ def test_every_path_and_method_with_a_session(guarded):
                     "site": (by_key,) if right == OPEN else (by_key, 403) if is_open else (403,),
                     "ended": (by_key,) if right == OPEN else (by_key, 401) if is_open else (401,),
                 }
+                if (method, path) == ("GET", "/console/login"):  # no other page begins a login, whoever asks
+                    wants |= {"foreign": (403,), "site": (403,)}
                 sent = {"sound": [cookie, csrf], "unmarked": [cookie], "foreign": [cookie, csrf, ("Origin", "https://evil.example")], "site": [cookie, csrf, ("Sec-Fetch-Site", "same-site")],
                         "ended": [("Cookie", cookie[1][:-1] + "#"), csrf]}
                 for how, want in wants.items():
