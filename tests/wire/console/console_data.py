@@ -17,7 +17,7 @@ CONFIG = {
         mock("slow", latency="120ms"),
         mock("broken", error={"status": 503, "message": "not today"}),
         {"name": "steady", "endpoint_type": "llm/v1/chat",
-         "sluice": {"targets": [{"name": "first", "model": {"provider": "mock", "name": "mock-1", "config": {"error": {"status": 503, "message": HOSTILE}}}},
+         "sluice": {"breaker": {"errors": 1, "open": "1h"}, "targets": [{"name": "first", "model": {"provider": "mock", "name": "mock-1", "config": {"error": {"status": 503, "message": HOSTILE}}}},
                                 {"name": "spare", "tier": 1, "model": {"provider": "mock", "name": "mock-2", "config": {"latency": "15ms"}}}]}},
     ],
     "groups": [{"name": "acme", "limits": [{"requests": 1000, "per": "day"}, {"money": 5, "per": "month"}]}, {"name": "acme/search", "limits": [{"requests": 12, "per": "hour"}]}],
